@@ -1,0 +1,15 @@
+//! Decisions: pure functions of their inputs, `now` included.
+//!
+//! Nothing here performs I/O, reads a clock or an environment, or draws randomness, so every rule
+//! of retention and ordering is tested without a database.
+#![warn(clippy::arithmetic_side_effects)]
+
+pub mod fold;
+pub mod ids;
+pub mod key_window;
+pub mod personal;
+pub mod plan;
+pub mod role;
+pub mod row;
+pub mod time;
+pub mod update;

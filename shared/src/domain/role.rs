@@ -1,0 +1,63 @@
+//! Roles of the people who sign in (R4.3).
+
+/// What a member may do. `Operator` is NUMIB staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the account.
+    Owner,
+    /// Administers the account.
+    Admin,
+    /// Answers customers.
+    Agent,
+    /// The account's data-protection officer.
+    Privacy,
+    /// NUMIB staff: lodges and follows requests, never reads content.
+    Operator,
+}
+
+impl Role {
+    /// The name of the role, which is also its group in the identity provider.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Agent => "agent",
+            Self::Privacy => "privacy",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// Reads the name back; `None` for any other word.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Owner, Self::Admin, Self::Agent, Self::Privacy, Self::Operator]
+            .into_iter()
+            .find(|role| role.as_str() == name)
+    }
+
+    /// Whether the role may read messages: `agent` and up, nobody else (R2.1, R4.3).
+    #[must_use]
+    pub const fn reads_messages(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin | Self::Agent => true,
+            Self::Privacy | Self::Operator => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= R4.3
+    #[test]
+    fn staff_and_data_protection_officers_never_read_messages() {
+        assert!(!Role::Operator.reads_messages());
+        assert!(!Role::Privacy.reads_messages());
+        for role in ["owner", "admin", "agent"] {
+            assert!(Role::parse(role).unwrap().reads_messages());
+        }
+        assert_eq!(Role::parse("root"), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! What Meta told us, once parsed: updates about messages, in our words.
+
+use jiff::Timestamp;
+
+use super::ids::{Channel, MetaId, Mid};
+use super::personal::Personal;
+
+/// One update about one message of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The Meta product it came from.
+    pub channel: Channel,
+    /// The business's Page or Instagram account: `entry.id`.
+    pub account: MetaId,
+    /// The person on the other side: the sender, or the recipient of an echo.
+    pub contact: MetaId,
+    /// The message it is about. Unique per channel and account only.
+    pub mid: Mid,
+    /// When it happened, by Meta's clock; `None` where the webhook names no usable time.
+    pub at: Option<Timestamp>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened to the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It was sent.
+    Message(Content),
+    /// Its text was changed.
+    Edit(Edit),
+    /// It was taken back.
+    Unsend,
+}
+
+/// What a message says (R1.1: text and kind, nothing else).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Who wrote it.
+    pub direction: Direction,
+    /// What sort of message it is.
+    pub kind: Kind,
+    /// Its text, where it has one.
+    pub text: Option<Personal<String>>,
+}
+
+/// A change of a message's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Counts a message's edits from 1; the highest wins.
+    pub num_edit: u32,
+    /// The new text.
+    pub text: Personal<String>,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The contact wrote it.
+    In,
+    /// The business wrote it (an echo).
+    Out,
+}
+
+impl Direction {
+    /// `in` or `out`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+
+    /// Reads the word back; `None` for any other.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "in" => Some(Self::In),
+            "out" => Some(Self::Out),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The sort of a message: its text, or all that is kept of an attachment (R1.1).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name in API answers; Meta's attachment type, where it is one.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// Reads the name back; `None` for any other word.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Text alone.
+    Text = "text",
+    /// A reply to the account's story.
+    StoryReply = "story_reply",
+    /// A button was pressed.
+    Postback = "postback",
+    /// Meta could not or would not show it, or we do not know it.
+    Unsupported = "unsupported",
+    /// An image, GIFs included.
+    Image = "image",
+    /// A sound.
+    Audio = "audio",
+    /// A video.
+    Video = "video",
+    /// A file.
+    File = "file",
+    /// A sticker.
+    Sticker = "sticker",
+    /// A location.
+    Location = "location",
+    /// A structured message.
+    Template = "template",
+    /// A link preview.
+    Fallback = "fallback",
+    /// A shared post, older form.
+    Share = "share",
+    /// A Facebook reel.
+    Reel = "reel",
+    /// An Instagram reel.
+    IgReel = "ig_reel",
+    /// A Facebook post.
+    Post = "post",
+    /// An Instagram post.
+    IgPost = "ig_post",
+    /// An Instagram story.
+    IgStory = "ig_story",
+    /// A mention in a story.
+    StoryMention = "story_mention",
+    /// Media that can be seen once.
+    Ephemeral = "ephemeral",
+    /// A heart.
+    LikeHeart = "like_heart",
+    /// A booking.
+    AppointmentBooking = "appointment_booking",
+}
+
+/// Why an update of an authentic webhook changed nothing. The names are metric dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ignored {
+    /// The body is not a JSON object with `object` and `entry`.
+    MalformedBody,
+    /// The item is not a JSON object, or its fields have shapes that cannot be read.
+    MalformedItem,
+    /// `object` is none that this service serves.
+    UnknownObject,
+    /// The event is none that concerns message content (typing, opt-ins, feeds …).
+    UnknownEvent,
+    /// A test event of Meta's dashboard.
+    TestEvent,
+    /// The account is not connected.
+    UnknownAccount,
+    /// `entry.id` is neither the recipient nor, for an echo, the sender.
+    AccountMismatch,
+    /// No usable sender id.
+    MissingSender,
+    /// No usable recipient id.
+    MissingRecipient,
+    /// No usable `mid`.
+    MissingMid,
+    /// A reaction.
+    Reaction,
+    /// A read receipt.
+    Read,
+    /// A delivery receipt.
+    Delivery,
+    /// A postback without a `mid`.
+    PostbackWithoutMid,
+    /// An edit that carries no change: `num_edit` below 1, or no text.
+    NoEdit,
+    /// The same message again.
+    Duplicate,
+    /// The same unsend again.
+    DuplicateUnsend,
+    /// An edit at or below the one already known.
+    StaleEdit,
+    /// A message or edit of what was already unsent.
+    Unsent,
+    /// Already past its expiry on arrival.
+    Expired,
+    /// Its contact is erased or restricted, or its connection is gone (R2.3, R8.3).
+    Suppressed,
+    /// Its day's key is gone or never was, and the day is too far back for a redelivery.
+    DayClosed,
+}
+
+impl Ignored {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedBody => "malformed_body",
+            Self::MalformedItem => "malformed_item",
+            Self::UnknownObject => "unknown_object",
+            Self::UnknownEvent => "unknown_event",
+            Self::TestEvent => "test_event",
+            Self::UnknownAccount => "unknown_account",
+            Self::AccountMismatch => "account_mismatch",
+            Self::MissingSender => "missing_sender_id",
+            Self::MissingRecipient => "missing_recipient_id",
+            Self::MissingMid => "missing_mid",
+            Self::Reaction => "reaction",
+            Self::Read => "read",
+            Self::Delivery => "delivery",
+            Self::PostbackWithoutMid => "postback_without_mid",
+            Self::NoEdit => "no_edit",
+            Self::Duplicate => "duplicate",
+            Self::DuplicateUnsend => "duplicate_unsend",
+            Self::StaleEdit => "stale_edit",
+            Self::Unsent => "unsent",
+            Self::Expired => "expired",
+            Self::Suppressed => "suppressed",
+            Self::DayClosed => "day_closed",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Meta's wire formats: webhooks and their signatures.
