@@ -4,6 +4,7 @@
 //! of retention and ordering is tested without a database.
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod connection;
 pub mod fold;
 pub mod ids;
 pub mod key_window;
@@ -11,5 +12,6 @@ pub mod personal;
 pub mod plan;
 pub mod role;
 pub mod row;
+pub mod sealed;
 pub mod time;
 pub mod update;

@@ -46,10 +46,7 @@ impl Plan {
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp, now: Timestamp) -> Timestamp {
         let tier = SignedDuration::from_hours(i64::from(self.days()).saturating_mul(24));
-        sent_at
-            .min(now)
-            .checked_add(tier)
-            .unwrap_or(Timestamp::MAX)
+        sent_at.min(now).checked_add(tier).unwrap_or(Timestamp::MAX)
     }
 
     /// The day on which a day key is destroyed: the first on which every message of its day has

@@ -1,1 +1,121 @@
-//! WIP
+//! The life of one stored message: which writes still apply to the row that is already there.
+//!
+//! A row only moves up — edit waiting for its message, message, message with a higher edit — and a
+//! tombstone is final. So any order and any number of deliveries end in the same row (invariant 2).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::update::Ignored;
+
+/// How long a tombstone or an erasure mark keeps late deliveries out: Meta retries for up to 36
+/// hours (meta-platform §3); 40 days also outlast the 7-day backups (R6.6, R8.3).
+pub const SUPPRESSION: SignedDuration = SignedDuration::from_hours(40 * 24);
+
+/// What is known of a row without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The message was unsent: a tombstone, nothing else is left.
+    pub unsent: bool,
+    /// The message itself has arrived.
+    pub has_message: bool,
+    /// The highest edit that has arrived.
+    pub num_edit: Option<u32>,
+}
+
+/// What is left of a message that met an existing row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Join it to the edit that came first.
+    Join,
+    /// Leave the row as it is.
+    Ignore(Ignored),
+}
+
+impl Row {
+    /// What a message does to this row.
+    #[must_use]
+    pub const fn message_arrives(self) -> Arrival {
+        if self.unsent {
+            Arrival::Ignore(Ignored::Unsent)
+        } else if self.has_message {
+            Arrival::Ignore(Ignored::Duplicate)
+        } else {
+            Arrival::Join
+        }
+    }
+
+    /// Why an edit does not apply to this row; `None` when it does.
+    #[must_use]
+    pub fn refuses_edit(self, num_edit: u32) -> Option<Ignored> {
+        if self.unsent {
+            return Some(Ignored::Unsent);
+        }
+        let stale = self.num_edit.is_some_and(|known| known >= num_edit);
+        stale.then_some(Ignored::StaleEdit)
+    }
+}
+
+/// What a contact's item says about keeping its messages out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ContactMarks {
+    /// New messages are dropped (R2.3).
+    pub restricted: bool,
+    /// Everything sent up to then was erased (R8.3).
+    pub erased_at: Option<Timestamp>,
+}
+
+impl ContactMarks {
+    /// Whether what was sent at `at` must not be kept.
+    //= R2.3, R8.3
+    #[must_use]
+    pub fn suppress(self, at: Timestamp) -> bool {
+        self.restricted || self.erases(at)
+    }
+
+    /// Whether what was sent at `at` was erased. A restricted contact's earlier messages still show.
+    #[must_use]
+    pub fn erases(self, at: Timestamp) -> bool {
+        self.erased_at.is_some_and(|erased| at <= erased)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: Row = Row { unsent: false, has_message: true, num_edit: Some(2) };
+    const WAITING: Row = Row { unsent: false, has_message: false, num_edit: Some(1) };
+    const TOMBSTONE: Row = Row { unsent: true, has_message: false, num_edit: None };
+
+    //= R8.2
+    #[test]
+    fn a_tombstone_refuses_everything() {
+        assert_eq!(TOMBSTONE.message_arrives(), Arrival::Ignore(Ignored::Unsent));
+        assert_eq!(TOMBSTONE.refuses_edit(9), Some(Ignored::Unsent));
+    }
+
+    #[test]
+    fn a_message_joins_the_edit_that_came_first_and_is_otherwise_a_duplicate() {
+        assert_eq!(WAITING.message_arrives(), Arrival::Join);
+        assert_eq!(MESSAGE.message_arrives(), Arrival::Ignore(Ignored::Duplicate));
+    }
+
+    #[test]
+    fn only_a_higher_edit_applies() {
+        assert_eq!(MESSAGE.refuses_edit(1), Some(Ignored::StaleEdit));
+        assert_eq!(MESSAGE.refuses_edit(2), Some(Ignored::StaleEdit));
+        assert_eq!(MESSAGE.refuses_edit(3), None);
+    }
+
+    //= R2.3, R8.3
+    #[test]
+    fn an_erased_contact_can_write_again_but_a_restricted_one_cannot() {
+        let erased = Timestamp::from_second(1000).unwrap();
+        let marks = ContactMarks { restricted: false, erased_at: Some(erased) };
+        assert!(marks.suppress(erased));
+        assert!(!marks.suppress(erased + SignedDuration::from_millis(1)));
+        let restricted = ContactMarks { restricted: true, erased_at: None };
+        assert!(restricted.suppress(Timestamp::MAX));
+        assert!(!ContactMarks::default().suppress(Timestamp::MIN));
+    }
+}

@@ -20,9 +20,7 @@ impl Day {
     /// Reads `YYYY-MM-DD`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 10)
-            .then(|| text.parse().ok().map(Self))
-            .flatten()
+        (text.len() == 10).then(|| text.parse().ok().map(Self)).flatten()
     }
 
     /// The day so many days later (earlier when negative), held at the ends of the calendar.
@@ -34,9 +32,7 @@ impl Day {
     /// Midnight UTC, where the day starts.
     #[must_use]
     pub fn start(self) -> Timestamp {
-        Offset::UTC
-            .to_timestamp(self.0.at(0, 0, 0, 0))
-            .unwrap_or(Timestamp::MAX)
+        Offset::UTC.to_timestamp(self.0.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
     }
 
     /// Whole days from `earlier` to this day; negative when it is the later one.

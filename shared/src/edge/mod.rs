@@ -1,1 +1,10 @@
-//! WIP
+//! The rim: the environment, the clock, the clients, telemetry, and errors as HTTP.
+
+pub mod auth;
+pub mod clients;
+pub mod clock;
+pub mod concurrent;
+pub mod config;
+pub mod problem;
+pub mod secrets;
+pub mod telemetry;

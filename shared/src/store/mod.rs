@@ -1,1 +1,93 @@
-//! WIP
+//! DynamoDB: one file per entity, and [`schema`] alone knows how keys and attributes are spelled.
+//!
+//! Nothing here opens what it stores, decides what to store, or retries beyond what the SDK does.
+//! "Not found" is `Ok(None)`.
+
+pub mod accounts;
+pub mod connections;
+pub mod contacts;
+pub mod day_keys;
+pub mod look_again;
+pub mod messages;
+pub mod schema;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+/// The tables of one deployment.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// Accounts, members, connections, contacts.
+    pub core: String,
+    /// Sealed messages.
+    pub messages: String,
+    /// Day keys and index keys: no point-in-time recovery, on purpose.
+    pub keys: String,
+}
+
+/// The database of one deployment.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: aws_sdk_dynamodb::Client,
+    tables: Tables,
+}
+
+impl Store {
+    /// A store over these tables.
+    #[must_use]
+    pub const fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
+        Self { client, tables }
+    }
+}
+
+/// Why the database did not do what was asked, by what the caller can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Someone else changed the item in the meantime; read again and decide again.
+    #[error("the item changed in the meantime")]
+    Conflict,
+    /// Out of capacity after the SDK's retries; come back later.
+    #[error("the table is throttling")]
+    Throttled,
+    /// No answer, or a failure of the service.
+    #[error("the database did not answer ({0})")]
+    Unavailable(String),
+    /// The role may not do this: a defect of the template.
+    #[error("the role may not do this")]
+    Denied,
+    /// A stored item is not as this code writes it.
+    #[error("a stored item has no readable `{0}`")]
+    Corrupt(&'static str),
+    /// The request itself was refused: a defect of this code.
+    #[error("the request was refused ({0})")]
+    Refused(String),
+}
+
+/// The one place where SDK errors get a meaning.
+fn classify<E, R>(error: &SdkError<E, R>) -> StoreError
+where
+    E: ProvideErrorMetadata,
+{
+    let Some(code) = error.code() else {
+        let what = match error {
+            SdkError::TimeoutError(_) => "time-out",
+            SdkError::DispatchFailure(_) => "no connection",
+            SdkError::ResponseError(_) => "unreadable answer",
+            _ => "no code",
+        };
+        return StoreError::Unavailable(what.to_owned());
+    };
+    match code {
+        "ConditionalCheckFailedException"
+        | "TransactionCanceledException"
+        | "TransactionConflictException" => StoreError::Conflict,
+        "ProvisionedThroughputExceededException"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "LimitExceededException" => StoreError::Throttled,
+        "AccessDeniedException" => StoreError::Denied,
+        "ValidationException" | "ResourceNotFoundException" | "SerializationException" => {
+            StoreError::Refused(code.to_owned())
+        }
+        _ => StoreError::Unavailable(code.to_owned()),
+    }
+}

@@ -1,0 +1,89 @@
+//! From a parsed body to durable, sealed rows: prepare, write, look again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use numib::domain::fold::fold;
+use numib::domain::update::Ignored;
+use numib::meta::webhook::Delivery;
+use numib::seal::SealError;
+use numib::seal::pseudonym::Pepper;
+use numib::store::StoreError;
+
+use crate::App;
+use crate::prepare::prepare;
+use crate::write::{due_moves, look_again, move_all, settle, write_all};
+
+/// Meta waits 5 seconds; past this we say 500 ourselves, and Meta redelivers.
+const DEADLINE: Duration = Duration::from_millis(4500);
+/// Requests under way at once: enough to hide the network, few enough not to be a burst.
+pub(crate) const CONCURRENCY: usize = 32;
+
+/// Why a body was not taken in. Nothing is acknowledged; Meta redelivers, and what is already stored
+/// is met again as a duplicate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IntakeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Provisioning is behind: storing under another day's key would break its expiry.
+    #[error("a connection has no key for a day that is still open")]
+    NoDayKey,
+    #[error("the body was not stored within {DEADLINE:?}")]
+    Deadline,
+}
+
+/// What became of a body's updates: `items = stored + edited + unsent + ignored`.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) items: usize,
+    pub(crate) stored: usize,
+    pub(crate) edited: usize,
+    pub(crate) unsent: usize,
+    pub(crate) ignored: BTreeMap<Ignored, usize>,
+    /// How old each stored message was on arrival, in milliseconds.
+    pub(crate) lag_ms: Vec<i64>,
+}
+
+impl Tally {
+    pub(crate) fn ignore(&mut self, reason: Ignored, updates: usize) {
+        let count = self.ignored.entry(reason).or_default();
+        *count = count.saturating_add(updates);
+    }
+}
+
+/// Takes a body in; returns once everything storable is durable.
+pub(crate) async fn take_in(
+    app: &App,
+    pepper: &Pepper,
+    delivery: Delivery,
+    now: Timestamp,
+) -> Result<Tally, IntakeError> {
+    let work = Box::pin(take_in_all(app, pepper, delivery, now));
+    tokio::time::timeout(DEADLINE, work).await.map_err(|_| IntakeError::Deadline)?
+}
+
+async fn take_in_all(
+    app: &App,
+    pepper: &Pepper,
+    delivery: Delivery,
+    now: Timestamp,
+) -> Result<Tally, IntakeError> {
+    let mut tally = Tally { items: delivery.items(), ..Tally::default() };
+    let (changes, beaten) = fold(delivery.updates, now);
+    for reason in delivery.ignored.into_iter().chain(beaten) {
+        tally.ignore(reason, 1);
+    }
+    let writes = prepare(app, pepper, changes, now, &mut tally).await?;
+    if writes.is_empty() {
+        return Ok(tally);
+    }
+    let moves = due_moves(app, &writes, now);
+    let (effects, ()) =
+        futures_util::try_join!(write_all(&app.store, &writes, now), move_all(app, &moves),)?;
+    let sight = look_again(&app.store, &writes).await?;
+    settle(app, &writes, effects, &sight, now, &mut tally).await?;
+    Ok(tally)
+}

@@ -1,0 +1,136 @@
+//! `GET` and `POST /meta/webhook`: Meta's handshake, and its updates.
+//!
+//! A 200 means that every storable update of the body is durable (invariant 1). Whatever is
+//! authentic but of no use is acknowledged and counted, since anything but 200 makes Meta retry and,
+//! within the hour, unsubscribe the account.
+
+mod intake;
+mod prepare;
+mod report;
+mod write;
+
+use std::sync::Mutex;
+
+use lambda_http::http::{Method, StatusCode};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::edge::clock;
+use numib::edge::problem::{Problem, answer};
+use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
+use numib::meta::handshake::{self, Handshake, HandshakeError};
+use numib::meta::signature::{self, SignatureError};
+use numib::meta::webhook;
+use numib::seal::day_key::Sealer;
+use numib::store::Store;
+
+use crate::write::Moved;
+
+/// The largest body taken. Lambda's own limit is 6 MB for the whole event, in which a JSON body is
+/// escaped; 1000 updates, the most Meta batches, are about 1 MB.
+pub const BODY_LEN_MAX: usize = 4 * 1024 * 1024;
+
+const FORBIDDEN: Problem = Problem::forbidden("The verify token is not one of ours.");
+const UNSIGNED: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "signature",
+    "X-Hub-Signature-256 is missing, malformed or not made with this app's secret.",
+);
+const TOO_LARGE: Problem =
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 4 MiB.");
+const METHOD: Problem = Problem::new(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "method",
+    "Only GET (handshake) and POST (updates) are served here.",
+);
+
+/// What one warm container works with.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    secrets: SecretsCache,
+    sealer: Mutex<Sealer>,
+    moved: Mutex<Moved>,
+}
+
+impl App {
+    /// An app over this store and secret; nothing is fetched yet.
+    #[must_use]
+    pub fn new(store: Store, secrets: SecretsCache) -> Self {
+        Self { store, secrets, sealer: Mutex::default(), moved: Mutex::default() }
+    }
+
+    /// Fetches the secret during init, which has burst CPU; a failure shows at the first request.
+    pub async fn warm(&self) {
+        if let Err(error) = self.secrets.get().await {
+            tracing::warn!(error = %error, "the secret was not there at init");
+        }
+    }
+}
+
+/// Answers one request.
+pub async fn handle(app: &App, request: &Request) -> Response<Body> {
+    let answered = match *request.method() {
+        Method::GET => verify_callback(app, request).await,
+        Method::POST => take_updates(app, request).await,
+        _ => Err(METHOD),
+    };
+    answered.unwrap_or_else(|problem| problem.response())
+}
+
+/// Meta's handshake (meta-platform §1): echoes the challenge to whoever knows a verify token.
+async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let query = request.query_string_parameters();
+    let asked = Handshake {
+        mode: query.first("hub.mode"),
+        verify_token: query.first("hub.verify_token"),
+        challenge: query.first("hub.challenge"),
+    };
+    let ask = |secrets: &MetaSecrets| handshake::answer(asked, &secrets.verify_tokens);
+    let mut answered = ask(&*app.secrets.get().await.map_err(unavailable)?);
+    if answered == Err(HandshakeError::Forbidden)
+        && let Ok(Some(fresh)) = app.secrets.refresh().await
+    {
+        answered = ask(&fresh);
+    }
+    match answered {
+        Ok(challenge) => Ok(answer(StatusCode::OK, "text/plain; charset=utf-8", challenge)),
+        Err(HandshakeError::Forbidden) => Err(FORBIDDEN),
+        Err(HandshakeError::BadRequest) => Err(Problem::bad_request(
+            "handshake",
+            "hub.mode=subscribe, hub.verify_token and a plain hub.challenge are needed.",
+        )),
+    }
+}
+
+//= R8.1
+async fn take_updates(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let stopwatch = clock::Stopwatch::start();
+    let body: &[u8] = request.body();
+    if body.len() > BODY_LEN_MAX {
+        return Err(TOO_LARGE);
+    }
+    let now = clock::now();
+    let header = request.headers().get("x-hub-signature-256");
+    let header = header.map(|value| value.to_str().unwrap_or("not ASCII"));
+    let check = |secrets: &MetaSecrets| signature::verify(&secrets.app_secrets, header, body);
+    let mut secrets = app.secrets.get().await.map_err(unavailable)?;
+    let mut signed_by = check(&secrets);
+    if signed_by == Err(SignatureError::Mismatch)
+        && let Ok(Some(fresh)) = app.secrets.refresh().await
+    {
+        secrets = fresh;
+        signed_by = check(&secrets);
+    }
+    let Ok(secret_index) = signed_by else {
+        report::refused(now);
+        return Err(UNSIGNED);
+    };
+    let delivery = webhook::parse(body);
+    let taken = intake::take_in(app, &secrets.pepper, delivery, now).await;
+    report::taken(taken, secret_index, (now, stopwatch.elapsed()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+fn unavailable(error: SecretsError) -> Problem {
+    tracing::error!(error = %error, "no secrets");
+    Problem::internal()
+}

@@ -1,0 +1,25 @@
+//! The Lambda binary: configuration, clients, run.
+
+use std::sync::Arc;
+
+use lambda_http::{Error, Request, run, service_fn};
+use meta_webhook::{App, handle};
+use numib::edge::{clients, config, config::Config, secrets::SecretsCache, telemetry};
+use numib::store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = Config::from_env()?;
+    telemetry::install(&config);
+    let sdk = clients::sdk_config(&config);
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
+    let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
+    let secrets = SecretsCache::new(secrets, config::meta_secret_arn()?);
+    let app = Arc::new(App::new(store, secrets));
+    app.warm().await;
+    run(service_fn(move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Error>(handle(&app, &request).await) }
+    }))
+    .await
+}

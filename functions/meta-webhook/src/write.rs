@@ -1,0 +1,249 @@
+//! Writes sealed changes, then looks again: whatever was erased or restricted meanwhile is removed
+//! before anything is acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+
+use jiff::{SignedDuration, Timestamp};
+use numib::domain::connection::ConnectionState;
+use numib::domain::ids::ConversationId;
+use numib::domain::row::{Arrival, SUPPRESSION};
+use numib::domain::update::Ignored;
+use numib::edge::concurrent::try_all;
+use numib::store::contacts::INBOX_STEP;
+use numib::store::look_again::Sight;
+use numib::store::messages::{MessageKey, NewEdit, NewMessage, Written};
+use numib::store::{Store, StoreError};
+
+use crate::App;
+use crate::intake::{CONCURRENCY, Tally};
+use crate::prepare::{What, Write};
+
+/// Conversations a warm container remembers having moved.
+const MOVED_MAX: usize = 4096;
+/// A contact stays known so long after its last message expired: the inbox index moves by the minute.
+const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(24);
+
+/// What one change did.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    stored: bool,
+    edited: bool,
+    unsent: bool,
+    ignored: Vec<Ignored>,
+}
+
+/// Conversations that this container moved in the inbox index, and when to. It spares a conditional
+/// write per message, and is only ever a hint: the look after the write decides.
+#[derive(Debug, Default)]
+pub(crate) struct Moved(BTreeMap<ConversationId, Timestamp>);
+
+/// A conversation to move in the inbox index.
+pub(crate) struct Move {
+    conversation: ConversationId,
+    at: Timestamp,
+    expires_at: Timestamp,
+}
+
+fn lags(moved: Timestamp, at: Timestamp) -> bool {
+    at.duration_since(moved) > INBOX_STEP
+}
+
+/// Writes every change; the first failure fails the body, and redelivery finishes the job.
+pub(crate) async fn write_all(
+    store: &Store,
+    writes: &[Write],
+    now: Timestamp,
+) -> Result<Vec<Effect>, StoreError> {
+    try_all(writes.iter().map(|write| write_one(store, write, now)), CONCURRENCY).await
+}
+
+async fn write_one(store: &Store, write: &Write, now: Timestamp) -> Result<Effect, StoreError> {
+    let mut effect = Effect::default();
+    match &write.what {
+        What::Unsend => {
+            // From now, not from the unsend's own time: it can come long after what it unsends.
+            let until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
+            match store.put_tombstone(&write.key, until).await? {
+                Written::Done => effect.unsent = true,
+                Written::Met(_) => effect.ignored.push(Ignored::DuplicateUnsend),
+            }
+        }
+        What::Edit(edit) => put_edit(store, &write.key, edit, &mut effect).await?,
+        What::Store { message, edit } => {
+            put_message(store, &write.key, message, edit.as_ref(), &mut effect).await?;
+        }
+    }
+    Ok(effect)
+}
+
+async fn put_message(
+    store: &Store,
+    key: &MessageKey,
+    message: &NewMessage,
+    edit: Option<&NewEdit>,
+    effect: &mut Effect,
+) -> Result<(), StoreError> {
+    let written = store.put_message(key, message.clone(), edit.cloned()).await?;
+    let met = match written {
+        Written::Done => {
+            effect.stored = true;
+            effect.edited = edit.is_some();
+            return Ok(());
+        }
+        Written::Met(row) => row,
+    };
+    match met.message_arrives() {
+        Arrival::Ignore(reason) => effect.ignored.push(reason),
+        Arrival::Join => match store.join_message(key, message.clone()).await? {
+            Written::Done => effect.stored = true,
+            // A copy of this delivery, or an unsend, came in between and is final.
+            Written::Met(row) => match row.message_arrives() {
+                Arrival::Ignore(reason) => effect.ignored.push(reason),
+                Arrival::Join => return Err(StoreError::Conflict),
+            },
+        },
+    }
+    match edit {
+        Some(edit) => put_edit(store, key, edit, effect).await,
+        None => Ok(()),
+    }
+}
+
+async fn put_edit(
+    store: &Store,
+    key: &MessageKey,
+    edit: &NewEdit,
+    effect: &mut Effect,
+) -> Result<(), StoreError> {
+    match store.put_edit(key, edit.clone()).await? {
+        Written::Done => effect.edited = true,
+        Written::Met(row) => {
+            effect.ignored.push(row.refuses_edit(edit.num_edit).unwrap_or(Ignored::StaleEdit));
+        }
+    }
+    Ok(())
+}
+
+/// The conversations this body moves in the inbox, but for those this container moved just now.
+pub(crate) fn due_moves(app: &App, writes: &[Write], now: Timestamp) -> Vec<Move> {
+    let moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_due = |one: &Move| moved.0.get(&one.conversation).is_none_or(|at| lags(*at, one.at));
+    moves(writes, now).into_values().filter(is_due).collect()
+}
+
+/// Where each conversation with a new message stands after this body.
+fn moves(writes: &[Write], now: Timestamp) -> BTreeMap<ConversationId, Move> {
+    let mut moves: BTreeMap<ConversationId, Move> = BTreeMap::new();
+    for write in writes {
+        let What::Store { message, .. } = &write.what else { continue };
+        let at = message.sent_at.min(now);
+        let conversation = &write.key.conversation;
+        if moves.get(conversation).is_none_or(|known| known.at < at) {
+            let expires_at =
+                message.expires_at.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX);
+            let one = Move { conversation: conversation.clone(), at, expires_at };
+            moves.insert(conversation.clone(), one);
+        }
+    }
+    moves
+}
+
+/// Moves conversations in the inbox index.
+pub(crate) async fn move_all(app: &App, moves: &[Move]) -> Result<(), StoreError> {
+    let store = &app.store;
+    let each =
+        moves.iter().map(|one| store.move_conversation(&one.conversation, one.at, one.expires_at));
+    try_all(each, CONCURRENCY).await?;
+    let mut moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
+    if moved.0.len().saturating_add(moves.len()) > MOVED_MAX {
+        moved.0.clear();
+    }
+    moved.0.extend(moves.iter().map(|one| (one.conversation.clone(), one.at)));
+    Ok(())
+}
+
+/// Reads what the writes depend on, consistently, after them.
+pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight, StoreError> {
+    let routes: BTreeSet<_> = writes.iter().map(|write| write.connection.route.clone()).collect();
+    let conversations: BTreeSet<_> =
+        writes.iter().map(|write| write.key.conversation.clone()).collect();
+    store.look_again(&routes, &conversations).await
+}
+
+/// Removes what turned out to be erased or restricted, and counts the rest.
+///
+/// Rows that were already there are removed too: an earlier delivery may have died between its write
+/// and its look.
+//= R2.3, R8.3
+pub(crate) async fn settle(
+    app: &App,
+    writes: &[Write],
+    effects: Vec<Effect>,
+    sight: &Sight,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    let suppressed: Vec<bool> = writes.iter().map(|write| is_suppressed(write, sight)).collect();
+    let gone = writes.iter().zip(&suppressed).filter(|(_, suppressed)| **suppressed);
+    try_all(gone.map(|(write, _)| remove(&app.store, write, sight)), CONCURRENCY).await?;
+    let behind: Vec<Move> = moves(writes, now)
+        .into_values()
+        .filter(|one| {
+            let contact = sight.contacts.get(&one.conversation).copied().unwrap_or_default();
+            let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
+            behind && !contact.marks.restricted
+        })
+        .filter(|one| {
+            let of_it = |write: &Write| write.key.conversation == one.conversation;
+            writes.iter().zip(&suppressed).any(|(write, gone)| of_it(write) && !gone)
+        })
+        .collect();
+    if !behind.is_empty() {
+        move_all(app, &behind).await?;
+    }
+    for ((write, effect), suppressed) in writes.iter().zip(effects).zip(suppressed) {
+        if suppressed {
+            tally.ignore(Ignored::Suppressed, write.what.updates());
+        } else {
+            count(write, &effect, now, tally);
+        }
+    }
+    Ok(())
+}
+
+/// Whether its connection is gone or replaced, or its contact keeps it out.
+fn is_suppressed(write: &Write, sight: &Sight) -> bool {
+    if !connection_lives(write, sight) {
+        return true;
+    }
+    let contact = sight.contacts.get(&write.key.conversation).copied().unwrap_or_default();
+    contact.marks.suppress(write.at)
+}
+
+fn connection_lives(write: &Write, sight: &Sight) -> bool {
+    sight.connections.get(&write.connection.route).is_some_and(|current| {
+        current.id == write.connection.id && current.state == ConnectionState::Active
+    })
+}
+
+async fn remove(store: &Store, write: &Write, sight: &Sight) -> Result<(), StoreError> {
+    store.delete_message(&write.key).await?;
+    if connection_lives(write, sight) {
+        return Ok(());
+    }
+    store.delete_contact(&write.key.conversation).await
+}
+
+fn count(write: &Write, effect: &Effect, now: Timestamp, tally: &mut Tally) {
+    tally.stored = tally.stored.saturating_add(effect.stored.into());
+    tally.edited = tally.edited.saturating_add(effect.edited.into());
+    tally.unsent = tally.unsent.saturating_add(effect.unsent.into());
+    for reason in &effect.ignored {
+        tally.ignore(*reason, 1);
+    }
+    if effect.stored {
+        let lag = now.duration_since(write.at).as_millis();
+        tally.lag_ms.push(i64::try_from(lag).unwrap_or(i64::MAX).max(0));
+    }
+}

@@ -1,0 +1,115 @@
+//! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's own
+//! `time`, so a run can be repeated, or tried at another time, by sending its event again.
+
+mod provision;
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use numib::edge::clock;
+use numib::seal::kms::DayKeys;
+use numib::store::{Store, StoreError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What one warm container works with.
+#[derive(Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Where day keys are made.
+    pub day_keys: DayKeys,
+}
+
+/// What `EventBridge` Scheduler sends when a schedule has no input of its own.
+#[derive(Debug, Deserialize)]
+pub struct Event {
+    /// When the schedule was due, RFC 3339.
+    pub time: String,
+    /// The schedule's ARN.
+    pub resources: Vec<String>,
+}
+
+/// Why a run failed. The scheduler retries it, then it lands in the dead-letter queue.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// `time` is not a time.
+    #[error("the event's `time` is not an RFC 3339 instant")]
+    BadTime,
+    /// The schedule's name ends with no task.
+    #[error("the schedule is named for no task of this function")]
+    UnknownTask,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RetentionError> for Diagnostic {
+    fn from(error: RetentionError) -> Self {
+        let error_type = match error {
+            RetentionError::BadTime => "BadTime",
+            RetentionError::UnknownTask => "UnknownTask",
+            RetentionError::Store(_) => "Store",
+        };
+        Self { error_type: error_type.to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// The tasks, by the ends of their schedules' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    ProvisionDayKeys,
+}
+
+impl Task {
+    fn of(resources: &[String]) -> Option<Self> {
+        let [schedule] = resources else { return None };
+        schedule.ends_with("provision-day-keys").then_some(Self::ProvisionDayKeys)
+    }
+}
+
+/// Runs the task the event is for, until it is done or `deadline` is near. Returns its counts.
+///
+/// # Errors
+/// [`RetentionError`].
+pub async fn handle(
+    app: &App,
+    event: Event,
+    deadline: SystemTime,
+) -> Result<Value, RetentionError> {
+    let now: Timestamp = event.time.parse().map_err(|_| RetentionError::BadTime)?;
+    let task = Task::of(&event.resources).ok_or(RetentionError::UnknownTask)?;
+    let time_left = clock::until(deadline);
+    match task {
+        Task::ProvisionDayKeys => {
+            let done = provision::run(app, now, time_left).await?;
+            Ok(json!({
+                "task": "provision-day-keys",
+                "connections_done": done.connections_done,
+                "connections_failed": done.connections_failed,
+                "keys_made": done.keys_made,
+                "horizon_days": done.horizon_days,
+                "complete": done.complete,
+            }))
+        }
+    }
+}
+
+/// Kept back from the invocation's time for the last write and the answer.
+const RESERVE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_known_by_the_end_of_its_schedules_name() {
+        let arn = |name: &str| {
+            vec![format!("arn:aws:scheduler:eu-west-1:111122223333:schedule/default/{name}")]
+        };
+        assert_eq!(Task::of(&arn("numib-provision-day-keys")), Some(Task::ProvisionDayKeys));
+        assert_eq!(Task::of(&arn("numib-make-coffee")), None);
+        assert_eq!(Task::of(&[]), None);
+    }
+}

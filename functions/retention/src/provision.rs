@@ -1,0 +1,171 @@
+//! Makes day keys a week ahead for every active connection.
+//!
+//! Due connections are found by index, the shortest-served first; each is finished before the next, so
+//! a run that stops anywhere leaves whole connections behind and the next run goes on. A day that has
+//! a key keeps it, so runs may overlap.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::key_window;
+use numib::domain::sealed::PublicKey;
+use numib::domain::time::Day;
+use numib::edge::clock::{self, Stopwatch};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::seal::kms::{KeyName, KmsError};
+use numib::store::StoreError;
+use numib::store::connections::PROVISION_SHARDS;
+
+use crate::{App, RESERVE};
+
+/// Pause before each key: 40 a second, below KMS's quota for P-256 pairs, which readers do not share.
+const PACE: Duration = Duration::from_millis(25);
+/// Connections taken from the index at once.
+const BATCH: i32 = 50;
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) connections_done: u64,
+    pub(crate) connections_failed: u64,
+    pub(crate) keys_made: u64,
+    /// Days, today not included, for which every connection has a key; `None` without connections.
+    pub(crate) horizon_days: Option<i64>,
+    /// Whether nothing is left to do.
+    pub(crate) complete: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ProvisionError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+}
+
+/// Provisions until every connection is served or time runs out.
+pub(crate) async fn run(
+    app: &App,
+    now: Timestamp,
+    time_left: Duration,
+) -> Result<Done, StoreError> {
+    let stopwatch = Stopwatch::start();
+    let budget = time_left.saturating_sub(RESERVE);
+    let today = Day::of(now);
+    let mut done = Done { complete: true, ..Done::default() };
+    for shard in 0..PROVISION_SHARDS {
+        if !serve_shard(app, shard, today, &stopwatch, budget, &mut done).await? {
+            done.complete = false;
+            break;
+        }
+    }
+    done.horizon_days = horizon(app, today).await?;
+    report(&done);
+    Ok(done)
+}
+
+/// Serves one shard; false when time ran out or KMS wants a pause, and the next run goes on.
+async fn serve_shard(
+    app: &App,
+    shard: u8,
+    today: Day,
+    stopwatch: &Stopwatch,
+    budget: Duration,
+    done: &mut Done,
+) -> Result<bool, StoreError> {
+    let until = key_window::until(today);
+    loop {
+        let routes = app.store.routes_due(shard, until, BATCH).await?;
+        let mut served: u64 = 0;
+        for route in &routes {
+            if stopwatch.elapsed() >= budget {
+                return Ok(false);
+            }
+            let Some(connection) = app.store.connection(route, true).await? else { continue };
+            if connection.state != ConnectionState::Active {
+                continue;
+            }
+            match serve(app, &connection, today, &mut done.keys_made).await {
+                Ok(()) => served = served.saturating_add(1),
+                Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
+                Err(error) => {
+                    done.connections_failed = done.connections_failed.saturating_add(1);
+                    tracing::error!(connection = %connection.id, error = %error, "not provisioned");
+                }
+            }
+        }
+        done.connections_done = done.connections_done.saturating_add(served);
+        // A batch of which nothing was served would come back as it is: the index is a moment behind,
+        // or what is in it fails. Both are the next run's to see.
+        if routes.is_empty() || served == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Gives one connection a key for every day of the window, then publishes them to intake.
+async fn serve(
+    app: &App,
+    connection: &Connection,
+    today: Day,
+    keys_made: &mut u64,
+) -> Result<(), ProvisionError> {
+    let mut window: BTreeMap<Day, PublicKey> = BTreeMap::new();
+    for day in key_window::days(today) {
+        let known = match connection.day_keys.get(&day) {
+            Some(key) => Some(key.clone()),
+            None => app.store.public_day_key(&connection.id, day).await?,
+        };
+        let key = match known {
+            Some(key) => key,
+            None => {
+                *keys_made = keys_made.saturating_add(1);
+                make(app, connection, day).await?
+            }
+        };
+        window.insert(day, key);
+    }
+    app.store.publish_day_keys(connection, &window, key_window::until(today)).await?;
+    Ok(())
+}
+
+async fn make(app: &App, connection: &Connection, day: Day) -> Result<PublicKey, ProvisionError> {
+    tokio::time::sleep(PACE).await;
+    let name = KeyName { account: &connection.account, connection: &connection.id, day };
+    let pair = app.day_keys.generate(name).await?;
+    let owner = (&connection.account, &connection.id);
+    let days = (day, connection.plan.shred_on(day));
+    Ok(app.store.put_day_key(owner, days, pair).await?)
+}
+
+/// How far ahead the worst-served connection has keys. Below 3 days an alarm rings.
+async fn horizon(app: &App, today: Day) -> Result<Option<i64>, StoreError> {
+    let mut shortest: Option<Day> = None;
+    for shard in 0..PROVISION_SHARDS {
+        let of_shard = app.store.shortest_keys(shard).await?;
+        shortest = shortest.into_iter().chain(of_shard).min();
+    }
+    // A connection without any key has its last one long ago: it counts as a day behind.
+    Ok(shortest.map(|day| day.days_since(today).max(-1)))
+}
+
+fn report(done: &Done) {
+    tracing::info!(
+        connections_done = done.connections_done,
+        connections_failed = done.connections_failed,
+        keys_made = done.keys_made,
+        horizon_days = done.horizon_days,
+        complete = done.complete,
+        "day keys provisioned"
+    );
+    let mut metrics = Metrics::new("retention", clock::now());
+    metrics.add("KeysProvisioned", Unit::Count, done.keys_made);
+    metrics.add("ConnectionsProvisioned", Unit::Count, done.connections_done);
+    metrics.add("ProvisioningFailures", Unit::Count, done.connections_failed);
+    // Without connections there is nothing to run out of: the full window.
+    let full = i64::from(key_window::DAYS_AHEAD);
+    metrics.add("KeyHorizonDays", Unit::None, done.horizon_days.unwrap_or(full));
+    metrics.emit();
+}

@@ -1,0 +1,72 @@
+"""The local stack: deploys template.yaml to the emulator, and looks into what it holds.
+
+The emulator speaks the AWS APIs on one address, so all of this is ordinary AWS calls. Progress
+goes to stderr, results to stdout: one JSON value, or for `dump` one a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+
+from aws import Failure, say
+from deploy import deploy
+from dump import dump
+from login import token
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    deploy_ = commands.add_parser("deploy", help="bring the stack up to date")
+    deploy_.add_argument("--artifacts", type=Path, required=True, help="folder of the zip files")
+    deploy_.add_argument("--template", type=Path, required=True)
+    deploy_.add_argument("--state", type=Path, required=True, help="file to describe the stack in")
+    dump_ = commands.add_parser("dump", help="print everything stored")
+    token_ = commands.add_parser("token", help="make a member and log in")
+    token_.add_argument("--state", type=Path, required=True, help="file that deploy wrote")
+    token_.add_argument("--email", required=True)
+    token_.add_argument("--group", required=True)
+    token_.add_argument("--password", help="a random one if missing")
+    for each in (deploy_, dump_, token_):
+        each.add_argument("--endpoint", required=True, help="address of the emulator")
+    return parser.parse_args()
+
+
+def plain(value: Any) -> str:
+    """What JSON has no type for.
+
+    Bytes become the text in them, so that a search finds it: base64 would hide it.
+    """
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return str(value)
+
+
+def main() -> int:
+    """Runs one command."""
+    given = vars(arguments())
+    commands: dict[str, Callable[..., Any]] = {"deploy": deploy, "dump": dump, "token": token}
+    try:
+        result = commands[given.pop("command")](**given)
+        for line in [result] if isinstance(result, dict) else result:
+            print(json.dumps(line, default=plain, ensure_ascii=False))
+    except (
+        Failure,
+        botocore.exceptions.BotoCoreError,
+        botocore.exceptions.ClientError,
+    ) as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

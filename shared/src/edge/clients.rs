@@ -1,0 +1,50 @@
+//! AWS clients: one HTTP client for all of them, credentials from the execution role only.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use super::config::Config;
+
+/// Meta wants an answer within 5 seconds, so no single operation, retries included, takes longer
+/// than this.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// The first attempt and its retries; the SDK backs off between them.
+const ATTEMPTS_MAX: u32 = 4;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+
+/// What every client is made from.
+///
+/// The default credential chain (profiles, IMDS, ECS, SSO) is left out on purpose: a function only
+/// ever has its execution role, and every link of the chain costs cold start and size.
+#[must_use]
+pub fn sdk_config(config: &Config) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries =
+        RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX).with_initial_backoff(FIRST_BACKOFF);
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ))
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    builder.set_endpoint_url(config.endpoint_url.clone());
+    builder.build()
+}

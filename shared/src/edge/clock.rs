@@ -1,0 +1,39 @@
+//! The one reader of the clock. Everything behind the edge takes `now`.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+/// The time of this invocation, to the millisecond, which is as exact as Meta's own times.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
+pub fn now() -> Timestamp {
+    let exact = Timestamp::now();
+    Timestamp::from_millisecond(exact.as_millisecond()).unwrap_or(exact)
+}
+
+/// The time left until then; zero once it has passed.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
+pub fn until(deadline: SystemTime) -> Duration {
+    deadline.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+/// A clock for measuring time that passes; unlike [`now`] it never jumps.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts measuring.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// How long it has been running.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,0 +1,71 @@
+//! The one reader of the environment.
+
+use crate::store::Tables;
+
+/// A variable that the template sets is missing or unreadable: the function cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is missing or unreadable")]
+pub struct ConfigError(&'static str);
+
+/// What a function is told by its template.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL`: set by a local stack only.
+    pub endpoint_url: Option<String>,
+    /// `LOG_LEVEL`: `info` when it is not set.
+    pub log_level: tracing::Level,
+}
+
+impl Config {
+    /// Reads what every function needs.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let level = var("LOG_LEVEL").ok();
+        Ok(Self {
+            region: var("AWS_REGION")?,
+            endpoint_url: var("AWS_ENDPOINT_URL").ok(),
+            log_level: match level {
+                Some(level) => level.parse().map_err(|_| ConfigError("LOG_LEVEL"))?,
+                None => tracing::Level::INFO,
+            },
+        })
+    }
+}
+
+/// The tables: `CORE_TABLE`, `MESSAGES_TABLE` and `KEYS_TABLE`; a function that has no business with
+/// one is not told its name.
+///
+/// # Errors
+/// [`ConfigError`] when `CORE_TABLE` or `KEYS_TABLE` is missing.
+pub fn tables() -> Result<Tables, ConfigError> {
+    Ok(Tables {
+        core: var("CORE_TABLE")?,
+        messages: var("MESSAGES_TABLE").unwrap_or_default(),
+        keys: var("KEYS_TABLE")?,
+    })
+}
+
+/// `META_SECRET_ARN`: the secret with Meta's app secrets, our verify tokens and the pepper.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn meta_secret_arn() -> Result<String, ConfigError> {
+    var("META_SECRET_ARN")
+}
+
+/// `DATA_KEY_ARN`: the KMS key that wraps day keys.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn data_key_arn() -> Result<String, ConfigError> {
+    var("DATA_KEY_ARN")
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+fn var(name: &'static str) -> Result<String, ConfigError> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or(ConfigError(name))
+}

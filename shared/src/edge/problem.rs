@@ -1,0 +1,118 @@
+//! Errors as HTTP: RFC 9457 `application/problem+json`. What is wrong, never what is inside.
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// An error the caller is told about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// A stable word for the kind of problem; the last part of its `type` URI.
+    pub kind: &'static str,
+    /// What the caller did or can do. Fixed text: never input, never data.
+    pub detail: &'static str,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem of the given status.
+    #[must_use]
+    pub const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
+        Self { status, kind, detail }
+    }
+
+    /// 400: the request cannot be read.
+    #[must_use]
+    pub const fn bad_request(kind: &'static str, detail: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, kind, detail)
+    }
+
+    /// 404: it does not exist, or not for this caller.
+    #[must_use]
+    pub const fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
+    }
+
+    /// 403: the caller's role does not allow it.
+    #[must_use]
+    pub const fn forbidden(detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 500: our fault; the same request can be sent again.
+    #[must_use]
+    pub const fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something failed on our side; nothing was acknowledged. Send it again.",
+        )
+    }
+
+    /// The HTTP answer.
+    #[must_use]
+    pub fn response(&self) -> Response<Body> {
+        let wire = Wire {
+            r#type: format!("tag:numib.app,2026:problem/{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        json(self.status, "application/problem+json", &wire)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, "the store failed");
+        Self::internal()
+    }
+}
+
+/// A JSON answer that no cache keeps and no browser sniffs.
+#[must_use]
+pub fn json(status: StatusCode, content_type: &str, body: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_string(body).unwrap_or_else(|_| "{}".to_owned());
+    answer(status, content_type, text)
+}
+
+/// An answer that no cache keeps and no browser sniffs.
+#[must_use]
+pub fn answer(status: StatusCode, content_type: &str, text: String) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .header("content-type", content_type)
+        .header("cache-control", "no-store")
+        .header("x-content-type-options", "nosniff")
+        .body(Body::Text(text))
+        .unwrap_or_else(|_| Response::new(Body::Empty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_rfc_9457_json() {
+        let response = Problem::not_found().response();
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let Body::Text(text) = response.body() else { panic!("text") };
+        let body: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(body["type"], "tag:numib.app,2026:problem/not-found");
+        assert_eq!(body["status"], 404);
+        assert_eq!(body["title"], "Not Found");
+        assert!(body["detail"].is_string());
+    }
+}

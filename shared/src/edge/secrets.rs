@@ -1,0 +1,159 @@
+//! Meta's app secrets, our verify tokens and the pepper: from Secrets Manager, kept for minutes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::clock::Stopwatch;
+use crate::seal::pseudonym::Pepper;
+
+/// A copy older than this is fetched again before use, so a rotation arrives within minutes.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// A signature that no secret matches may mean a rotation: then a copy older than this is fetched
+/// again. Wrong signatures are free to send, so this also bounds what they cost.
+const MIN_AGE: Duration = Duration::from_secs(30);
+/// Candidate secrets and tokens taken; each is compared for every request.
+const CANDIDATES_MAX: usize = 8;
+
+/// The secret's content.
+pub struct MetaSecrets {
+    /// Facebook and Instagram app secrets, old and new during a rotation.
+    pub app_secrets: Vec<Zeroizing<String>>,
+    /// Tokens that the webhook handshake accepts.
+    pub verify_tokens: Vec<Zeroizing<String>>,
+    /// Pseudonyms of routes are made under it.
+    pub pepper: Pepper,
+}
+
+impl std::fmt::Debug for MetaSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MetaSecrets(..)")
+    }
+}
+
+/// Why the secret cannot be used. Never says what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// Secrets Manager did not give it.
+    #[error("Secrets Manager did not give the secret ({0})")]
+    Unavailable(String),
+    /// It is not the JSON object that `docs/deploy.md` describes.
+    #[error("the secret is not an object with app_secrets, verify_tokens and a pepper")]
+    Malformed,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(default)]
+    app_secrets: Vec<Zeroizing<String>>,
+    #[serde(default)]
+    verify_tokens: Vec<Zeroizing<String>>,
+    pepper: Zeroizing<String>,
+}
+
+impl MetaSecrets {
+    /// Reads the secret's JSON. Empty candidates are dropped: they must never match anything.
+    ///
+    /// # Errors
+    /// [`SecretsError::Malformed`].
+    pub fn parse(json: &str) -> Result<Self, SecretsError> {
+        let wire: Wire = serde_json::from_str(json).map_err(|_| SecretsError::Malformed)?;
+        let usable = |candidates: Vec<Zeroizing<String>>| -> Vec<Zeroizing<String>> {
+            candidates.into_iter().filter(|one| !one.is_empty()).take(CANDIDATES_MAX).collect()
+        };
+        Ok(Self {
+            app_secrets: usable(wire.app_secrets),
+            verify_tokens: usable(wire.verify_tokens),
+            pepper: Pepper::new(wire.pepper.as_bytes()).map_err(|_| SecretsError::Malformed)?,
+        })
+    }
+}
+
+/// The secret, and the copy a warm container keeps.
+#[derive(Debug)]
+pub struct SecretsCache {
+    client: aws_sdk_secretsmanager::Client,
+    arn: String,
+    kept: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    secrets: Arc<MetaSecrets>,
+    age: Stopwatch,
+}
+
+impl SecretsCache {
+    /// A cache of the secret with that ARN; nothing is fetched yet.
+    #[must_use]
+    pub const fn new(client: aws_sdk_secretsmanager::Client, arn: String) -> Self {
+        Self { client, arn, kept: Mutex::new(None) }
+    }
+
+    /// The secrets, at most five minutes old. Where Secrets Manager fails, an older copy serves on.
+    ///
+    /// # Errors
+    /// [`SecretsError`] when there is no copy either.
+    pub async fn get(&self) -> Result<Arc<MetaSecrets>, SecretsError> {
+        match self.kept() {
+            Some(kept) if kept.age.elapsed() < MAX_AGE => Ok(kept.secrets),
+            Some(kept) => Ok(self.fetch().await.unwrap_or(kept.secrets)),
+            None => self.fetch().await,
+        }
+    }
+
+    /// Fetches again after nothing matched; `None` when the copy is too fresh for that.
+    ///
+    /// # Errors
+    /// [`SecretsError`].
+    pub async fn refresh(&self) -> Result<Option<Arc<MetaSecrets>>, SecretsError> {
+        match self.kept() {
+            Some(kept) if kept.age.elapsed() < MIN_AGE => Ok(None),
+            _ => self.fetch().await.map(Some),
+        }
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn fetch(&self) -> Result<Arc<MetaSecrets>, SecretsError> {
+        use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
+        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
+        let answer = answer.map_err(|error| {
+            SecretsError::Unavailable(error.code().unwrap_or("no answer").to_owned())
+        })?;
+        let json = Zeroizing::new(answer.secret_string.ok_or(SecretsError::Malformed)?);
+        let secrets = Arc::new(MetaSecrets::parse(&json)?);
+        let kept = Kept { secrets: Arc::clone(&secrets), age: Stopwatch::start() };
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEPPER: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn empty_candidates_never_become_secrets() {
+        let json =
+            format!(r#"{{"app_secrets":["","s1","s2"],"verify_tokens":[""],"pepper":"{PEPPER}"}}"#);
+        let secrets = MetaSecrets::parse(&json).unwrap();
+        assert_eq!(secrets.app_secrets.len(), 2);
+        assert!(secrets.verify_tokens.is_empty());
+    }
+
+    #[test]
+    fn a_secret_without_a_strong_pepper_is_refused_without_showing_it() {
+        for json in [r#"{"app_secrets":["canary"]}"#, r#"{"pepper":"canary"}"#, "canary", "[]"] {
+            let error = MetaSecrets::parse(json).unwrap_err();
+            assert!(matches!(error, SecretsError::Malformed), "{json}");
+            assert!(!format!("{error:?} {error}").contains("canary"));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Day keys through KMS: made without ever seeing the private half, unwrapped only to read.
+
+use std::collections::HashMap;
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeyPairSpec;
+use zeroize::Zeroizing;
+
+use super::SealError;
+use super::day_key::{PrivateKey, public_key_from_der};
+use crate::domain::ids::{AccountId, ConnectionId};
+use crate::domain::sealed::WrappedPair;
+use crate::domain::time::Day;
+
+/// The KMS key that wraps the day keys.
+#[derive(Debug, Clone)]
+pub struct DayKeys {
+    client: aws_sdk_kms::Client,
+    key_arn: String,
+}
+
+/// Whose key of which day: the encryption context, so that a wrapped key cannot be unwrapped as
+/// another's.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyName<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+    /// The connection.
+    pub connection: &'a ConnectionId,
+    /// The day.
+    pub day: Day,
+}
+
+/// Why KMS did not give a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KmsError {
+    /// Too many calls; the SDK's own retries are used up.
+    #[error("KMS is throttling")]
+    Throttled,
+    /// The role may not do this, or the encryption context does not match.
+    #[error("KMS denied the call ({0})")]
+    Denied(String),
+    /// KMS did not answer or failed.
+    #[error("KMS failed ({0})")]
+    Unavailable(String),
+    /// KMS answered with something that is not a P-256 key.
+    #[error(transparent)]
+    Key(#[from] SealError),
+}
+
+#[expect(clippy::disallowed_types, reason = "the SDK takes encryption contexts as a HashMap")]
+type EncryptionContext = HashMap<String, String>;
+
+impl DayKeys {
+    /// Day keys wrapped by the KMS key with that ARN.
+    #[must_use]
+    pub const fn new(client: aws_sdk_kms::Client, key_arn: String) -> Self {
+        Self { client, key_arn }
+    }
+
+    /// Makes a key pair. One KMS call; its quota is tens per second.
+    ///
+    /// # Errors
+    /// [`KmsError`], by what the caller can do about it.
+    pub async fn generate(&self, name: KeyName<'_>) -> Result<WrappedPair, KmsError> {
+        let pair = self
+            .client
+            .generate_data_key_pair_without_plaintext()
+            .key_id(&self.key_arn)
+            .key_pair_spec(DataKeyPairSpec::EccNistP256)
+            .set_encryption_context(Some(name.encryption_context()))
+            .send()
+            .await
+            .map_err(classify)?;
+        let public = pair.public_key.ok_or(SealError::BadKey)?;
+        let wrapped = pair.private_key_ciphertext_blob.ok_or(SealError::BadKey)?;
+        Ok(WrappedPair {
+            public_key: public_key_from_der(public.as_ref())?,
+            wrapped_key: wrapped.into_inner(),
+        })
+    }
+
+    /// Unwraps a private key, to read that day's messages. One KMS call.
+    ///
+    /// # Errors
+    /// [`KmsError`]; `Denied` also when the wrapped key belongs to another [`KeyName`].
+    pub async fn unwrap(&self, name: KeyName<'_>, wrapped: &[u8]) -> Result<PrivateKey, KmsError> {
+        let opened = self
+            .client
+            .decrypt()
+            .key_id(&self.key_arn)
+            .ciphertext_blob(Blob::new(wrapped))
+            .set_encryption_context(Some(name.encryption_context()))
+            .send()
+            .await
+            .map_err(classify)?;
+        let der = Zeroizing::new(opened.plaintext.ok_or(SealError::BadKey)?.into_inner());
+        Ok(PrivateKey::from_der(&der)?)
+    }
+}
+
+impl KeyName<'_> {
+    fn encryption_context(&self) -> EncryptionContext {
+        [
+            ("purpose", "day-key".to_owned()),
+            ("account", self.account.to_string()),
+            ("connection", self.connection.to_string()),
+            ("day", self.day.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+fn classify<E, R>(error: SdkError<E, R>) -> KmsError
+where
+    E: ProvideErrorMetadata,
+{
+    let code = error.code().unwrap_or("no answer").to_owned();
+    match code.as_str() {
+        "ThrottlingException" | "LimitExceededException" => KmsError::Throttled,
+        "AccessDeniedException"
+        | "InvalidCiphertextException"
+        | "IncorrectKeyException"
+        | "DisabledException"
+        | "KMSInvalidStateException"
+        | "NotFoundException" => KmsError::Denied(code),
+        _ => KmsError::Unavailable(code),
+    }
+}

@@ -1,0 +1,194 @@
+//! What is sealed of a message, and where it is bound to.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::SealError;
+use super::day_key::{Opener, Sealer};
+use crate::domain::fold::Dated;
+use crate::domain::ids::{ConversationId, MessageId, MetaId, Mid};
+use crate::domain::personal::Personal;
+use crate::domain::sealed::{PublicKey, Sealed};
+use crate::domain::time::Day;
+use crate::domain::update::{Content, Direction, Edit, Kind};
+
+/// Where a sealed value lives. It is authenticated with the value (AEAD associated data), so a
+/// ciphertext moved to another row or field does not open.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The conversation: the row's partition.
+    pub conversation: &'a ConversationId,
+    /// The message: the row's sort key.
+    pub message: &'a MessageId,
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Message,
+    Edit,
+}
+
+impl Place<'_> {
+    fn bind(self, field: Field, day: Day) -> Vec<u8> {
+        let field = match field {
+            Field::Message => "message",
+            Field::Edit => "edit",
+        };
+        let Self { conversation, message } = self;
+        format!("numib messages v1\0{conversation}\0{message}\0{field}\0{day}").into_bytes()
+    }
+}
+
+/// A message as it was received, ids included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plain {
+    /// The Meta message id.
+    pub mid: Mid,
+    /// The contact's Meta id.
+    pub contact: MetaId,
+    /// When it was sent, by Meta's clock.
+    pub sent_at: Timestamp,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The sealed form of a message. Short names: it is stored once per message.
+#[derive(Serialize, Deserialize)]
+struct MessageWire<'a> {
+    m: &'a str,
+    c: &'a str,
+    a: i64,
+    d: &'a str,
+    k: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    t: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// The key to seal to: the connection's, of that day.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipient<'a> {
+    /// The day of the key.
+    pub day: Day,
+    /// Its public half.
+    pub key: &'a PublicKey,
+}
+
+/// Seals a message for its place.
+///
+/// # Errors
+/// As [`Sealer::seal`].
+pub fn seal_message(
+    sealer: &mut Sealer,
+    to: Recipient<'_>,
+    place: Place<'_>,
+    (mid, contact): (&Mid, &MetaId),
+    message: &Dated<Content>,
+) -> Result<Sealed, SealError> {
+    let wire = MessageWire {
+        m: mid.expose(),
+        c: contact.expose(),
+        a: message.at.as_millisecond(),
+        d: message.what.direction.as_str(),
+        k: message.what.kind.as_str(),
+        t: message.what.text.as_ref().map(|text| text.expose().as_str().into()),
+    };
+    let plain = serde_json::to_vec(&wire).map_err(|_| SealError::DoesNotSeal)?;
+    let plain = Zeroizing::new(plain);
+    let recipient = (&place.conversation.connection, to.day, to.key);
+    sealer.seal(recipient, &place.bind(Field::Message, to.day), &plain)
+}
+
+/// Seals an edit for its place.
+///
+/// # Errors
+/// As [`Sealer::seal`].
+pub fn seal_edit(
+    sealer: &mut Sealer,
+    to: Recipient<'_>,
+    place: Place<'_>,
+    edit: &Edit,
+) -> Result<Sealed, SealError> {
+    let recipient = (&place.conversation.connection, to.day, to.key);
+    sealer.seal(recipient, &place.bind(Field::Edit, to.day), edit.text.expose().as_bytes())
+}
+
+/// Opens a message.
+///
+/// # Errors
+/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not a message.
+pub fn open_message(
+    opener: &mut Opener,
+    place: Place<'_>,
+    sealed: &Sealed,
+) -> Result<Plain, SealError> {
+    let plain = opener.open(&place.bind(Field::Message, sealed.day), sealed)?;
+    let wire: MessageWire<'_> =
+        serde_json::from_slice(&plain).map_err(|_| SealError::DoesNotOpen)?;
+    let read = || {
+        Some(Plain {
+            mid: Personal::from(wire.m.to_owned()),
+            contact: Personal::from(wire.c.to_owned()),
+            sent_at: Timestamp::from_millisecond(wire.a).ok()?,
+            content: Content {
+                direction: Direction::parse(wire.d)?,
+                kind: Kind::parse(wire.k)?,
+                text: wire.t.map(|text| Personal::from(text.into_owned())),
+            },
+        })
+    };
+    read().ok_or(SealError::DoesNotOpen)
+}
+
+/// Opens an edit: the message's new text.
+///
+/// # Errors
+/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not an edit.
+pub fn open_edit(
+    opener: &mut Opener,
+    place: Place<'_>,
+    sealed: &Sealed,
+) -> Result<Personal<String>, SealError> {
+    let plain = opener.open(&place.bind(Field::Edit, sealed.day), sealed)?;
+    let text = std::str::from_utf8(&plain).map_err(|_| SealError::DoesNotOpen)?;
+    Ok(Personal::from(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::day_key::tests::key_pair;
+
+    #[test]
+    fn a_message_and_its_edit_open_as_they_were_and_not_as_each_other() {
+        let (public, private) = key_pair();
+        let day = Day::parse("2026-12-01").unwrap();
+        let conversation = ConversationId::parse("c1.p1").unwrap();
+        let message = MessageId::parse("m1").unwrap();
+        let place = Place { conversation: &conversation, message: &message };
+        let to = Recipient { day, key: &public };
+        let mut sealer = Sealer::default();
+        let content = Content {
+            direction: Direction::Out,
+            kind: Kind::StoryReply,
+            text: Some(Personal::from("¿qué \"tal\"? \u{1f4e6}\n".to_owned())),
+        };
+        let at = Timestamp::from_millisecond(1_796_099_999_500).unwrap();
+        let dated = Dated { at, what: content.clone() };
+        let mid = Mid::from("m_\"x\"".to_owned());
+        let contact = MetaId::from("7001".to_owned());
+        let sealed = seal_message(&mut sealer, to, place, (&mid, &contact), &dated).unwrap();
+        let edit = Edit { num_edit: 1, text: Personal::from("new".to_owned()) };
+        let sealed_edit = seal_edit(&mut sealer, to, place, &edit).unwrap();
+
+        let mut opener = Opener::new(conversation.connection.clone(), day, private);
+        let plain = open_message(&mut opener, place, &sealed).unwrap();
+        assert_eq!(plain, Plain { mid, contact, sent_at: at, content });
+        assert_eq!(open_edit(&mut opener, place, &sealed_edit).unwrap(), edit.text);
+        assert!(open_edit(&mut opener, place, &sealed).is_err());
+        assert!(open_message(&mut opener, place, &sealed_edit).is_err());
+        let other = MessageId::parse("m2").unwrap();
+        let moved = Place { conversation: &conversation, message: &other };
+        assert!(open_message(&mut opener, moved, &sealed).is_err());
+    }
+}

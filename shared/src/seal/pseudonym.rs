@@ -1,0 +1,147 @@
+//! Pseudonyms: stable names for Meta ids that say nothing without the key.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::SealError;
+use crate::domain::ids::{Channel, ContactId, MessageId, MetaId, Mid, RouteId};
+
+/// Bytes of HMAC-SHA-256 kept in a pseudonym: 128 bits, so that two ids never meet by chance.
+const PSEUDONYM_LEN: usize = 16;
+/// Bytes of an index key.
+const INDEX_KEY_LEN: usize = 32;
+/// The shortest pepper taken: 256 bits of text.
+const PEPPER_MIN_LEN: usize = 32;
+
+/// The secret under which webhook routes are looked up; one per deployment, in Secrets Manager.
+#[derive(Clone)]
+pub struct Pepper(hmac::Key);
+
+impl std::fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pepper(..)")
+    }
+}
+
+impl Pepper {
+    /// Takes the pepper as stored.
+    ///
+    /// # Errors
+    /// [`SealError::BadKey`] when it is shorter than 32 bytes.
+    pub fn new(secret: &[u8]) -> Result<Self, SealError> {
+        if secret.len() < PEPPER_MIN_LEN {
+            return Err(SealError::BadKey);
+        }
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret)))
+    }
+
+    /// Where webhooks for this account are routed.
+    #[must_use]
+    pub fn route(&self, channel: Channel, account: &MetaId) -> RouteId {
+        let name = pseudonym(&self.0, channel.as_str(), account.expose());
+        RouteId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+}
+
+/// A connection's key for the pseudonyms of its contacts and messages; it dies with the connection.
+#[derive(Clone)]
+pub struct IndexKey(Zeroizing<[u8; INDEX_KEY_LEN]>);
+
+impl std::fmt::Debug for IndexKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IndexKey(..)")
+    }
+}
+
+impl IndexKey {
+    /// A new random key.
+    ///
+    /// # Errors
+    /// [`SealError::DoesNotSeal`] when the random source fails.
+    pub fn generate() -> Result<Self, SealError> {
+        let mut key = Zeroizing::new([0; INDEX_KEY_LEN]);
+        aws_lc_rs::rand::fill(key.as_mut()).map_err(|_| SealError::DoesNotSeal)?;
+        Ok(Self(key))
+    }
+
+    /// Takes a key as stored.
+    ///
+    /// # Errors
+    /// [`SealError::BadKey`] unless it has 32 bytes.
+    pub fn new(bytes: &[u8]) -> Result<Self, SealError> {
+        let bytes = bytes.try_into().map_err(|_| SealError::BadKey)?;
+        Ok(Self(Zeroizing::new(bytes)))
+    }
+
+    /// The key's bytes, to store them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+
+    /// The contact with that Meta id.
+    #[must_use]
+    pub fn contact(&self, id: &MetaId) -> ContactId {
+        let name = pseudonym(&self.hmac_key(), "contact", id.expose());
+        ContactId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+
+    /// The message with that Meta message id.
+    #[must_use]
+    pub fn message(&self, mid: &Mid) -> MessageId {
+        let name = pseudonym(&self.hmac_key(), "message", mid.expose());
+        MessageId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+
+    fn hmac_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.0.as_ref())
+    }
+}
+
+/// The first 128 bits of HMAC-SHA-256 over the domain and the value, in base64url.
+fn pseudonym(key: &hmac::Key, domain: &str, value: &str) -> String {
+    let mut context = hmac::Context::with_key(key);
+    context.update(domain.as_bytes());
+    context.update(&[0]);
+    context.update(value.as_bytes());
+    let tag = context.sign();
+    let kept: &[u8] = tag.as_ref().get(..PSEUDONYM_LEN).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> MetaId {
+        MetaId::from(text.to_owned())
+    }
+
+    #[test]
+    fn pseudonyms_are_stable_and_differ_by_key_domain_and_value() {
+        let key = IndexKey::new(&[7; 32]).unwrap();
+        assert_eq!(key.contact(&id("1")), key.contact(&id("1")));
+        assert_ne!(key.contact(&id("1")), key.contact(&id("2")));
+        assert_ne!(key.contact(&id("1")).as_str(), key.message(&id("1")).as_str());
+        let other = IndexKey::generate().unwrap();
+        assert_ne!(key.contact(&id("1")), other.contact(&id("1")));
+    }
+
+    #[test]
+    fn a_route_depends_on_channel_and_account() {
+        let pepper = Pepper::new(&[1; 32]).unwrap();
+        let route = pepper.route(Channel::Messenger, &id("1"));
+        assert_ne!(route, pepper.route(Channel::Instagram, &id("1")));
+        assert_eq!(route.as_str().len(), 22);
+        assert!(!route.as_str().contains('1') || route.as_str() != "1");
+    }
+
+    #[test]
+    fn short_keys_are_refused_and_no_key_prints() {
+        assert_eq!(Pepper::new(&[1; 31]).unwrap_err(), SealError::BadKey);
+        assert_eq!(IndexKey::new(&[1; 16]).unwrap_err(), SealError::BadKey);
+        assert_eq!(format!("{:?}", IndexKey::new(&[65; 32]).unwrap()), "IndexKey(..)");
+    }
+}

@@ -1,0 +1,287 @@
+//! Connections: `core`, `ROUTE#route` / `CONNECTION`, with the index key beside them in `keys`.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+
+use super::schema::{self, Item};
+use super::{Store, StoreError, classify};
+use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::ids::{AccountId, Channel, ConnectionId, RouteId};
+use crate::domain::plan::Plan;
+use crate::domain::sealed::PublicKey;
+use crate::domain::time::Day;
+
+/// Partitions of the provisioning index: enough that no one of them is hot.
+pub const PROVISION_SHARDS: u8 = 16;
+/// A date before every key: a connection that has none yet is due at once.
+const NO_KEYS_YET: &str = "0000-01-01";
+
+/// Bytes of an index key, as stored. `seal` gives them a meaning.
+pub type IndexKeyBytes = zeroize::Zeroizing<Vec<u8>>;
+
+impl Store {
+    /// The connection that webhooks for this route belong to, with its index key: one round trip.
+    /// `None` when there is none. May be a moment old: writers look again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; `Conflict` while the connection is being replaced.
+    pub async fn route(
+        &self,
+        route: &RouteId,
+    ) -> Result<Option<(Connection, IndexKeyBytes)>, StoreError> {
+        let (connection, index) =
+            futures_util::try_join!(self.connection(route, false), self.index_key(route))?;
+        let Some(connection) = connection else { return Ok(None) };
+        match index {
+            Some((owner, key)) if owner == connection.id => Ok(Some((connection, key))),
+            // The index key is gone with the erased connection; nothing needs it any more.
+            _ if connection.state == ConnectionState::Erased => {
+                Ok(Some((connection, IndexKeyBytes::default())))
+            }
+            _ => Err(StoreError::Conflict),
+        }
+    }
+
+    /// The connection at this route; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connection(
+        &self,
+        route: &RouteId,
+        consistent: bool,
+    ) -> Result<Option<Connection>, StoreError> {
+        self.client
+            .get_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(connection_key(route)))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?
+            .item
+            .map(|item| connection(&item))
+            .transpose()
+    }
+
+    async fn index_key(
+        &self,
+        route: &RouteId,
+    ) -> Result<Option<(ConnectionId, IndexKeyBytes)>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.keys)
+            .set_key(Some(schema::key(schema::route_pk(route), schema::INDEX.to_owned())))
+            .projection_expression("connection_id, index_key")
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let Some(item) = answer.item else { return Ok(None) };
+        let key = schema::get_bytes(&item, schema::INDEX_KEY)?.to_vec();
+        Ok(Some((connection_id(&item)?, IndexKeyBytes::new(key))))
+    }
+
+    /// Connects a channel: the connection, its index key, and its place in the account, or nothing.
+    /// It has no day keys yet; provisioning finds it at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when an active connection already has this route.
+    pub async fn create_connection(
+        &self,
+        connection: &Connection,
+        index_key: &[u8],
+    ) -> Result<(), StoreError> {
+        let route = schema::route_pk(&connection.route);
+        let mut item = connection_key(&connection.route);
+        item.extend(attributes(connection));
+        item.insert(schema::KEYS_UNTIL.to_owned(), schema::text(NO_KEYS_YET));
+        let mut index = schema::key(route, schema::INDEX.to_owned());
+        let id = schema::text(connection.id.as_str());
+        index.insert(schema::CONNECTION_ID.to_owned(), id);
+        index.insert(schema::INDEX_KEY.to_owned(), schema::binary(index_key));
+        let mut place = schema::key(
+            schema::account_pk(&connection.account),
+            schema::connection_pk(&connection.id),
+        );
+        let route_id = schema::text(connection.route.as_str());
+        place.insert(schema::ROUTE_ID.to_owned(), route_id);
+
+        let claim = Put::builder()
+            .table_name(&self.tables.core)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR #state = :erased")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
+            .build()
+            .map_err(|_| StoreError::Refused("put".to_owned()))?;
+        self.client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(claim).build())
+            .transact_items(
+                TransactWriteItem::builder().put(put(&self.tables.keys, index)?).build(),
+            )
+            .transact_items(
+                TransactWriteItem::builder().put(put(&self.tables.core, place)?).build(),
+            )
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
+
+    /// The routes of connections in this shard whose keys end before `until`, the shortest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn routes_due(
+        &self,
+        shard: u8,
+        until: Day,
+        limit: i32,
+    ) -> Result<Vec<RouteId>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .index_name(schema::PROVISIONING)
+            .key_condition_expression("provision_shard = :shard AND keys_until < :until")
+            .expression_attribute_values(":shard", schema::text(shard.to_string()))
+            .expression_attribute_values(":until", schema::text(until.to_string()))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        answer
+            .items
+            .unwrap_or_default()
+            .iter()
+            .map(|item| {
+                schema::route_of(schema::get_text(item, schema::PK)?)
+                    .ok_or(StoreError::Corrupt(schema::PK))
+            })
+            .collect()
+    }
+
+    /// The earliest last day any connection of this shard has a key for; `None` when it has no
+    /// connection. A connection without keys counts as long ago.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn shortest_keys(&self, shard: u8) -> Result<Option<Day>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .index_name(schema::PROVISIONING)
+            .key_condition_expression("provision_shard = :shard")
+            .expression_attribute_values(":shard", schema::text(shard.to_string()))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let items = answer.items.unwrap_or_default();
+        items.first().map(|item| schema::get_day(item, schema::KEYS_UNTIL)).transpose()
+    }
+
+    /// Publishes the day keys that intake seals to, as long as the connection is the same and active.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it was erased or replaced in the meantime.
+    pub async fn publish_day_keys(
+        &self,
+        connection: &Connection,
+        day_keys: &BTreeMap<Day, PublicKey>,
+        until: Day,
+    ) -> Result<(), StoreError> {
+        self.client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(connection_key(&connection.route)))
+            .update_expression("SET day_keys = :keys, keys_until = :until")
+            .condition_expression("connection_id = :id AND #state = :active")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":keys", day_key_map(day_keys))
+            .expression_attribute_values(":until", schema::text(until.to_string()))
+            .expression_attribute_values(":id", schema::text(connection.id.as_str()))
+            .expression_attribute_values(":active", schema::text(ConnectionState::Active.as_str()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
+}
+
+fn put(table: &str, item: Item) -> Result<Put, StoreError> {
+    Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .build()
+        .map_err(|_| StoreError::Refused("put".to_owned()))
+}
+
+pub(super) fn connection_key(route: &RouteId) -> Item {
+    schema::key(schema::route_pk(route), schema::CONNECTION.to_owned())
+}
+
+fn attributes(connection: &Connection) -> Item {
+    Item::from([
+        (schema::ACCOUNT_ID.to_owned(), schema::text(connection.account.as_str())),
+        (schema::CONNECTION_ID.to_owned(), schema::text(connection.id.as_str())),
+        (schema::CHANNEL.to_owned(), schema::text(connection.channel.as_str())),
+        (schema::PLAN_DAYS.to_owned(), schema::number(connection.plan.days())),
+        (schema::STATE.to_owned(), schema::text(connection.state.as_str())),
+        (schema::DAY_KEYS.to_owned(), day_key_map(&connection.day_keys)),
+        (schema::PROVISION_SHARD.to_owned(), schema::text(shard(&connection.id).to_string())),
+    ])
+}
+
+/// The shard of a connection: any even spread of its random id will do.
+fn shard(connection: &ConnectionId) -> u8 {
+    let sum = connection.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_add(byte));
+    sum % PROVISION_SHARDS
+}
+
+fn day_key_map(day_keys: &BTreeMap<Day, PublicKey>) -> AttributeValue {
+    let entries = day_keys
+        .iter()
+        .map(|(day, key)| (day.to_string(), schema::binary(key.as_bytes())))
+        .collect();
+    AttributeValue::M(entries)
+}
+
+pub(super) fn connection(item: &Item) -> Result<Connection, StoreError> {
+    let plan_days = schema::get_number(item, schema::PLAN_DAYS)?;
+    Ok(Connection {
+        route: schema::route_of(schema::get_text(item, schema::PK)?)
+            .ok_or(StoreError::Corrupt(schema::PK))?,
+        id: connection_id(item)?,
+        account: AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
+            .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+        channel: Channel::parse(schema::get_text(item, schema::CHANNEL)?)
+            .ok_or(StoreError::Corrupt(schema::CHANNEL))?,
+        plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
+        state: ConnectionState::parse(schema::get_text(item, schema::STATE)?)
+            .ok_or(StoreError::Corrupt(schema::STATE))?,
+        day_keys: day_keys(item)?,
+    })
+}
+
+fn day_keys(item: &Item) -> Result<BTreeMap<Day, PublicKey>, StoreError> {
+    let corrupt = StoreError::Corrupt(schema::DAY_KEYS);
+    let Some(AttributeValue::M(entries)) = item.get(schema::DAY_KEYS) else { return Err(corrupt) };
+    entries
+        .iter()
+        .map(|(day, key)| match (Day::parse(day), key) {
+            (Some(day), AttributeValue::B(key)) => Some((day, PublicKey::from_sec1(key.as_ref())?)),
+            _ => None,
+        })
+        .collect::<Option<_>>()
+        .ok_or(corrupt)
+}
+
+fn connection_id(item: &Item) -> Result<ConnectionId, StoreError> {
+    ConnectionId::parse(schema::get_text(item, schema::CONNECTION_ID)?)
+        .ok_or(StoreError::Corrupt(schema::CONNECTION_ID))
+}

@@ -1,0 +1,183 @@
+//! Contacts: `core`, `CONNECTION#connection` / `CONTACT#contact`, listed by the inbox index.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use jiff::{SignedDuration, Timestamp};
+
+use super::schema::{self, Item};
+use super::{Store, StoreError, classify};
+use crate::domain::ids::{ConnectionId, ContactId, ConversationId};
+use crate::domain::row::ContactMarks;
+
+/// The inbox index moves at most this often per conversation: it is a write per move.
+pub const INBOX_STEP: SignedDuration = SignedDuration::from_secs(60);
+
+/// A contact, as far as intake and the inbox need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Contact {
+    /// What keeps its messages out.
+    pub marks: ContactMarks,
+    /// When its conversation last moved in the inbox.
+    pub last_message_at: Option<Timestamp>,
+}
+
+/// A conversation in the inbox index: where its contact stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// When it last moved.
+    pub last_message_at: Timestamp,
+}
+
+/// Where to start in a connection's inbox, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InboxStart {
+    /// Just past this entry.
+    After(InboxEntry),
+    /// With the entries of this time.
+    From(Timestamp),
+    /// Just past the entries of this time.
+    Before(Timestamp),
+}
+
+impl Store {
+    /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing when
+    /// it has moved within [`INBOX_STEP`] of that time, or is restricted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn move_conversation(
+        &self,
+        conversation: &ConversationId,
+        last_message_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let floor = last_message_at.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
+            .update_expression(
+                "SET connection_id = :connection, last_message_at = :at, expires_at = :end",
+            )
+            .condition_expression(
+                "attribute_not_exists(restricted_at) \
+                 AND (attribute_not_exists(last_message_at) OR last_message_at < :floor)",
+            )
+            .expression_attribute_values(
+                ":connection",
+                schema::text(conversation.connection.as_str()),
+            )
+            .expression_attribute_values(":at", schema::milliseconds(last_message_at))
+            .expression_attribute_values(":floor", schema::milliseconds(floor))
+            .expression_attribute_values(":end", schema::seconds(expires_at))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(classify(&error)),
+        }
+    }
+
+    /// Removes a contact that came back after its connection was erased.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_contact(&self, conversation: &ConversationId) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
+
+    /// Conversations of one connection, the latest first. From an index: may be a moment old, so
+    /// readers look at each entry again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn inbox(
+        &self,
+        connection: &ConnectionId,
+        start: Option<InboxStart>,
+        limit: i32,
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .index_name(schema::INBOX)
+            .expression_attribute_values(":connection", schema::text(connection.as_str()))
+            .scan_index_forward(false)
+            .limit(limit);
+        let mut condition = "connection_id = :connection".to_owned();
+        match start {
+            None => {}
+            Some(InboxStart::After(entry)) => {
+                query = query.set_exclusive_start_key(Some(index_key(&entry)));
+            }
+            Some(InboxStart::From(at)) => {
+                condition.push_str(" AND last_message_at <= :at");
+                query = query.expression_attribute_values(":at", schema::milliseconds(at));
+            }
+            Some(InboxStart::Before(at)) => {
+                condition.push_str(" AND last_message_at < :at");
+                query = query.expression_attribute_values(":at", schema::milliseconds(at));
+            }
+        }
+        let answer = query
+            .key_condition_expression(condition)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        answer.items.unwrap_or_default().iter().map(|item| entry(connection, item)).collect()
+    }
+}
+
+fn index_key(entry: &InboxEntry) -> Item {
+    let mut key = contact_key(&entry.conversation);
+    let connection = schema::text(entry.conversation.connection.as_str());
+    key.insert(schema::CONNECTION_ID.to_owned(), connection);
+    let at = schema::milliseconds(entry.last_message_at);
+    key.insert(schema::LAST_MESSAGE_AT.to_owned(), at);
+    key
+}
+
+pub(super) fn contact_key(conversation: &ConversationId) -> Item {
+    schema::key(
+        schema::connection_pk(&conversation.connection),
+        schema::contact_sk(&conversation.contact),
+    )
+}
+
+pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
+    Ok(Contact {
+        marks: ContactMarks {
+            restricted: item.contains_key(schema::RESTRICTED_AT),
+            erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
+        },
+        last_message_at: schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?,
+    })
+}
+
+pub(super) fn contact_id(item: &Item) -> Result<ContactId, StoreError> {
+    schema::contact_of(schema::get_text(item, schema::SK)?).ok_or(StoreError::Corrupt(schema::SK))
+}
+
+fn entry(connection: &ConnectionId, item: &Item) -> Result<InboxEntry, StoreError> {
+    let conversation =
+        ConversationId { connection: connection.clone(), contact: contact_id(item)? };
+    let last_message_at = schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?
+        .ok_or(StoreError::Corrupt(schema::LAST_MESSAGE_AT))?;
+    Ok(InboxEntry { conversation, last_message_at })
+}

@@ -1,0 +1,420 @@
+//! Sealed messages: `pk` = conversation, `sk` = message, time to live on `expires_at`.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use jiff::Timestamp;
+
+use super::schema::{self, Item};
+use super::{Store, StoreError, classify};
+use crate::domain::ids::{ConversationId, MessageId};
+use crate::domain::row::Row;
+use crate::domain::sealed::Sealed;
+
+/// Query pages read to fill one page of live messages, so that a heap of expired rows cannot hold a
+/// request up; the cursor goes on where it stopped.
+const PAGES_MAX: usize = 8;
+
+/// Where a row is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageKey {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The message.
+    pub message: MessageId,
+}
+
+/// A message to store.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// What it says, sealed.
+    pub sealed: Sealed,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// An edit to store.
+#[derive(Debug, Clone)]
+pub struct NewEdit {
+    /// Its number.
+    pub num_edit: u32,
+    /// The new text, sealed.
+    pub sealed: Sealed,
+    /// When it expires if its message never comes.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is durable.
+    Done,
+    /// The row that was already there forbids it.
+    Met(Row),
+}
+
+/// A message as stored.
+#[derive(Debug, Clone)]
+pub struct StoredMessage {
+    /// The message.
+    pub id: MessageId,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// What it says, sealed.
+    pub sealed: Sealed,
+    /// Its latest edit, sealed.
+    pub edit: Option<Sealed>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// A position in a conversation: the message that a page ends at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// When that message was sent.
+    pub sent_at: Timestamp,
+    /// That message.
+    pub message: MessageId,
+}
+
+/// Which way to read a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Back in time.
+    NewestFirst,
+    /// Forward in time.
+    OldestFirst,
+}
+
+/// One page of a conversation.
+#[derive(Debug, Clone)]
+pub struct MessagePage {
+    /// Live messages, in the order asked for.
+    pub messages: Vec<StoredMessage>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Position>,
+}
+
+impl Store {
+    /// Stores a message, with an edit of the same body if there is one, unless the row exists: store,
+    /// dedupe and tombstone check in one write (R8.1, R8.2).
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is stored then.
+    //= R8.1
+    pub async fn put_message(
+        &self,
+        key: &MessageKey,
+        message: NewMessage,
+        edit: Option<NewEdit>,
+    ) -> Result<Written, StoreError> {
+        let mut item = primary(key);
+        item.insert(schema::EXPIRES_AT.to_owned(), schema::seconds(message.expires_at));
+        item.insert(schema::SENT_AT.to_owned(), schema::milliseconds(message.sent_at));
+        item.insert(schema::DAY.to_owned(), schema::text(message.sealed.day.to_string()));
+        item.insert(schema::SEALED.to_owned(), schema::binary(message.sealed.bytes));
+        if let Some(edit) = edit {
+            item.insert(schema::NUM_EDIT.to_owned(), schema::number(edit.num_edit));
+            item.insert(schema::EDIT_DAY.to_owned(), schema::text(edit.sealed.day.to_string()));
+            item.insert(schema::EDIT.to_owned(), schema::binary(edit.sealed.bytes));
+        }
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.messages)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(sk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        written_put(put.map(|_| ()))
+    }
+
+    /// Joins a message to the edit that came before it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is stored then.
+    //= R8.2
+    pub async fn join_message(
+        &self,
+        key: &MessageKey,
+        message: NewMessage,
+    ) -> Result<Written, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.messages)
+            .set_key(Some(primary(key)))
+            .update_expression(
+                "SET sealed = :sealed, #day = :day, sent_at = :sent, expires_at = :end",
+            )
+            .condition_expression(
+                "attribute_exists(num_edit) AND attribute_not_exists(sent_at) \
+                 AND attribute_not_exists(unsent)",
+            )
+            .expression_attribute_names("#day", schema::DAY)
+            .expression_attribute_values(":sealed", schema::binary(message.sealed.bytes))
+            .expression_attribute_values(":day", schema::text(message.sealed.day.to_string()))
+            .expression_attribute_values(":sent", schema::milliseconds(message.sent_at))
+            .expression_attribute_values(":end", schema::seconds(message.expires_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        written_update(update.map(|_| ()))
+    }
+
+    /// Writes an edit to its message, or to the place where its message will come.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is stored then.
+    //= R8.2
+    pub async fn put_edit(&self, key: &MessageKey, edit: NewEdit) -> Result<Written, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.messages)
+            .set_key(Some(primary(key)))
+            .update_expression(
+                "SET edit = :edit, edit_day = :day, num_edit = :n, \
+                 expires_at = if_not_exists(expires_at, :end)",
+            )
+            .condition_expression(
+                "attribute_not_exists(unsent) \
+                 AND (attribute_not_exists(num_edit) OR num_edit < :n)",
+            )
+            .expression_attribute_values(":edit", schema::binary(edit.sealed.bytes))
+            .expression_attribute_values(":day", schema::text(edit.sealed.day.to_string()))
+            .expression_attribute_values(":n", schema::number(edit.num_edit))
+            .expression_attribute_values(":end", schema::seconds(edit.expires_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        written_update(update.map(|_| ()))
+    }
+
+    /// Replaces whatever is there by a tombstone, unless it is one already.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    //= R8.2
+    pub async fn put_tombstone(
+        &self,
+        key: &MessageKey,
+        expires_at: Timestamp,
+    ) -> Result<Written, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.messages)
+            .set_item(Some(primary(key)))
+            .item(schema::UNSENT, AttributeValue::Bool(true))
+            .item(schema::EXPIRES_AT, schema::seconds(expires_at))
+            .condition_expression("attribute_not_exists(unsent)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        written_put(put.map(|_| ()))
+    }
+
+    /// Removes a row, whatever it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the row may still be there then.
+    pub async fn delete_message(&self, key: &MessageKey) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.tables.messages)
+            .set_key(Some(primary(key)))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
+
+    /// Reads live messages of a conversation, consistently, from just past `start`.
+    ///
+    /// What has expired by `now` is left out, whether or not the database has removed it (R6.2).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.2
+    pub async fn message_page(
+        &self,
+        conversation: &ConversationId,
+        (order, start): (Order, Option<Position>),
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<MessagePage, StoreError> {
+        let mut messages: Vec<StoredMessage> = Vec::new();
+        let mut next = start;
+        for _ in 0..PAGES_MAX {
+            let wanted = limit.saturating_sub(messages.len());
+            let items = self.message_query(conversation, order, next.as_ref(), wanted).await?;
+            next = items.1;
+            for item in &items.0 {
+                let message = stored(item)?;
+                if message.expires_at > now {
+                    messages.push(message);
+                }
+            }
+            if next.is_none() || messages.len() >= limit {
+                break;
+            }
+        }
+        Ok(MessagePage { messages, next })
+    }
+
+    async fn message_query(
+        &self,
+        conversation: &ConversationId,
+        order: Order,
+        start: Option<&Position>,
+        limit: usize,
+    ) -> Result<(Vec<Item>, Option<Position>), StoreError> {
+        let start = start.map(|position| {
+            let key = MessageKey {
+                conversation: conversation.clone(),
+                message: position.message.clone(),
+            };
+            let mut start = primary(&key);
+            start.insert(schema::SENT_AT.to_owned(), schema::milliseconds(position.sent_at));
+            start
+        });
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.messages)
+            .index_name(schema::BY_SENT_AT)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", schema::text(conversation.to_string()))
+            .scan_index_forward(order == Order::OldestFirst)
+            .set_exclusive_start_key(start)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let next = answer.last_evaluated_key.as_ref().map(position).transpose()?;
+        Ok((answer.items.unwrap_or_default(), next))
+    }
+
+    /// Reads one row consistently, tombstones and waiting edits included: what `replay` and tests look
+    /// at. `None` when there is no row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn message_row(&self, key: &MessageKey) -> Result<Option<RawRow>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.messages)
+            .set_key(Some(primary(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        answer.item.map(|item| raw(&item)).transpose()
+    }
+}
+
+/// A row with all that is on it.
+#[derive(Debug, Clone)]
+pub struct RawRow {
+    /// What it is.
+    pub row: Row,
+    /// The sealed message, where it has come.
+    pub message: Option<Sealed>,
+    /// The sealed edit, where one has come.
+    pub edit: Option<Sealed>,
+    /// When the database removes it.
+    pub expires_at: Timestamp,
+}
+
+fn primary(key: &MessageKey) -> Item {
+    schema::key(key.conversation.to_string(), key.message.to_string())
+}
+
+fn written_put(result: Result<(), SdkError<PutItemError>>) -> Result<Written, StoreError> {
+    match result {
+        Ok(()) => Ok(Written::Done),
+        Err(SdkError::ServiceError(error)) => match error.err() {
+            PutItemError::ConditionalCheckFailedException(met) => met_row(met.item()),
+            _ => Err(classify(&SdkError::ServiceError(error))),
+        },
+        Err(error) => Err(classify(&error)),
+    }
+}
+
+fn written_update(result: Result<(), SdkError<UpdateItemError>>) -> Result<Written, StoreError> {
+    match result {
+        Ok(()) => Ok(Written::Done),
+        Err(SdkError::ServiceError(error)) => match error.err() {
+            UpdateItemError::ConditionalCheckFailedException(met) => met_row(met.item()),
+            _ => Err(classify(&SdkError::ServiceError(error))),
+        },
+        Err(error) => Err(classify(&error)),
+    }
+}
+
+/// The row a write met. None is returned when time to live removed it in between: a conflict.
+fn met_row(item: Option<&Item>) -> Result<Written, StoreError> {
+    let item = item.filter(|item| !item.is_empty()).ok_or(StoreError::Conflict)?;
+    row(item).map(Written::Met)
+}
+
+fn row(item: &Item) -> Result<Row, StoreError> {
+    Ok(Row {
+        unsent: item.contains_key(schema::UNSENT),
+        has_message: item.contains_key(schema::SENT_AT),
+        num_edit: schema::get_number(item, schema::NUM_EDIT)?,
+    })
+}
+
+fn raw(item: &Item) -> Result<RawRow, StoreError> {
+    let row = row(item)?;
+    Ok(RawRow {
+        row,
+        message: row.has_message.then(|| sealed(item, schema::SEALED, schema::DAY)).transpose()?,
+        edit: edit(item)?,
+        expires_at: expiry(item)?,
+    })
+}
+
+fn stored(item: &Item) -> Result<StoredMessage, StoreError> {
+    let Position { sent_at, message } = position(item)?;
+    Ok(StoredMessage {
+        id: message,
+        sent_at,
+        sealed: sealed(item, schema::SEALED, schema::DAY)?,
+        edit: edit(item)?,
+        expires_at: expiry(item)?,
+    })
+}
+
+fn edit(item: &Item) -> Result<Option<Sealed>, StoreError> {
+    item.contains_key(schema::EDIT)
+        .then(|| sealed(item, schema::EDIT, schema::EDIT_DAY))
+        .transpose()
+}
+
+fn sealed(item: &Item, bytes: &'static str, day: &'static str) -> Result<Sealed, StoreError> {
+    Ok(Sealed { day: schema::get_day(item, day)?, bytes: schema::get_bytes(item, bytes)?.to_vec() })
+}
+
+fn expiry(item: &Item) -> Result<Timestamp, StoreError> {
+    schema::get_number(item, schema::EXPIRES_AT)?
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .ok_or(StoreError::Corrupt(schema::EXPIRES_AT))
+}
+
+fn position(item: &Item) -> Result<Position, StoreError> {
+    Ok(Position {
+        sent_at: schema::get_milliseconds(item, schema::SENT_AT)?
+            .ok_or(StoreError::Corrupt(schema::SENT_AT))?,
+        message: MessageId::parse(schema::get_text(item, schema::SK)?)
+            .ok_or(StoreError::Corrupt(schema::SK))?,
+    })
+}
