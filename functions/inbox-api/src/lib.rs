@@ -37,7 +37,7 @@ pub async fn handle(app: &App, request: &Request) -> Response<Body> {
     let status = response.status().as_u16();
     let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(status, elapsed_ms, route = route_key(request), "inbox request");
-    let mut metrics = Metrics::new("inbox-api", clock::now());
+    let mut metrics = Metrics::new(clock::now());
     metrics.add("Requests", Unit::Count, 1);
     metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
     metrics.emit();

@@ -12,12 +12,10 @@ use serde_json::json;
 
 use crate::intake::{IntakeError, Tally};
 
-const FUNCTION: &str = "meta-webhook";
-
 /// Counts a refused signature.
 pub(crate) fn refused(now: Timestamp) {
     tracing::warn!(status = 401, "no candidate secret made this signature");
-    let mut metrics = Metrics::new(FUNCTION, now);
+    let mut metrics = Metrics::new(now);
     metrics.add("SignatureFailures", Unit::Count, 1);
     metrics.emit();
 }
@@ -32,7 +30,7 @@ pub(crate) fn taken(
         Ok(tally) => Ok(acknowledged(&tally, secret_index, (now, elapsed))),
         Err(error) => {
             tracing::error!(status = 500, error = %error, "webhook not taken in");
-            let mut metrics = Metrics::new(FUNCTION, now);
+            let mut metrics = Metrics::new(now);
             metrics.add("IntakeFailures", Unit::Count, 1);
             metrics.emit();
             Err(Problem::internal())
@@ -79,7 +77,7 @@ fn acknowledged(
 }
 
 fn metrics(tally: &Tally, now: Timestamp) -> Metrics {
-    let mut metrics = Metrics::new(FUNCTION, now);
+    let mut metrics = Metrics::new(now);
     let duplicates = tally.ignored.get(&Ignored::Duplicate).copied().unwrap_or_default();
     metrics.add("Received", Unit::Count, tally.items);
     metrics.add("Stored", Unit::Count, tally.stored);

@@ -160,7 +160,7 @@ fn report(done: &Done) {
         complete = done.complete,
         "day keys provisioned"
     );
-    let mut metrics = Metrics::new("retention", clock::now());
+    let mut metrics = Metrics::new(clock::now());
     metrics.add("KeysProvisioned", Unit::Count, done.keys_made);
     metrics.add("ConnectionsProvisioned", Unit::Count, done.connections_done);
     metrics.add("ProvisioningFailures", Unit::Count, done.connections_failed);

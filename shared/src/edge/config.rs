@@ -10,6 +10,8 @@ pub struct ConfigError(&'static str);
 /// What a function is told by its template.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub function: String,
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL`: set by a local stack only.
@@ -26,6 +28,7 @@ impl Config {
     pub fn from_env() -> Result<Self, ConfigError> {
         let level = var("LOG_LEVEL").ok();
         Ok(Self {
+            function: var("AWS_LAMBDA_FUNCTION_NAME")?,
             region: var("AWS_REGION")?,
             endpoint_url: var("AWS_ENDPOINT_URL").ok(),
             log_level: match level {

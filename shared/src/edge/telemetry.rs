@@ -3,6 +3,7 @@
 //! Counts, words of our own and random ids only: nothing personal can reach either (invariant 5).
 
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,8 +21,13 @@ const VALUES_MAX: usize = 100;
 /// Our crates; what others log below `error` is not ours to vouch for.
 const OURS: [&str; 4] = ["numib", "meta_webhook", "inbox_api", "retention"];
 
+/// The deployed name of this function: what the template's alarms look metrics up by.
+static FUNCTION: OnceLock<String> = OnceLock::new();
+
 /// Sends our log events at the configured level, and everyone else's errors, to standard output.
+/// Metrics carry the function's name from then on.
 pub fn install(config: &Config) {
+    let _ = FUNCTION.set(config.function.clone());
     let level = LevelFilter::from_level(config.log_level);
     let ours = OURS.map(|target| (target, level));
     let targets = Targets::new().with_targets(ours).with_default(LevelFilter::ERROR);
@@ -53,7 +59,6 @@ impl Unit {
 /// Metrics of one invocation, as CloudWatch Embedded Metric Format.
 #[derive(Debug)]
 pub struct Metrics {
-    function: &'static str,
     now: Timestamp,
     metrics: Vec<(&'static str, Unit, Value)>,
     ignored: Vec<(&'static str, u64)>,
@@ -62,8 +67,8 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics of this function at this time.
     #[must_use]
-    pub const fn new(function: &'static str, now: Timestamp) -> Self {
-        Self { function, now, metrics: Vec::new(), ignored: Vec::new() }
+    pub const fn new(now: Timestamp) -> Self {
+        Self { now, metrics: Vec::new(), ignored: Vec::new() }
     }
 
     /// Adds a single value.
@@ -122,7 +127,7 @@ impl Metrics {
                     "Metrics": definitions,
                 }],
             },
-            "Function": self.function,
+            "Function": FUNCTION.get().map_or("", String::as_str),
         });
         if let Some(line) = line.as_object_mut() {
             line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn metrics_are_embedded_metric_format() {
         let now = Timestamp::from_millisecond(1_796_100_000_000).unwrap();
-        let mut metrics = Metrics::new("meta-webhook", now);
+        let mut metrics = Metrics::new(now);
         metrics.add("Stored", Unit::Count, 3);
         metrics.observe("EventLagMs", Unit::Milliseconds, (0..150).collect());
         metrics.ignored("reaction", 2);
