@@ -15,7 +15,7 @@ from typing import Any
 
 import botocore.exceptions
 
-from aws import Failure, say
+from aws import Failure, Json, client, say
 from deploy import deploy
 from dump import dump
 from login import token
@@ -35,9 +35,31 @@ def arguments() -> argparse.Namespace:
     token_.add_argument("--email", required=True)
     token_.add_argument("--group", required=True)
     token_.add_argument("--password", help="a random one if missing")
-    for each in (deploy_, dump_, token_):
+    invoke_ = commands.add_parser("invoke", help="run a function with an event")
+    invoke_.add_argument("--function", required=True)
+    invoke_.add_argument("--event", required=True, help="JSON")
+    assume_ = commands.add_parser("assume", help="get credentials of a role")
+    assume_.add_argument("--role", required=True, help="its ARN")
+    for each in (deploy_, dump_, token_, invoke_, assume_):
         each.add_argument("--endpoint", required=True, help="address of the emulator")
     return parser.parse_args()
+
+
+def invoke(endpoint: str, function: str, event: str) -> Json:
+    """Runs a function; returns its result."""
+    answer = client(endpoint, "lambda").invoke(FunctionName=function, Payload=event.encode())
+    payload = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        raise Failure(f"{function} failed: {payload}")
+    result: Json = json.loads(payload)
+    return result
+
+
+def assume(endpoint: str, role: str) -> Json:
+    """Temporary credentials of a role."""
+    sts = client(endpoint, "sts")
+    credentials: Json = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    return credentials
 
 
 def plain(value: Any) -> str:
@@ -53,7 +75,13 @@ def plain(value: Any) -> str:
 def main() -> int:
     """Runs one command."""
     given = vars(arguments())
-    commands: dict[str, Callable[..., Any]] = {"deploy": deploy, "dump": dump, "token": token}
+    commands: dict[str, Callable[..., Any]] = {
+        "deploy": deploy,
+        "dump": dump,
+        "token": token,
+        "invoke": invoke,
+        "assume": assume,
+    }
     try:
         result = commands[given.pop("command")](**given)
         for line in [result] if isinstance(result, dict) else result:

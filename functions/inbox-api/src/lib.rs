@@ -10,6 +10,7 @@ mod messages;
 mod reading;
 mod wire;
 
+use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
@@ -30,23 +31,22 @@ pub struct App {
     pub day_keys: DayKeys,
 }
 
-/// Answers one request.
-pub async fn handle(app: &App, request: &Request) -> Response<Body> {
+/// Answers one request that came `now`.
+pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
     let stopwatch = clock::Stopwatch::start();
-    let response = route(app, request).await.unwrap_or_else(|problem| problem.response());
+    let response = route(app, request, now).await.unwrap_or_else(|problem| problem.response());
     let status = response.status().as_u16();
     let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(status, elapsed_ms, route = route_key(request), "inbox request");
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("Requests", Unit::Count, 1);
     metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
     metrics.emit();
     response
 }
 
-async fn route(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+async fn route(app: &App, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
     let caller = auth::caller(request)?;
-    let now = clock::now();
     match route_key(request) {
         "GET /v1/conversations" => {
             let query = wire::conversations_query(&request.query_string_parameters())?;

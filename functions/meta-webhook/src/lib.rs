@@ -11,6 +11,7 @@ mod write;
 
 use std::sync::Mutex;
 
+use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use numib::edge::clock;
@@ -66,11 +67,11 @@ impl App {
     }
 }
 
-/// Answers one request.
-pub async fn handle(app: &App, request: &Request) -> Response<Body> {
+/// Answers one request that came `now`.
+pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
     let answered = match *request.method() {
         Method::GET => verify_callback(app, request).await,
-        Method::POST => take_updates(app, request).await,
+        Method::POST => take_updates(app, request, now).await,
         _ => Err(METHOD),
     };
     answered.unwrap_or_else(|problem| problem.response())
@@ -102,13 +103,16 @@ async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>,
 }
 
 //= R8.1
-async fn take_updates(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+async fn take_updates(
+    app: &App,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
     let stopwatch = clock::Stopwatch::start();
     let body: &[u8] = request.body();
     if body.len() > BODY_LEN_MAX {
         return Err(TOO_LARGE);
     }
-    let now = clock::now();
     let header = request.headers().get("x-hub-signature-256");
     let header = header.map(|value| value.to_str().unwrap_or("not ASCII"));
     let check = |secrets: &MetaSecrets| signature::verify(&secrets.app_secrets, header, body);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
 use meta_webhook::{App, handle};
-use numib::edge::{clients, config, config::Config, secrets::SecretsCache, telemetry};
+use numib::edge::{clients, clock, config, config::Config, secrets::SecretsCache, telemetry};
 use numib::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     app.warm().await;
     run(service_fn(move |request: Request| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Error>(handle(&app, &request).await) }
+        async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
     }))
     .await
 }

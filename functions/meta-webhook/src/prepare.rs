@@ -76,7 +76,7 @@ pub(crate) async fn prepare(
             }
             None => continue,
         };
-        match seal(app, routed, &late_keys, change, now)? {
+        match seal(app, routed, &late_keys, &change, now)? {
             Ok(write) => {
                 // An edit that has expired or lost its day does not keep its message out.
                 let left_out = updates.saturating_sub(write.what.updates());
@@ -164,7 +164,7 @@ fn seal(
     app: &App,
     routed: &Routed,
     late_keys: &LateKeys,
-    change: Change,
+    change: &Change,
     now: Timestamp,
 ) -> Result<Result<Write, Ignored>, IntakeError> {
     let connection = &routed.connection;
@@ -181,7 +181,7 @@ fn seal(
         Action::Store { message, edit } => {
             let edit = edit.as_ref().map(|edit| sealing.edit(edit)).transpose()?;
             let edit = edit.and_then(Result::ok);
-            sealing.message(&change, message)?.map(|message| What::Store { message, edit })
+            sealing.message(change, message)?.map(|message| What::Store { message, edit })
         }
     };
     let connection = Arc::clone(connection);

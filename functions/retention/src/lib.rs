@@ -22,7 +22,7 @@ pub struct App {
     pub day_keys: DayKeys,
 }
 
-/// What `EventBridge` Scheduler sends when a schedule has no input of its own.
+/// What EventBridge Scheduler sends when a schedule has no input of its own.
 #[derive(Debug, Deserialize)]
 pub struct Event {
     /// When the schedule was due, RFC 3339.

@@ -27,7 +27,7 @@ const BATCH: i32 = 50;
 
 /// What a run did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct Run {
     pub(crate) connections_done: u64,
     pub(crate) connections_failed: u64,
     pub(crate) keys_made: u64,
@@ -46,15 +46,11 @@ enum ProvisionError {
 }
 
 /// Provisions until every connection is served or time runs out.
-pub(crate) async fn run(
-    app: &App,
-    now: Timestamp,
-    time_left: Duration,
-) -> Result<Done, StoreError> {
+pub(crate) async fn run(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, StoreError> {
     let stopwatch = Stopwatch::start();
     let budget = time_left.saturating_sub(RESERVE);
     let today = Day::of(now);
-    let mut done = Done { complete: true, ..Done::default() };
+    let mut done = Run { complete: true, ..Run::default() };
     for shard in 0..PROVISION_SHARDS {
         if !serve_shard(app, shard, today, &stopwatch, budget, &mut done).await? {
             done.complete = false;
@@ -73,7 +69,7 @@ async fn serve_shard(
     today: Day,
     stopwatch: &Stopwatch,
     budget: Duration,
-    done: &mut Done,
+    done: &mut Run,
 ) -> Result<bool, StoreError> {
     let until = key_window::until(today);
     loop {
@@ -118,12 +114,11 @@ async fn serve(
             Some(key) => Some(key.clone()),
             None => app.store.public_day_key(&connection.id, day).await?,
         };
-        let key = match known {
-            Some(key) => key,
-            None => {
-                *keys_made = keys_made.saturating_add(1);
-                make(app, connection, day).await?
-            }
+        let key = if let Some(key) = known {
+            key
+        } else {
+            *keys_made = keys_made.saturating_add(1);
+            make(app, connection, day).await?
         };
         window.insert(day, key);
     }
@@ -151,7 +146,7 @@ async fn horizon(app: &App, today: Day) -> Result<Option<i64>, StoreError> {
     Ok(shortest.map(|day| day.days_since(today).max(-1)))
 }
 
-fn report(done: &Done) {
+fn report(done: &Run) {
     tracing::info!(
         connections_done = done.connections_done,
         connections_failed = done.connections_failed,

@@ -1,3 +1,14 @@
-//! The local stack and what speaks to it; the commands are in `main.rs`.
-#![allow(missing_docs)]
+//! The project's commands, and the local stack that they and the tests run on.
+
+pub mod account;
+pub mod check;
+pub mod emulator;
+pub mod functions;
+pub mod meta;
+pub mod progress;
+pub mod project;
+pub mod python;
+pub mod replay;
+pub mod stack;
 pub mod tables;
+pub mod up;

@@ -1,2 +1,54 @@
-//! placeholder
-fn main(){}
+//! The project's commands; see the README.
+
+use clap::{Parser, Subcommand};
+use xtask::{check, progress, replay, up};
+
+/// NUMIB's commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Start the whole service here, show its main job, stay until Ctrl-C
+    Up(up::Options),
+    /// Print a fresh access token of the demo member
+    Token,
+    /// Deliver recorded webhook bodies to the running stack; print what each left in the store
+    Replay(replay::Options),
+    /// Run every check: format, lints, dependencies, all tests
+    Test,
+    /// Measure the release binary of meta-webhook beside a floor
+    Bench {
+        /// Passed on to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            progress::note(&format!("\nerror: {error:#}"));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Up(options) => up::run(&options).await,
+        Task::Token => {
+            progress::say(&up::token(&up::running()?)?);
+            Ok(())
+        }
+        Task::Replay(options) => replay::run(up::running()?, options).await,
+        Task::Test => check::run(),
+        Task::Bench { arguments } => check::bench(&arguments),
+    }
+}

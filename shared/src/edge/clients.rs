@@ -15,7 +15,7 @@ use super::config::Config;
 /// than this.
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The first attempt and its retries; the SDK backs off between them.
 const ATTEMPTS_MAX: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);

@@ -10,7 +10,7 @@ use super::clock::Stopwatch;
 use crate::seal::pseudonym::Pepper;
 
 /// A copy older than this is fetched again before use, so a rotation arrives within minutes.
-const MAX_AGE: Duration = Duration::from_secs(300);
+const MAX_AGE: Duration = Duration::from_mins(5);
 /// A signature that no secret matches may mean a rotation: then a copy older than this is fetched
 /// again. Wrong signatures are free to send, so this also bounds what they cost.
 const MIN_AGE: Duration = Duration::from_secs(30);

@@ -60,7 +60,7 @@ impl Unit {
 #[derive(Debug)]
 pub struct Metrics {
     now: Timestamp,
-    metrics: Vec<(&'static str, Unit, Value)>,
+    values: Vec<(&'static str, Unit, Value)>,
     ignored: Vec<(&'static str, u64)>,
 }
 
@@ -68,19 +68,19 @@ impl Metrics {
     /// Metrics of this function at this time.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self { now, metrics: Vec::new(), ignored: Vec::new() }
+        Self { now, values: Vec::new(), ignored: Vec::new() }
     }
 
     /// Adds a single value.
     pub fn add(&mut self, name: &'static str, unit: Unit, value: impl Into<Value>) {
-        self.metrics.push((name, unit, value.into()));
+        self.values.push((name, unit, value.into()));
     }
 
     /// Adds several observations of one metric; the first hundred count.
     pub fn observe(&mut self, name: &'static str, unit: Unit, mut values: Vec<i64>) {
         values.truncate(VALUES_MAX);
         if !values.is_empty() {
-            self.metrics.push((name, unit, values.into()));
+            self.values.push((name, unit, values.into()));
         }
     }
 
@@ -99,8 +99,8 @@ impl Metrics {
 
     fn lines(&self) -> Vec<Value> {
         let mut lines = Vec::new();
-        if !self.metrics.is_empty() {
-            lines.push(self.line(&["Function"], &self.metrics));
+        if !self.values.is_empty() {
+            lines.push(self.line(&["Function"], &self.values));
         }
         for (reason, count) in &self.ignored {
             let ignored = [("Ignored", Unit::Count, Value::from(*count))];

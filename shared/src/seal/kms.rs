@@ -1,7 +1,5 @@
 //! Day keys through KMS: made without ever seeing the private half, unwrapped only to read.
 
-use std::collections::HashMap;
-
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeyPairSpec;
@@ -50,7 +48,7 @@ pub enum KmsError {
 }
 
 #[expect(clippy::disallowed_types, reason = "the SDK takes encryption contexts as a HashMap")]
-type EncryptionContext = HashMap<String, String>;
+type EncryptionContext = std::collections::HashMap<String, String>;
 
 impl DayKeys {
     /// Day keys wrapped by the KMS key with that ARN.
@@ -72,7 +70,7 @@ impl DayKeys {
             .set_encryption_context(Some(name.encryption_context()))
             .send()
             .await
-            .map_err(classify)?;
+            .map_err(|error| classify(&error))?;
         let public = pair.public_key.ok_or(SealError::BadKey)?;
         let wrapped = pair.private_key_ciphertext_blob.ok_or(SealError::BadKey)?;
         Ok(WrappedPair {
@@ -94,7 +92,7 @@ impl DayKeys {
             .set_encryption_context(Some(name.encryption_context()))
             .send()
             .await
-            .map_err(classify)?;
+            .map_err(|error| classify(&error))?;
         let der = Zeroizing::new(opened.plaintext.ok_or(SealError::BadKey)?.into_inner());
         Ok(PrivateKey::from_der(&der)?)
     }
@@ -113,7 +111,7 @@ impl KeyName<'_> {
     }
 }
 
-fn classify<E, R>(error: SdkError<E, R>) -> KmsError
+fn classify<E, R>(error: &SdkError<E, R>) -> KmsError
 where
     E: ProvideErrorMetadata,
 {

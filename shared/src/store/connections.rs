@@ -211,6 +211,33 @@ impl Store {
             .map(|_| ())
             .map_err(|error| classify(&error))
     }
+
+    /// Marks a connection erased, and takes its sealing keys away: nothing that arrives for it from
+    /// then on is kept (R8.3). Its route is free for a new connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another connection has the route by now.
+    //= R8.3
+    pub async fn mark_connection_erased(
+        &self,
+        route: &RouteId,
+        id: &ConnectionId,
+    ) -> Result<(), StoreError> {
+        self.client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(connection_key(route)))
+            .update_expression("SET #state = :erased, day_keys = :none REMOVE keys_until")
+            .condition_expression("connection_id = :id")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
+            .expression_attribute_values(":none", day_key_map(&BTreeMap::new()))
+            .expression_attribute_values(":id", schema::text(id.as_str()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
 }
 
 fn put(table: &str, item: Item) -> Result<Put, StoreError> {
@@ -239,7 +266,7 @@ fn attributes(connection: &Connection) -> Item {
 
 /// The shard of a connection: any even spread of its random id will do.
 fn shard(connection: &ConnectionId) -> u8 {
-    let sum = connection.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_add(byte));
+    let sum = connection.as_str().bytes().fold(0_u8, u8::wrapping_add);
     sum % PROVISION_SHARDS
 }
 

@@ -340,22 +340,30 @@ fn primary(key: &MessageKey) -> Item {
 fn written_put(result: Result<(), SdkError<PutItemError>>) -> Result<Written, StoreError> {
     match result {
         Ok(()) => Ok(Written::Done),
-        Err(SdkError::ServiceError(error)) => match error.err() {
-            PutItemError::ConditionalCheckFailedException(met) => met_row(met.item()),
-            _ => Err(classify(&SdkError::ServiceError(error))),
-        },
-        Err(error) => Err(classify(&error)),
+        Err(error) => {
+            if let Some(PutItemError::ConditionalCheckFailedException(met)) =
+                error.as_service_error()
+            {
+                met_row(met.item())
+            } else {
+                Err(classify(&error))
+            }
+        }
     }
 }
 
 fn written_update(result: Result<(), SdkError<UpdateItemError>>) -> Result<Written, StoreError> {
     match result {
         Ok(()) => Ok(Written::Done),
-        Err(SdkError::ServiceError(error)) => match error.err() {
-            UpdateItemError::ConditionalCheckFailedException(met) => met_row(met.item()),
-            _ => Err(classify(&SdkError::ServiceError(error))),
-        },
-        Err(error) => Err(classify(&error)),
+        Err(error) => {
+            if let Some(UpdateItemError::ConditionalCheckFailedException(met)) =
+                error.as_service_error()
+            {
+                met_row(met.item())
+            } else {
+                Err(classify(&error))
+            }
+        }
     }
 }
 

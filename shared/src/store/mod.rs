@@ -68,13 +68,8 @@ where
     E: ProvideErrorMetadata,
 {
     let Some(code) = error.code() else {
-        let what = match error {
-            SdkError::TimeoutError(_) => "time-out",
-            SdkError::DispatchFailure(_) => "no connection",
-            SdkError::ResponseError(_) => "unreadable answer",
-            _ => "no code",
-        };
-        return StoreError::Unavailable(what.to_owned());
+        // Its own words name the stage it failed at, and nothing of the request.
+        return StoreError::Unavailable(error.to_string());
     };
     match code {
         "ConditionalCheckFailedException"

@@ -1,0 +1,87 @@
+//! Accounts on the local stack: connecting channels and giving them day keys.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::rand;
+use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::ids::{AccountId, Channel, ConnectionId, MetaId, RouteId};
+use numib::domain::plan::Plan;
+use numib::seal::pseudonym::{IndexKey, Pepper};
+use numib::store::Store;
+
+/// A connected channel and the key of its pseudonyms.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The connection, without keys.
+    pub connection: Connection,
+    /// Names its contacts and messages.
+    pub index_key: IndexKey,
+}
+
+/// A new random id: 16 hexadecimal digits.
+///
+/// # Errors
+/// When the random source fails.
+pub fn random_id() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 8];
+    rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("no randomness"))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// Connects a channel to an account.
+///
+/// # Errors
+/// When the route has an active connection.
+pub async fn connect(
+    store: &Store,
+    pepper: &Pepper,
+    account: &AccountId,
+    (channel, meta_id): (Channel, &MetaId),
+    plan: Plan,
+) -> anyhow::Result<Connected> {
+    let id = ConnectionId::parse(&random_id()?).ok_or_else(|| anyhow::anyhow!("no id"))?;
+    let connection = Connection {
+        route: pepper.route(channel, meta_id),
+        id,
+        account: account.clone(),
+        channel,
+        plan,
+        state: ConnectionState::Active,
+        day_keys: BTreeMap::new(),
+    };
+    let index_key = IndexKey::generate()?;
+    store.create_connection(&connection, index_key.expose()).await?;
+    Ok(Connected { connection, index_key })
+}
+
+/// The channel's connection where this account has it, a new one where nobody has.
+///
+/// # Errors
+/// When another account has it.
+pub async fn connected(
+    store: &Store,
+    pepper: &Pepper,
+    account: &AccountId,
+    (channel, meta_id): (Channel, &MetaId),
+    plan: Plan,
+) -> anyhow::Result<Connected> {
+    let route = pepper.route(channel, meta_id);
+    match active(store, &route).await? {
+        None => connect(store, pepper, account, (channel, meta_id), plan).await,
+        Some(found) if found.connection.account == *account => Ok(found),
+        Some(_) => anyhow::bail!("another account of this stack has that channel connected"),
+    }
+}
+
+/// The active connection of a route.
+///
+/// # Errors
+/// What the database says.
+pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Connected>> {
+    match store.route(route).await? {
+        Some((connection, key)) if connection.state == ConnectionState::Active => {
+            Ok(Some(Connected { connection, index_key: IndexKey::new(&key)? }))
+        }
+        _ => Ok(None),
+    }
+}

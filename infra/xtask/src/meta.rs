@@ -1,0 +1,93 @@
+//! Meta's side: signed webhooks and the handshake, over HTTP to the deployed API.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use serde_json::Value;
+
+use crate::stack::Deployed;
+
+/// Longer than Meta waits, so that a late answer is seen for what it is.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An answer of the API.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// Its body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON; `Null` where it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// `X-Hub-Signature-256` of a body under an app secret.
+#[must_use]
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, body);
+    let hex: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={}", hex.concat())
+}
+
+/// Posts a webhook as the app with that secret.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn deliver(deployed: &Deployed, secret: &str, body: &[u8]) -> anyhow::Result<Answer> {
+    post(deployed, body, Some(&signature(secret, body)))
+}
+
+/// Posts a webhook with this signature, or none.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn post(deployed: &Deployed, body: &[u8], signature: Option<&str>) -> anyhow::Result<Answer> {
+    let mut request = agent()
+        .post(format!("{}/meta/webhook", deployed.api_url))
+        .header("Host", &deployed.api_host)
+        .header("Content-Type", "application/json");
+    if let Some(signature) = signature {
+        request = request.header("X-Hub-Signature-256", signature);
+    }
+    answer(request.send(body)?)
+}
+
+/// Gets a path of the API, with a member's token where there is one.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn get(deployed: &Deployed, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+    let url = format!("{}{path}", deployed.api_url);
+    let mut request = agent().get(url).header("Host", &deployed.api_host);
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    answer(request.call()?)
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(TIMEOUT))
+        .build()
+        .into()
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Answer> {
+    let content_type = response.headers().get("content-type");
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        content_type: content_type.to_owned(),
+        body: response.body_mut().read_to_string()?,
+    })
+}

@@ -1,0 +1,246 @@
+//! The deployed stack: its state file, its clients, and what `stack.py` does with it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use numib::edge::clients;
+use numib::edge::config::Config;
+use numib::edge::secrets::MetaSecrets;
+use numib::seal::kms::DayKeys;
+use numib::store::{Store, Tables};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::progress::{self, Step};
+use crate::project;
+use crate::python::Venv;
+
+/// What `stack.py deploy` writes down, and how to reach it.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// The stack as deployed.
+    pub deployed: Deployed,
+    venv: Venv,
+    file: PathBuf,
+}
+
+/// The state file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Deployed {
+    /// The emulator's address.
+    pub endpoint: String,
+    /// The region it pretends to be.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// Where the HTTP API listens.
+    pub api_url: String,
+    /// The `Host` it answers to.
+    pub api_host: String,
+    /// The template's outputs.
+    pub outputs: Outputs,
+}
+
+/// Outputs of the template.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the template describes its outputs")]
+pub struct Outputs {
+    pub core_table: String,
+    pub messages_table: String,
+    pub keys_table: String,
+    pub data_key_arn: String,
+    pub meta_secret_arn: String,
+    pub user_pool_id: String,
+    pub user_pool_client_id: String,
+    pub meta_webhook_role: String,
+    pub inbox_api_role: String,
+    pub retention_function: String,
+    pub retention_role: String,
+}
+
+/// A member who has logged in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Login {
+    /// The member's id in the user pool.
+    pub sub: String,
+    /// What the API takes.
+    pub access_token: String,
+    /// What the API does not take.
+    pub id_token: String,
+}
+
+/// Temporary credentials of a role.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "STS describes them")]
+pub struct RoleCredentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+}
+
+impl Stack {
+    /// Deploys the template with these zips; says in `folder` what came of it.
+    ///
+    /// # Errors
+    /// What CloudFormation says.
+    pub fn deploy(
+        venv: &Venv,
+        endpoint: &str,
+        artifacts: &Path,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let step = Step::start("Stack");
+        let (file, template) = (folder.join("stack.json"), project::template());
+        let mut command = venv.stack(&["deploy", "--endpoint", endpoint]);
+        command.arg("--artifacts").arg(artifacts).arg("--template").arg(template);
+        command.arg("--state").arg(&file);
+        step.run(&mut command)?;
+        let stack = Self::read(venv, &file)?;
+        step.done(&format!("{} is deployed", stack.deployed.stack));
+        Ok(stack)
+    }
+
+    /// The stack that a state file describes.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn read(venv: &Venv, file: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("{} is missing: is the stack up?", file.display()))?;
+        let deployed = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not what deploying writes", file.display()))?;
+        Ok(Self { deployed, venv: venv.clone(), file: file.to_owned() })
+    }
+
+    /// Makes a member of the user pool, in this group, and logs in.
+    ///
+    /// # Errors
+    /// What Cognito says.
+    pub fn login(&self, email: &str, group: &str, password: &str) -> anyhow::Result<Login> {
+        let mut arguments = vec!["token", "--email", email, "--group", group];
+        arguments.extend(["--password", password]);
+        let mut command = self.venv.stack(&arguments);
+        command.args(["--endpoint", &self.deployed.endpoint]).arg("--state").arg(&self.file);
+        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+    }
+
+    /// Runs a scheduled task as EventBridge Scheduler would at that time; returns its result.
+    ///
+    /// # Errors
+    /// When the function fails.
+    pub fn run_task(&self, task: &str, time: &str) -> anyhow::Result<Value> {
+        let schedule = format!(
+            "arn:aws:scheduler:{}:000000000000:schedule/default/{}-{task}",
+            self.deployed.region, self.deployed.stack
+        );
+        let event = json!({ "time": time, "resources": [schedule] }).to_string();
+        let function = self.deployed.outputs.retention_function.as_str();
+        let mut command = self.venv.stack(&["invoke", "--function", function, "--event", &event]);
+        command.args(["--endpoint", &self.deployed.endpoint]);
+        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+    }
+
+    /// Credentials of one of the functions' roles, to try what it may do.
+    ///
+    /// # Errors
+    /// What STS says.
+    pub fn assume(&self, role: &str) -> anyhow::Result<RoleCredentials> {
+        let mut command = self.venv.stack(&["assume", "--role", role]);
+        command.args(["--endpoint", &self.deployed.endpoint]);
+        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+    }
+
+    /// Everything the emulator stores anywhere, one JSON value a line.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn dump(&self) -> anyhow::Result<String> {
+        let mut command = self.venv.stack(&["dump", "--endpoint", &self.deployed.endpoint]);
+        run_quietly(&mut command)
+    }
+
+    /// Clients of the emulator as the root of its account.
+    #[must_use]
+    pub fn sdk(&self) -> SdkConfig {
+        self.sdk_as(Credentials::new("test", "test", None, None, "local stack"))
+    }
+
+    /// Clients of the emulator as a role.
+    #[must_use]
+    pub fn sdk_of(&self, role: &RoleCredentials) -> SdkConfig {
+        let token = Some(role.session_token.clone());
+        let (id, secret) = (role.access_key_id.as_str(), role.secret_access_key.as_str());
+        self.sdk_as(Credentials::new(id, secret, token, None, "assumed role"))
+    }
+
+    fn sdk_as(&self, credentials: Credentials) -> SdkConfig {
+        let config = Config {
+            function: "xtask".to_owned(),
+            region: self.deployed.region.clone(),
+            endpoint_url: Some(self.deployed.endpoint.clone()),
+            log_level: tracing::Level::ERROR,
+        };
+        let provider = SharedCredentialsProvider::new(credentials);
+        clients::sdk_config(&config).into_builder().credentials_provider(provider).build()
+    }
+
+    /// The names of the tables.
+    #[must_use]
+    pub fn tables(&self) -> Tables {
+        let outputs = &self.deployed.outputs;
+        Tables {
+            core: outputs.core_table.clone(),
+            messages: outputs.messages_table.clone(),
+            keys: outputs.keys_table.clone(),
+        }
+    }
+
+    /// The database, as the root of the account.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::new(aws_sdk_dynamodb::Client::new(&self.sdk()), self.tables())
+    }
+
+    /// The keys, as a role: the key's policy lets nobody else use it, not even the account's root.
+    #[must_use]
+    pub fn day_keys_of(&self, role: &RoleCredentials) -> DayKeys {
+        let client = aws_sdk_kms::Client::new(&self.sdk_of(role));
+        DayKeys::new(client, self.deployed.outputs.data_key_arn.clone())
+    }
+
+    /// Puts app secrets and verify tokens into the secret, beside the pepper that is there.
+    ///
+    /// # Errors
+    /// What Secrets Manager says.
+    pub async fn put_meta_secrets(
+        &self,
+        app_secrets: &[&str],
+        verify_tokens: &[&str],
+    ) -> anyhow::Result<MetaSecrets> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk());
+        let arn = self.deployed.outputs.meta_secret_arn.as_str();
+        let held = client.get_secret_value().secret_id(arn).send().await?;
+        let mut secret: Value = serde_json::from_str(held.secret_string().unwrap_or_default())?;
+        let secret_map = secret.as_object_mut().context("the secret is not an object")?;
+        let before = secret_map.clone();
+        secret_map.insert("app_secrets".to_owned(), json!(app_secrets));
+        secret_map.insert("verify_tokens".to_owned(), json!(verify_tokens));
+        let changed = *secret_map != before;
+        let text = secret.to_string();
+        if changed {
+            client.put_secret_value().secret_id(arn).secret_string(&text).send().await?;
+        }
+        Ok(MetaSecrets::parse(&text)?)
+    }
+}
+
+/// Runs a command of a moment, whose progress is nobody's concern.
+fn run_quietly(command: &mut Command) -> anyhow::Result<String> {
+    progress::run(command, |_| ())
+}
