@@ -184,9 +184,7 @@ impl Upstream {
 /// The request, asking what it consumes.
 fn metered(request: &Bytes) -> Bytes {
     match request.strip_prefix(b"{\"") {
-        Some(rest) => {
-            [br#"{"ReturnConsumedCapacity":"TOTAL",""#.as_slice(), rest].concat().into()
-        }
+        Some(rest) => [br#"{"ReturnConsumedCapacity":"TOTAL",""#.as_slice(), rest].concat().into(),
         None => request.clone(),
     }
 }

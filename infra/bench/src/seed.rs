@@ -24,13 +24,8 @@ use serde_json::json;
 pub(crate) const APP_SECRET: &str = "bench-app-secret";
 const PEPPER: &str = "bench-pepper-bench-pepper-bench-pepper";
 /// The connected Pages.
-pub(crate) const PAGES: [&str; 5] = [
-    "900000000000101",
-    "900000000000202",
-    "900000000000303",
-    "900000000000404",
-    "900000000000505",
-];
+pub(crate) const PAGES: [&str; 5] =
+    ["900000000000101", "900000000000202", "900000000000303", "900000000000404", "900000000000505"];
 /// Bytes of a private key as KMS wraps it. Nobody opens these.
 const WRAPPED_LEN: usize = 324;
 

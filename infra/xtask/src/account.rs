@@ -1,11 +1,15 @@
 //! Accounts on the local stack: connecting channels and giving them day keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::rand;
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, Channel, ConnectionId, MetaId, RouteId};
+use numib::domain::key_window;
 use numib::domain::plan::Plan;
+use numib::domain::time::Day;
+use numib::edge::clock;
+use numib::seal::kms::{DayKeys, KeyName};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::Store;
 
@@ -84,4 +88,30 @@ pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Con
         }
         _ => Ok(None),
     }
+}
+
+/// Makes day keys for today, tomorrow (should it come meanwhile) and these days, as far as the plan
+/// still keeps them, and publishes them to intake.
+///
+/// # Errors
+/// What KMS and the database say.
+pub async fn make_keys(
+    store: &Store,
+    day_keys: &DayKeys,
+    connection: &Connection,
+    days: impl Iterator<Item = Day>,
+) -> anyhow::Result<()> {
+    let today = Day::of(clock::now());
+    let days: BTreeSet<Day> = days.chain([today, today.plus(1)]).collect();
+    let mut window = BTreeMap::new();
+    for day in days.into_iter().filter(|day| connection.plan.shred_on(*day) > today) {
+        let name = KeyName { account: &connection.account, connection: &connection.id, day };
+        let pair = day_keys.generate(name).await?;
+        let owner = (&connection.account, &connection.id);
+        let until = (day, connection.plan.shred_on(day));
+        let key = store.put_day_key(owner, until, pair).await?;
+        window.insert(day, key);
+    }
+    window.retain(|day, _| key_window::is_open(*day, today));
+    Ok(store.publish_day_keys(connection, &window, key_window::until(today)).await?)
 }

@@ -12,7 +12,6 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use numib::domain::ids::{AccountId, Channel, ConversationId, MetaId};
-use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::domain::update::{Direction, Update};
@@ -39,16 +38,16 @@ const ACCOUNT: &str = "replay";
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Folder of the `*.json` bodies.
-    dir: PathBuf,
+    pub dir: PathBuf,
     /// A connected channel, as `messenger:ID` or `instagram:ID`; may be given several times.
     #[arg(long = "account", required = true, value_name = "CHANNEL:ID")]
-    accounts: Vec<Account>,
+    pub accounts: Vec<Account>,
     /// Retention tier of the account, in days: 7, 30, 90 or 365.
     #[arg(long, default_value = "30", value_parser = plan)]
-    plan: Plan,
+    pub plan: Plan,
     /// File to write the lines to; standard output if missing.
     #[arg(long)]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
 }
 
 /// A channel and the Meta id of its Page or Instagram account.
@@ -209,34 +208,14 @@ impl Replay {
                 account::connect(&self.store, &self.pepper, &self.account, channel_id, plan)
                     .await?;
             let of_this = |update: &&Update| (update.channel, &update.account) == channel_id;
-            self.make_keys(&connected, updates.iter().filter(of_this)).await?;
+            let sent = updates.iter().filter(of_this).filter_map(|update| update.at);
+            let now = clock::now();
+            let days = sent.map(|at| Day::of(at.min(now)));
+            let connection = &connected.connection;
+            account::make_keys(&self.store, &self.makes_keys, connection, days).await?;
             connections.insert((*channel, id.clone()), connected);
         }
         Ok(connections)
-    }
-
-    async fn make_keys(
-        &self,
-        Connected { connection, .. }: &Connected,
-        updates: impl Iterator<Item = &Update>,
-    ) -> anyhow::Result<()> {
-        let now = clock::now();
-        let today = Day::of(now);
-        let mut days: BTreeSet<Day> =
-            updates.filter_map(|update| update.at).map(|at| Day::of(at.min(now))).collect();
-        // Tomorrow too, should it come before the body does.
-        days.extend([today, today.plus(1)]);
-        let mut window = BTreeMap::new();
-        for day in days.into_iter().filter(|day| connection.plan.shred_on(*day) > today) {
-            let name = KeyName { account: &connection.account, connection: &connection.id, day };
-            let pair = self.makes_keys.generate(name).await?;
-            let owner = (&connection.account, &connection.id);
-            let until = (day, connection.plan.shred_on(day));
-            let key = self.store.put_day_key(owner, until, pair).await?;
-            window.insert(day, key);
-        }
-        window.retain(|day, _| key_window::is_open(*day, today));
-        Ok(self.store.publish_day_keys(connection, &window, key_window::until(today)).await?)
     }
 
     /// Adds what the store has of one message.

@@ -68,6 +68,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let venv = python::emulator_venv()?;
     fs::create_dir_all(folder())?;
     let mut emulator = Emulator::start(&venv, &folder(), options.port)?;
+    if emulator.is_ours() {
+        // What an emulator that is gone had deployed.
+        let _ = fs::remove_file(folder().join("stack.json"));
+    }
     let shown = show(&venv, &emulator).await;
     if shown.is_err() {
         // A part that failed because the emulator is gone says so less clearly than this does.

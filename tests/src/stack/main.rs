@@ -1,0 +1,17 @@
+//! End to end on a deployed stack: the real template, IAM enforced, everything over HTTP and AWS APIs.
+//!
+//! `cargo xtask test` deploys a stack and names its state file in `NUMIB_STACK`.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod canary;
+mod deployed;
+mod inbox;
+mod intake;
+mod replay;
+mod roles;
