@@ -4,7 +4,12 @@
 //! of retention and ordering is tested without a database.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+#[macro_use]
+mod words;
+
 pub mod connection;
+pub mod data_kind;
+pub mod erasure;
 pub mod fold;
 pub mod ids;
 pub mod key_window;

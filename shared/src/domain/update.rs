@@ -83,161 +83,103 @@ impl Direction {
     }
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The sort of a message: its text, or all that is kept of an attachment (R1.1).
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Kind {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The name in API answers; Meta's attachment type, where it is one.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-
-            /// Reads the name back; `None` for any other word.
-            #[must_use]
-            pub fn parse(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
+words! {
+    /// The sort of a message: its text, or all that is kept of an attachment (R1.1). The words are
+    /// Meta's attachment types, where it is one.
+    Kind {
+        /// Text alone.
+        Text = "text",
+        /// A reply to the account's story.
+        StoryReply = "story_reply",
+        /// A button was pressed.
+        Postback = "postback",
+        /// Meta could not or would not show it, or we do not know it.
+        Unsupported = "unsupported",
+        /// An image, GIFs included.
+        Image = "image",
+        /// A sound.
+        Audio = "audio",
+        /// A video.
+        Video = "video",
+        /// A file.
+        File = "file",
+        /// A sticker.
+        Sticker = "sticker",
+        /// A location.
+        Location = "location",
+        /// A structured message.
+        Template = "template",
+        /// A link preview.
+        Fallback = "fallback",
+        /// A shared post, older form.
+        Share = "share",
+        /// A Facebook reel.
+        Reel = "reel",
+        /// An Instagram reel.
+        IgReel = "ig_reel",
+        /// A Facebook post.
+        Post = "post",
+        /// An Instagram post.
+        IgPost = "ig_post",
+        /// An Instagram story.
+        IgStory = "ig_story",
+        /// A mention in a story.
+        StoryMention = "story_mention",
+        /// Media that can be seen once.
+        Ephemeral = "ephemeral",
+        /// A heart.
+        LikeHeart = "like_heart",
+        /// A booking.
+        AppointmentBooking = "appointment_booking",
+    }
 }
 
-kinds! {
-    /// Text alone.
-    Text = "text",
-    /// A reply to the account's story.
-    StoryReply = "story_reply",
-    /// A button was pressed.
-    Postback = "postback",
-    /// Meta could not or would not show it, or we do not know it.
-    Unsupported = "unsupported",
-    /// An image, GIFs included.
-    Image = "image",
-    /// A sound.
-    Audio = "audio",
-    /// A video.
-    Video = "video",
-    /// A file.
-    File = "file",
-    /// A sticker.
-    Sticker = "sticker",
-    /// A location.
-    Location = "location",
-    /// A structured message.
-    Template = "template",
-    /// A link preview.
-    Fallback = "fallback",
-    /// A shared post, older form.
-    Share = "share",
-    /// A Facebook reel.
-    Reel = "reel",
-    /// An Instagram reel.
-    IgReel = "ig_reel",
-    /// A Facebook post.
-    Post = "post",
-    /// An Instagram post.
-    IgPost = "ig_post",
-    /// An Instagram story.
-    IgStory = "ig_story",
-    /// A mention in a story.
-    StoryMention = "story_mention",
-    /// Media that can be seen once.
-    Ephemeral = "ephemeral",
-    /// A heart.
-    LikeHeart = "like_heart",
-    /// A booking.
-    AppointmentBooking = "appointment_booking",
-}
-
-/// Why an update of an authentic webhook changed nothing. The names are metric dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Ignored {
-    /// The body is not a JSON object with `object` and `entry`.
-    MalformedBody,
-    /// The item is not a JSON object, or its fields have shapes that cannot be read.
-    MalformedItem,
-    /// `object` is none that this service serves.
-    UnknownObject,
-    /// The event is none that concerns message content (typing, opt-ins, feeds …).
-    UnknownEvent,
-    /// A test event of Meta's dashboard.
-    TestEvent,
-    /// The account is not connected.
-    UnknownAccount,
-    /// `entry.id` is neither the recipient nor, for an echo, the sender.
-    AccountMismatch,
-    /// No usable sender id.
-    MissingSender,
-    /// No usable recipient id.
-    MissingRecipient,
-    /// No usable `mid`.
-    MissingMid,
-    /// A reaction.
-    Reaction,
-    /// A read receipt.
-    Read,
-    /// A delivery receipt.
-    Delivery,
-    /// A postback without a `mid`.
-    PostbackWithoutMid,
-    /// An edit that carries no change: `num_edit` below 1, or no text.
-    NoEdit,
-    /// The same message again.
-    Duplicate,
-    /// The same unsend again.
-    DuplicateUnsend,
-    /// An edit at or below the one already known.
-    StaleEdit,
-    /// A message or edit of what was already unsent.
-    Unsent,
-    /// Already past its expiry on arrival.
-    Expired,
-    /// Its contact is erased or restricted, or its connection is gone (R2.3, R8.3).
-    Suppressed,
-    /// Its day's key is gone or never was, and the day is too far back for a redelivery.
-    DayClosed,
-}
-
-impl Ignored {
-    /// The name in metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MalformedBody => "malformed_body",
-            Self::MalformedItem => "malformed_item",
-            Self::UnknownObject => "unknown_object",
-            Self::UnknownEvent => "unknown_event",
-            Self::TestEvent => "test_event",
-            Self::UnknownAccount => "unknown_account",
-            Self::AccountMismatch => "account_mismatch",
-            Self::MissingSender => "missing_sender_id",
-            Self::MissingRecipient => "missing_recipient_id",
-            Self::MissingMid => "missing_mid",
-            Self::Reaction => "reaction",
-            Self::Read => "read",
-            Self::Delivery => "delivery",
-            Self::PostbackWithoutMid => "postback_without_mid",
-            Self::NoEdit => "no_edit",
-            Self::Duplicate => "duplicate",
-            Self::DuplicateUnsend => "duplicate_unsend",
-            Self::StaleEdit => "stale_edit",
-            Self::Unsent => "unsent",
-            Self::Expired => "expired",
-            Self::Suppressed => "suppressed",
-            Self::DayClosed => "day_closed",
-        }
+words! {
+    /// Why an update of an authentic webhook changed nothing. The words are metric dimensions.
+    Ignored {
+        /// The body is not a JSON object with `object` and `entry`.
+        MalformedBody = "malformed_body",
+        /// The item is not a JSON object, or its fields have shapes that cannot be read.
+        MalformedItem = "malformed_item",
+        /// `object` is none that this service serves.
+        UnknownObject = "unknown_object",
+        /// The event is none that concerns message content (typing, opt-ins, feeds …).
+        UnknownEvent = "unknown_event",
+        /// A test event of Meta's dashboard.
+        TestEvent = "test_event",
+        /// The account is not connected.
+        UnknownAccount = "unknown_account",
+        /// `entry.id` is neither the recipient nor, for an echo, the sender.
+        AccountMismatch = "account_mismatch",
+        /// No usable sender id.
+        MissingSender = "missing_sender_id",
+        /// No usable recipient id.
+        MissingRecipient = "missing_recipient_id",
+        /// No usable `mid`.
+        MissingMid = "missing_mid",
+        /// A reaction.
+        Reaction = "reaction",
+        /// A read receipt.
+        Read = "read",
+        /// A delivery receipt.
+        Delivery = "delivery",
+        /// A postback without a `mid`.
+        PostbackWithoutMid = "postback_without_mid",
+        /// An edit that carries no change: `num_edit` below 1, or no text.
+        NoEdit = "no_edit",
+        /// The same message again.
+        Duplicate = "duplicate",
+        /// The same unsend again.
+        DuplicateUnsend = "duplicate_unsend",
+        /// An edit at or below the one already known.
+        StaleEdit = "stale_edit",
+        /// A message or edit of what was already unsent.
+        Unsent = "unsent",
+        /// Already past its expiry on arrival.
+        Expired = "expired",
+        /// Its contact is erased or restricted, or its connection is gone (R2.3, R8.3).
+        Suppressed = "suppressed",
+        /// Its day's key is gone or never was, and the day is too far back for a redelivery.
+        DayClosed = "day_closed",
     }
 }

@@ -1,5 +1,7 @@
 //! What is sealed of a message, and where it is bound to.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -53,16 +55,19 @@ pub struct Plain {
     pub content: Content,
 }
 
-/// The sealed form of a message. Short names: it is stored once per message.
+/// The sealed form of a message. Short names: it is stored once per message. `Cow`, since a text with
+/// an escape in it cannot be borrowed from its JSON.
 #[derive(Serialize, Deserialize)]
 struct MessageWire<'a> {
-    m: &'a str,
-    c: &'a str,
+    #[serde(borrow)]
+    m: Cow<'a, str>,
+    #[serde(borrow)]
+    c: Cow<'a, str>,
     a: i64,
     d: &'a str,
     k: &'a str,
     #[serde(skip_serializing_if = "Option::is_none", borrow)]
-    t: Option<std::borrow::Cow<'a, str>>,
+    t: Option<Cow<'a, str>>,
 }
 
 /// The key to seal to: the connection's, of that day.
@@ -86,8 +91,8 @@ pub fn seal_message(
     message: &Dated<Content>,
 ) -> Result<Sealed, SealError> {
     let wire = MessageWire {
-        m: mid.expose(),
-        c: contact.expose(),
+        m: mid.expose().into(),
+        c: contact.expose().into(),
         a: message.at.as_millisecond(),
         d: message.what.direction.as_str(),
         k: message.what.kind.as_str(),
@@ -127,8 +132,8 @@ pub fn open_message(
         serde_json::from_slice(&plain).map_err(|_| SealError::DoesNotOpen)?;
     let read = || {
         Some(Plain {
-            mid: Personal::from(wire.m.to_owned()),
-            contact: Personal::from(wire.c.to_owned()),
+            mid: Personal::from(wire.m.into_owned()),
+            contact: Personal::from(wire.c.into_owned()),
             sent_at: Timestamp::from_millisecond(wire.a).ok()?,
             content: Content {
                 direction: Direction::parse(wire.d)?,
