@@ -58,20 +58,23 @@ pub(crate) async fn write_all(
     try_all(writes.iter().map(|write| write_one(store, write, now)), CONCURRENCY).await
 }
 
+/// An SDK call under way takes kilobytes, and a body has up to a thousand: each is boxed when it
+/// begins, so that only those under way take them.
 async fn write_one(store: &Store, write: &Write, now: Timestamp) -> Result<Effect, StoreError> {
     let mut effect = Effect::default();
     match &write.what {
         What::Unsend => {
             // From now, not from the unsend's own time: it can come long after what it unsends.
             let until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
-            match store.put_tombstone(&write.key, until).await? {
+            match Box::pin(store.put_tombstone(&write.key, until)).await? {
                 Written::Done => effect.unsent = true,
                 Written::Met(_) => effect.ignored.push(Ignored::DuplicateUnsend),
             }
         }
-        What::Edit(edit) => put_edit(store, &write.key, edit, &mut effect).await?,
+        What::Edit(edit) => Box::pin(put_edit(store, &write.key, edit, &mut effect)).await?,
         What::Store { message, edit } => {
-            put_message(store, &write.key, message, edit.as_ref(), &mut effect).await?;
+            let put = put_message(store, &write.key, message, edit.as_ref(), &mut effect);
+            Box::pin(put).await?;
         }
     }
     Ok(effect)
@@ -152,15 +155,17 @@ fn moves(writes: &[Write], now: Timestamp) -> BTreeMap<ConversationId, Move> {
 /// Moves conversations in the inbox index.
 pub(crate) async fn move_all(app: &App, moves: &[Move]) -> Result<(), StoreError> {
     let store = &app.store;
-    let each =
-        moves.iter().map(|one| store.move_conversation(&one.conversation, one.at, one.expires_at));
-    try_all(each, CONCURRENCY).await?;
+    try_all(moves.iter().map(|one| move_one(store, one)), CONCURRENCY).await?;
     let mut moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
     if moved.0.len().saturating_add(moves.len()) > MOVED_MAX {
         moved.0.clear();
     }
     moved.0.extend(moves.iter().map(|one| (one.conversation.clone(), one.at)));
     Ok(())
+}
+
+async fn move_one(store: &Store, one: &Move) -> Result<(), StoreError> {
+    Box::pin(store.move_conversation(&one.conversation, one.at, one.expires_at)).await
 }
 
 /// Reads what the writes depend on, consistently, after them.
@@ -228,11 +233,11 @@ fn connection_lives(write: &Write, sight: &Sight) -> bool {
 }
 
 async fn remove(store: &Store, write: &Write, sight: &Sight) -> Result<(), StoreError> {
-    store.delete_message(&write.key).await?;
+    Box::pin(store.delete_message(&write.key)).await?;
     if connection_lives(write, sight) {
         return Ok(());
     }
-    store.delete_contact(&write.key.conversation).await
+    Box::pin(store.delete_contact(&write.key.conversation)).await
 }
 
 fn count(write: &Write, effect: &Effect, now: Timestamp, tally: &mut Tally) {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::scenarios::{Account, Bulk, ColdStart, SteadyRun, Watched};
 use crate::stats::{median, ms, percentile};
 
-/// The bars. CPU and start-up are held against the floor of the same run, so that they mean the same
-/// on every machine; the others are absolute.
+/// The bars. CPU and start-up are held against the floor of the same run, so that they mean the
+/// same on every machine; the others are absolute.
 const FLOOR_RATIO_MAX: f64 = 1.5;
 const PEAK_MIB_MAX: f64 = 20.0;
 const BINARY_MIB_MAX: f64 = 8.0;
@@ -257,10 +257,8 @@ impl Results {
                 "move_write_units": account.move_units.write,
             })
         };
-        let starts = |starts: &[ColdStart]| -> Vec<Value> {
-            let one = |start: &ColdStart| json!({"first_response_ms": ms(start.to_first_response), "cpu_ms": ms(start.cpu)});
-            starts.iter().map(one).collect()
-        };
+        let starts =
+            |starts: &[ColdStart]| -> Vec<Value> { starts.iter().map(raw_start).collect() };
         let bulk = |bulk: &Bulk| {
             json!({
                 "latencies_ms": all(&bulk.latencies),
@@ -291,6 +289,10 @@ impl Results {
             "binary_len": self.binary_len,
         })
     }
+}
+
+fn raw_start(start: &ColdStart) -> Value {
+    json!({"first_response_ms": ms(start.to_first_response), "cpu_ms": ms(start.cpu)})
 }
 
 /// A count as a number to divide by; none is ever near the limit.

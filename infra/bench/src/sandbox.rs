@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const OUTPUT_TAIL_LEN: usize = 4096;
 /// After it has asked for the next event, a function still has a few steps to the end of its turn.
 const SETTLE: Duration = Duration::from_millis(2);
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Request ids differ over all functions of a run.
 static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -135,11 +136,14 @@ impl Sandbox {
             }
         };
         let outcome = tokio::time::timeout(PATIENCE, outcome).await;
-        match outcome.unwrap_or_else(|_| bail!("no answer within {PATIENCE:?}")) {
-            Ok(Outcome::Answered(answer)) => Ok(answer),
-            Ok(Outcome::Failed(error)) => bail!("{error}\n{}", self.output()),
-            Err(error) => Err(error.context(self.output())),
-        }
+        let error = match outcome.unwrap_or_else(|_| bail!("no answer within {PATIENCE:?}")) {
+            Ok(Outcome::Answered(answer)) => return Ok(answer),
+            Ok(Outcome::Failed(error)) => error,
+            Err(error) => format!("{error:#}"),
+        };
+        // Its last words may still be in the pipe.
+        tokio::time::sleep(LAST_WORDS).await;
+        bail!("the function failed: {error}\n{}", self.output())
     }
 
     /// What it has used of the processor, once it waits for the next event.

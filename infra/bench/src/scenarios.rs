@@ -23,6 +23,8 @@ const ROUNDS: usize = 10;
 /// once then overlap; calls that wait for one another cannot.
 const WATCHED: usize = 10;
 const WATCHED_PAUSE_MS: u64 = 20;
+/// Calls of the hot path, and so of the floor, per webhook.
+const HOT_PATH_CALLS: usize = 4;
 /// Webhooks sent once more.
 const REDELIVERED_MAX: usize = 200;
 /// Longer than a conversation stands still in the inbox index after it has moved.
@@ -225,6 +227,8 @@ impl<'a> Scene<'a> {
             round(function, &events, &mut run.function, true).await?;
             run.account.add(events.len(), &self.endpoint.take());
             round(floor, &events, &mut run.floor, false).await?;
+            let floor_calls = self.endpoint.take().len();
+            ensure!(floor_calls == events.len().saturating_mul(HOT_PATH_CALLS), "not the floor");
             sent.extend(events);
         }
         step.done(&format!("{} webhooks for each", sent.len()));

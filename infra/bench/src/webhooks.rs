@@ -1,6 +1,5 @@
 //! Webhooks as Meta sends them, in events as API Gateway makes them of them.
 
-use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,7 +38,7 @@ pub(crate) fn event(app_secret: &str, messages: &[Message]) -> Bytes {
     };
     let entries: Vec<Value> = messages.iter().map(entry).collect();
     let body = json!({"object": "page", "entry": entries}).to_string();
-    let signature = format!("sha256={}", sign(app_secret, body.as_bytes()));
+    let signature = xtask::meta::signature(app_secret, body.as_bytes());
     let host = "abcdef1234.execute-api.us-east-1.amazonaws.com";
     let agent = "facebookexternalua";
     let event = json!({
@@ -82,11 +81,6 @@ pub(crate) fn event(app_secret: &str, messages: &[Message]) -> Bytes {
         "isBase64Encoded": false,
     });
     Bytes::from(event.to_string())
-}
-
-fn sign(secret: &str, body: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hmac::sign(&key, body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What intake says it did, from its answer through API Gateway; `None` unless that is a 200.

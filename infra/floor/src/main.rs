@@ -2,8 +2,8 @@
 //! path, through the same clients, and does nothing else. No signature, no parsing, no sealing, no
 //! logs, no metrics.
 //!
-//! `bench` watches meta-webhook take one message in and hands what it saw over as the only argument;
-//! a package of its own, so that nothing `bench` needs changes how either function is built.
+//! `bench` watches meta-webhook take one message in and hands what it saw over as the only
+//! argument. A package of its own, so that nothing `bench` needs changes how either is built.
 
 use std::sync::Arc;
 
