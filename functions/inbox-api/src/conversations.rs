@@ -55,8 +55,8 @@ pub(crate) async fn list(
     Ok(ConversationsPage { conversations, cursor })
 }
 
-/// The next entries over all connections, ordered by time and then connection, and whether there are
-/// more. Each connection continues exactly where that order left it.
+/// The next entries over all connections, ordered by time and then connection, and whether there
+/// are more. Each connection continues exactly where that order left it.
 async fn merged(
     app: &App,
     connections: &Connections,

@@ -20,8 +20,8 @@ const DEADLINE: Duration = Duration::from_millis(4500);
 /// Requests under way at once: enough to hide the network, few enough not to be a burst.
 pub(crate) const CONCURRENCY: usize = 32;
 
-/// Why a body was not taken in. Nothing is acknowledged; Meta redelivers, and what is already stored
-/// is met again as a duplicate.
+/// Why a body was not taken in. Nothing is acknowledged; Meta redelivers, and what is already
+/// stored is met again as a duplicate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
     #[error(transparent)]

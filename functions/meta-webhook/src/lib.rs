@@ -1,8 +1,8 @@
 //! `GET` and `POST /meta/webhook`: Meta's handshake, and its updates.
 //!
 //! A 200 means that every storable update of the body is durable (invariant 1). Whatever is
-//! authentic but of no use is acknowledged and counted, since anything but 200 makes Meta retry and,
-//! within the hour, unsubscribe the account.
+//! authentic but of no use is acknowledged and counted, since anything but 200 makes Meta retry
+//! and, within the hour, unsubscribe the account.
 
 mod intake;
 mod prepare;

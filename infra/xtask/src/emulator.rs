@@ -41,13 +41,14 @@ impl Emulator {
                 return Ok(Self { endpoint, log, child: None });
             }
             bail!(
-                "Port {port} is taken by another emulator, which this project did not start. Stop it, \
-                 or choose another port with --port"
+                "Port {port} is taken by another emulator, which this project did not start. Stop \
+                 it, or choose another port with --port"
             );
         }
         if TcpListener::bind(("127.0.0.1", port)).is_err() {
             bail!(
-                "Port {port} is taken by another program. Stop it, or choose another port with --port"
+                "Port {port} is taken by another program. Stop it, or choose another port with \
+                 --port"
             );
         }
         // Its files say which emulator they belong to; those of one that is gone serve nobody.

@@ -79,8 +79,8 @@ fn install(step: &Step, venv: &Venv, requirements: &Path) -> anyhow::Result<()> 
         .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
         .arg(requirements);
     step.run(&mut pip).context(
-        "The packages could not be installed from PyPI. Is there a network? A proxy or a mirror can \
-         be named with pip's own settings (PIP_PROXY, PIP_INDEX_URL)",
+        "The packages could not be installed from PyPI. Is there a network? A proxy or a mirror \
+         can be named with pip's own settings (PIP_PROXY, PIP_INDEX_URL)",
     )?;
     Ok(())
 }

@@ -166,7 +166,8 @@ fn webhooks(stack: &Stack) -> anyhow::Result<()> {
     let mid = |name: &str| format!("m_{run}_{name}");
     let page = |from: &str, to: &str, at: i64, what: (&str, Value)| {
         let (field, value) = what;
-        json!({"sender": {"id": from}, "recipient": {"id": to}, "timestamp": now + at, field: value})
+        json!({"sender": {"id": from}, "recipient": {"id": to},
+               "timestamp": now + at, field: value})
     };
     let (marta, luis) = ("7000000000000911", "17840000000000912");
     let text = |name: &str, text: &str| ("message", json!({"mid": mid(name), "text": text}));
@@ -304,8 +305,8 @@ fn addresses(stack: &Stack, demo: &Demo) {
         "   curl -s -H \"Host: $HOST\" -H \"Authorization: Bearer $TOKEN\" $API/v1/conversations\n",
     );
     say(&format!(
-        "   curl -s -H \"Host: $HOST\" \"$API/meta/webhook?hub.mode=subscribe&hub.verify_token={token}\
-         &hub.challenge=42\"\n"
+        "   curl -s -H \"Host: $HOST\" \"$API/meta/webhook?hub.mode=subscribe\
+         &hub.verify_token={token}&hub.challenge=42\"\n"
     ));
     say(&format!(
         "   BODY='{{\"object\":\"page\",\"entry\":[{{\"id\":\"{PAGE}\",\"messaging\":[{{\"sender\":\

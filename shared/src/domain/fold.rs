@@ -79,11 +79,12 @@ struct Sum {
     contact: Option<MetaId>,
 }
 
-/// Sums the updates of one body: the first message of a `mid` wins, the highest edit wins, an unsend
-/// beats both; all the others are returned as ignored. An update without a time happened `now`.
+/// Sums the updates of one body: the first message of a `mid` wins, the highest edit wins, an
+/// unsend beats both; all the others are returned as ignored. An update without a time happened
+/// `now`.
 ///
-/// `changes + ignored` accounts for every update: one per message, edit and unsend that takes effect,
-/// one per update that does not.
+/// `changes + ignored` accounts for every update: one per message, edit and unsend that takes
+/// effect, one per update that does not.
 #[must_use]
 pub fn fold(updates: Vec<Update>, now: Timestamp) -> (Vec<Change>, Vec<Ignored>) {
     let mut sums: BTreeMap<(Channel, MetaId, Mid), Sum> = BTreeMap::new();

@@ -45,8 +45,8 @@ macro_rules! opaque_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Made by us, says nothing about a person: it may appear in keys, logs and URLs. At most 64
-        /// characters of `A–Z a–z 0–9 _ -`, so it never collides with a key separator.
+        /// Made by us, says nothing about a person: it may appear in keys, logs and URLs. At most
+        /// 64 characters of `A–Z a–z 0–9 _ -`, so it never collides with a key separator.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
 
@@ -83,8 +83,8 @@ opaque_id!(
     ConnectionId
 );
 opaque_id!(
-    /// Where webhooks for a Meta account are routed: a pseudonym of channel and account id under the
-    /// pepper.
+    /// Where webhooks for a Meta account are routed: a pseudonym of channel and account id under
+    /// the pepper.
     RouteId
 );
 opaque_id!(
@@ -99,19 +99,6 @@ opaque_id!(
     /// A person who signs in: the `sub` of the identity provider.
     MemberId
 );
-opaque_id!(
-    /// A person known to Meta under some id: a pseudonym of that id under the pepper.
-    PersonId
-);
-opaque_id!(
-    /// An erasure request, and its confirmation code.
-    RequestId
-);
-opaque_id!(
-    /// A legal hold.
-    HoldId
-);
-
 /// A conversation: one contact on one connection. The partition of the messages table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId {

@@ -8,8 +8,6 @@
 mod words;
 
 pub mod connection;
-pub mod data_kind;
-pub mod erasure;
 pub mod fold;
 pub mod ids;
 pub mod key_window;

@@ -41,8 +41,9 @@ impl Plan {
         }
     }
 
-    /// The instant past which nothing shows the message (R6.2): its own time plus the tier; a time in
-    /// the future counts from `now`.
+    /// The instant past which nothing shows the message (R6.2): its own time plus the tier; a time
+    /// in the future counts from `now`.
+    //= R6.2
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp, now: Timestamp) -> Timestamp {
         let tier = SignedDuration::from_hours(i64::from(self.days()).saturating_mul(24));
@@ -51,6 +52,7 @@ impl Plan {
 
     /// The day on which a day key is destroyed: the first on which every message of its day has
     /// expired, so no key outlives its last message by more than 24 hours (invariant 4).
+    //= R6.2
     #[must_use]
     pub fn shred_on(self, day: Day) -> Day {
         day.plus(i32::from(self.days()).saturating_add(1))
@@ -72,7 +74,7 @@ mod tests {
     }
 
     proptest! {
-        //= R6.2, invariant 4
+        //= R6.2
         #[test]
         fn a_day_key_dies_after_its_last_message_and_within_24_hours(
             seconds in 0_i64..4_102_444_800, plan in 0_usize..4,

@@ -37,6 +37,7 @@ impl Role {
     }
 
     /// Whether the role may read messages: `agent` and up, nobody else (R2.1, R4.3).
+    //= R2.1, R4.3
     #[must_use]
     pub const fn reads_messages(self) -> bool {
         match self {

@@ -58,21 +58,23 @@ impl Row {
 /// What a contact's item says about keeping its messages out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContactMarks {
-    /// New messages are dropped (R2.3).
-    pub restricted: bool,
+    /// What is sent from then on is dropped (R2.3).
+    pub restricted_at: Option<Timestamp>,
     /// Everything sent up to then was erased (R8.3).
     pub erased_at: Option<Timestamp>,
 }
 
 impl ContactMarks {
-    /// Whether what was sent at `at` must not be kept.
-    //= R2.3, R8.3
+    /// Whether a message sent at `at` is a new one of a restricted contact. Its earlier messages
+    /// stay, however often they are delivered again.
+    //= R2.3
     #[must_use]
-    pub fn suppress(self, at: Timestamp) -> bool {
-        self.restricted || self.erases(at)
+    pub fn restricts(self, at: Timestamp) -> bool {
+        self.restricted_at.is_some_and(|restricted| at >= restricted)
     }
 
-    /// Whether what was sent at `at` was erased. A restricted contact's earlier messages still show.
+    /// Whether what was sent at `at` was erased.
+    //= R8.3
     #[must_use]
     pub fn erases(self, at: Timestamp) -> bool {
         self.erased_at.is_some_and(|erased| at <= erased)
@@ -109,13 +111,15 @@ mod tests {
 
     //= R2.3, R8.3
     #[test]
-    fn an_erased_contact_can_write_again_but_a_restricted_one_cannot() {
-        let erased = Timestamp::from_second(1000).unwrap();
-        let marks = ContactMarks { restricted: false, erased_at: Some(erased) };
-        assert!(marks.suppress(erased));
-        assert!(!marks.suppress(erased + SignedDuration::from_millis(1)));
-        let restricted = ContactMarks { restricted: true, erased_at: None };
-        assert!(restricted.suppress(Timestamp::MAX));
-        assert!(!ContactMarks::default().suppress(Timestamp::MIN));
+    fn an_erasure_covers_what_was_sent_before_it_and_a_restriction_what_comes_after() {
+        let mark = Timestamp::from_second(1000).unwrap();
+        let moment = SignedDuration::from_millis(1);
+        let (before, after) = (mark - moment, mark + moment);
+        let erased = ContactMarks { erased_at: Some(mark), ..ContactMarks::default() };
+        assert_eq!([before, mark, after].map(|at| erased.erases(at)), [true, true, false]);
+        let restricted = ContactMarks { restricted_at: Some(mark), ..ContactMarks::default() };
+        assert_eq!([before, mark, after].map(|at| restricted.restricts(at)), [false, true, true]);
+        let unmarked = ContactMarks::default();
+        assert!(!unmarked.erases(Timestamp::MIN) && !unmarked.restricts(Timestamp::MAX));
     }
 }

@@ -19,8 +19,8 @@ pub const POINT_LEN: usize = 65;
 pub struct PublicKey([u8; POINT_LEN]);
 
 impl PublicKey {
-    /// Takes a point; `None` unless it has 65 bytes. Whether it is on the curve shows when it is first
-    /// sealed to.
+    /// Takes a point; `None` unless it has 65 bytes. Whether it is on the curve shows when it is
+    /// first sealed to.
     #[must_use]
     pub fn from_sec1(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

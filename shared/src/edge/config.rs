@@ -39,8 +39,8 @@ impl Config {
     }
 }
 
-/// The tables: `CORE_TABLE`, `MESSAGES_TABLE` and `KEYS_TABLE`; a function that has no business with
-/// one is not told its name.
+/// The tables: `CORE_TABLE`, `MESSAGES_TABLE` and `KEYS_TABLE`; a function that has no business
+/// with one is not told its name.
 ///
 /// # Errors
 /// [`ConfigError`] when `CORE_TABLE` or `KEYS_TABLE` is missing.

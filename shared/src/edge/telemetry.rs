@@ -25,7 +25,7 @@ const OURS: [&str; 4] = ["numib", "meta_webhook", "inbox_api", "retention"];
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
 /// Sends our log events at the configured level, and everyone else's errors, to standard output.
-/// Metrics carry the function's name from then on.
+/// Metrics carry the function's name from then on; before, none are written.
 pub fn install(config: &Config) {
     let _ = FUNCTION.set(config.function.clone());
     let level = LevelFilter::from_level(config.log_level);
@@ -89,8 +89,12 @@ impl Metrics {
         self.ignored.push((reason, count));
     }
 
-    /// Writes them: one line, and one more per reason.
+    /// Writes them: one line, and one more per reason. Without a function's name nobody would find
+    /// them, so they are not written then.
     pub fn emit(&self) {
+        if FUNCTION.get().is_none() {
+            return;
+        }
         for line in self.lines() {
             // Standard output is all there is; a failure to write to it has nowhere to be told.
             let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());

@@ -23,7 +23,8 @@ const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + POINT_LEN + NONCE_LEN;
 /// Encapsulations a warm container remembers: one per connection and day it serves.
 const CONTEXTS_MAX: usize = 512;
-/// Messages sealed under one encapsulation, far below the 2³² at which random nonces need a new key.
+/// Messages sealed under one encapsulation, far below the 2³² at which random nonces need a new
+/// key.
 const MESSAGES_PER_CONTEXT_MAX: u32 = 1 << 24;
 const EXPORT_CONTEXT: &[u8] = b"numib message key v1";
 
@@ -83,6 +84,7 @@ impl Sealer {
     /// # Errors
     /// [`SealError::BadKey`] when the key is no point of the curve, [`SealError::DoesNotSeal`] when
     /// the cipher or the random source fails.
+    //= R4.1
     pub fn seal(
         &mut self,
         (connection, day, key): (&ConnectionId, Day, &PublicKey),

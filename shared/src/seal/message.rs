@@ -55,8 +55,8 @@ pub struct Plain {
     pub content: Content,
 }
 
-/// The sealed form of a message. Short names: it is stored once per message. `Cow`, since a text with
-/// an escape in it cannot be borrowed from its JSON.
+/// The sealed form of a message. Short names: it is stored once per message. `Cow`, since a text
+/// with an escape in it cannot be borrowed from its JSON.
 #[derive(Serialize, Deserialize)]
 struct MessageWire<'a> {
     #[serde(borrow)]

@@ -1,11 +1,11 @@
 //! Sealing: the intake writes what it cannot read.
 //!
 //! Messages are sealed to their connection's key of the day with HPKE base mode (RFC 9180:
-//! DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Only [`kms`] can unwrap the private half, so
-//! destroying one day key makes that day unreadable in every table, index, stream and backup.
+//! DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Only [`kms`] can unwrap the private half,
+//! so destroying one day key makes that day unreadable in every table, index, stream and backup.
 //!
-//! Names of people, connections and messages are pseudonyms ([`pseudonym`]): HMAC-SHA-256 under keys
-//! that die with the connection.
+//! Names of people, connections and messages are pseudonyms ([`pseudonym`]): HMAC-SHA-256 under
+//! keys that die with the connection.
 
 pub mod day_key;
 pub mod kms;

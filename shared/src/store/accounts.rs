@@ -58,8 +58,8 @@ impl Store {
         }))
     }
 
-    /// The route of one connection of this account, read consistently; `None` when the account has no
-    /// such connection, whoever else may have it.
+    /// The route of one connection of this account, read consistently; `None` when the account has
+    /// no such connection, whoever else may have it.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -185,7 +185,8 @@ impl Store {
         items.first().map(|item| schema::get_day(item, schema::KEYS_UNTIL)).transpose()
     }
 
-    /// Publishes the day keys that intake seals to, as long as the connection is the same and active.
+    /// Publishes the day keys that intake seals to, as long as the connection is the same and
+    /// active.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it was erased or replaced in the meantime.

@@ -42,8 +42,8 @@ pub enum InboxStart {
 }
 
 impl Store {
-    /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing when
-    /// it has moved within [`INBOX_STEP`] of that time, or is restricted.
+    /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing
+    /// when it has moved within [`INBOX_STEP`] of that time, or is restricted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -163,7 +163,7 @@ pub(super) fn contact_key(conversation: &ConversationId) -> Item {
 pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
     Ok(Contact {
         marks: ContactMarks {
-            restricted: item.contains_key(schema::RESTRICTED_AT),
+            restricted_at: schema::get_milliseconds(item, schema::RESTRICTED_AT)?,
             erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
         },
         last_message_at: schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?,

@@ -50,6 +50,7 @@ pub(super) const KEYS_UNTIL: &str = "keys_until";
 pub(super) const PROVISION_SHARD: &str = "provision_shard";
 /// Epoch milliseconds; moved at most once a minute per conversation.
 pub(super) const LAST_MESSAGE_AT: &str = "last_message_at";
+/// Epoch milliseconds.
 pub(super) const RESTRICTED_AT: &str = "restricted_at";
 /// Epoch milliseconds.
 pub(super) const ERASED_AT: &str = "erased_at";

@@ -1,4 +1,5 @@
-//! End to end on a deployed stack: the real template, IAM enforced, everything over HTTP and AWS APIs.
+//! End to end on a deployed stack: the real template, IAM enforced, everything over HTTP and AWS
+//! APIs.
 //!
 //! `cargo xtask test` deploys a stack and names its state file in `NUMIB_STACK`.
 #![expect(

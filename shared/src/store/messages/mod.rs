@@ -1,8 +1,11 @@
 //! Sealed messages: `pk` = conversation, `sk` = message, time to live on `expires_at`.
 
+mod read;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
@@ -11,10 +14,6 @@ use super::{Store, StoreError, classify};
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::row::Row;
 use crate::domain::sealed::Sealed;
-
-/// Query pages read to fill one page of live messages, so that a heap of expired rows cannot hold a
-/// request up; the cursor goes on where it stopped.
-const PAGES_MAX: usize = 8;
 
 /// Where a row is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,9 +97,22 @@ pub struct MessagePage {
     pub next: Option<Position>,
 }
 
+/// A row with all that is on it.
+#[derive(Debug, Clone)]
+pub struct RawRow {
+    /// What it is.
+    pub row: Row,
+    /// The sealed message, where it has come.
+    pub message: Option<Sealed>,
+    /// The sealed edit, where one has come.
+    pub edit: Option<Sealed>,
+    /// When the database removes it.
+    pub expires_at: Timestamp,
+}
+
 impl Store {
-    /// Stores a message, with an edit of the same body if there is one, unless the row exists: store,
-    /// dedupe and tombstone check in one write (R8.1, R8.2).
+    /// Stores a message, with an edit of the same body if there is one, unless the row exists:
+    /// store, dedupe and tombstone check in one write (R8.1, R8.2).
     ///
     /// # Errors
     /// [`StoreError`]; nothing is stored then.
@@ -168,31 +180,51 @@ impl Store {
 
     /// Writes an edit to its message, or to the place where its message will come.
     ///
+    /// A message keeps its own expiry. Where it has not come yet, the highest edit's counts, so
+    /// that the order the edits come in makes no difference (invariant 2).
+    ///
     /// # Errors
     /// [`StoreError`]; nothing is stored then.
     //= R8.2
     pub async fn put_edit(&self, key: &MessageKey, edit: NewEdit) -> Result<Written, StoreError> {
-        let update = self
-            .client
+        let on_message = self
+            .update_edit(key, &edit)
+            .update_expression("SET edit = :edit, edit_day = :day, num_edit = :n")
+            .condition_expression(
+                "attribute_exists(sent_at) AND (attribute_not_exists(num_edit) OR num_edit < :n)",
+            )
+            .send()
+            .await;
+        match written_update(on_message.map(|_| ())) {
+            // A conflict is a row that does not exist.
+            Ok(Written::Met(Row { unsent: false, has_message: false, .. }))
+            | Err(StoreError::Conflict) => {}
+            other => return other,
+        }
+        let waiting = self
+            .update_edit(key, &edit)
+            .update_expression(
+                "SET edit = :edit, edit_day = :day, num_edit = :n, expires_at = :end",
+            )
+            .condition_expression(
+                "attribute_not_exists(sent_at) AND attribute_not_exists(unsent) \
+                 AND (attribute_not_exists(num_edit) OR num_edit < :n)",
+            )
+            .expression_attribute_values(":end", schema::seconds(edit.expires_at))
+            .send()
+            .await;
+        written_update(waiting.map(|_| ()))
+    }
+
+    fn update_edit(&self, key: &MessageKey, edit: &NewEdit) -> UpdateItemFluentBuilder {
+        self.client
             .update_item()
             .table_name(&self.tables.messages)
             .set_key(Some(primary(key)))
-            .update_expression(
-                "SET edit = :edit, edit_day = :day, num_edit = :n, \
-                 expires_at = if_not_exists(expires_at, :end)",
-            )
-            .condition_expression(
-                "attribute_not_exists(unsent) \
-                 AND (attribute_not_exists(num_edit) OR num_edit < :n)",
-            )
-            .expression_attribute_values(":edit", schema::binary(edit.sealed.bytes))
+            .expression_attribute_values(":edit", schema::binary(edit.sealed.bytes.as_slice()))
             .expression_attribute_values(":day", schema::text(edit.sealed.day.to_string()))
             .expression_attribute_values(":n", schema::number(edit.num_edit))
-            .expression_attribute_values(":end", schema::seconds(edit.expires_at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        written_update(update.map(|_| ()))
     }
 
     /// Replaces whatever is there by a tombstone, unless it is one already.
@@ -234,103 +266,26 @@ impl Store {
             .map_err(|error| classify(&error))
     }
 
-    /// Reads live messages of a conversation, consistently, from just past `start`.
-    ///
-    /// What has expired by `now` is left out, whether or not the database has removed it (R6.2).
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R6.2
-    pub async fn message_page(
-        &self,
-        conversation: &ConversationId,
-        (order, start): (Order, Option<Position>),
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<MessagePage, StoreError> {
-        let mut messages: Vec<StoredMessage> = Vec::new();
-        let mut next = start;
-        for _ in 0..PAGES_MAX {
-            let wanted = limit.saturating_sub(messages.len());
-            let items = self.message_query(conversation, order, next.as_ref(), wanted).await?;
-            next = items.1;
-            for item in &items.0 {
-                let message = stored(item)?;
-                if message.expires_at > now {
-                    messages.push(message);
-                }
-            }
-            if next.is_none() || messages.len() >= limit {
-                break;
-            }
-        }
-        Ok(MessagePage { messages, next })
-    }
-
-    async fn message_query(
-        &self,
-        conversation: &ConversationId,
-        order: Order,
-        start: Option<&Position>,
-        limit: usize,
-    ) -> Result<(Vec<Item>, Option<Position>), StoreError> {
-        let start = start.map(|position| {
-            let key = MessageKey {
-                conversation: conversation.clone(),
-                message: position.message.clone(),
-            };
-            let mut start = primary(&key);
-            start.insert(schema::SENT_AT.to_owned(), schema::milliseconds(position.sent_at));
-            start
-        });
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.messages)
-            .index_name(schema::BY_SENT_AT)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(conversation.to_string()))
-            .scan_index_forward(order == Order::OldestFirst)
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(position).transpose()?;
-        Ok((answer.items.unwrap_or_default(), next))
-    }
-
-    /// Reads one row consistently, tombstones and waiting edits included: what `replay` and tests look
-    /// at. `None` when there is no row.
+    /// Removes an edit that waits for its message; leaves a message and a tombstone alone. Returns
+    /// whether there is nothing left.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn message_row(&self, key: &MessageKey) -> Result<Option<RawRow>, StoreError> {
-        let answer = self
+    /// [`StoreError`]; the row may still be there then.
+    pub async fn delete_waiting_edit(&self, key: &MessageKey) -> Result<bool, StoreError> {
+        let delete = self
             .client
-            .get_item()
+            .delete_item()
             .table_name(&self.tables.messages)
             .set_key(Some(primary(key)))
-            .consistent_read(true)
+            .condition_expression("attribute_not_exists(sent_at) AND attribute_not_exists(unsent)")
             .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.item.map(|item| raw(&item)).transpose()
+            .await;
+        match delete.map_err(|error| classify(&error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
-}
-
-/// A row with all that is on it.
-#[derive(Debug, Clone)]
-pub struct RawRow {
-    /// What it is.
-    pub row: Row,
-    /// The sealed message, where it has come.
-    pub message: Option<Sealed>,
-    /// The sealed edit, where one has come.
-    pub edit: Option<Sealed>,
-    /// When the database removes it.
-    pub expires_at: Timestamp,
 }
 
 fn primary(key: &MessageKey) -> Item {
@@ -378,51 +333,5 @@ fn row(item: &Item) -> Result<Row, StoreError> {
         unsent: item.contains_key(schema::UNSENT),
         has_message: item.contains_key(schema::SENT_AT),
         num_edit: schema::get_number(item, schema::NUM_EDIT)?,
-    })
-}
-
-fn raw(item: &Item) -> Result<RawRow, StoreError> {
-    let row = row(item)?;
-    Ok(RawRow {
-        row,
-        message: row.has_message.then(|| sealed(item, schema::SEALED, schema::DAY)).transpose()?,
-        edit: edit(item)?,
-        expires_at: expiry(item)?,
-    })
-}
-
-fn stored(item: &Item) -> Result<StoredMessage, StoreError> {
-    let Position { sent_at, message } = position(item)?;
-    Ok(StoredMessage {
-        id: message,
-        sent_at,
-        sealed: sealed(item, schema::SEALED, schema::DAY)?,
-        edit: edit(item)?,
-        expires_at: expiry(item)?,
-    })
-}
-
-fn edit(item: &Item) -> Result<Option<Sealed>, StoreError> {
-    item.contains_key(schema::EDIT)
-        .then(|| sealed(item, schema::EDIT, schema::EDIT_DAY))
-        .transpose()
-}
-
-fn sealed(item: &Item, bytes: &'static str, day: &'static str) -> Result<Sealed, StoreError> {
-    Ok(Sealed { day: schema::get_day(item, day)?, bytes: schema::get_bytes(item, bytes)?.to_vec() })
-}
-
-fn expiry(item: &Item) -> Result<Timestamp, StoreError> {
-    schema::get_number(item, schema::EXPIRES_AT)?
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .ok_or(StoreError::Corrupt(schema::EXPIRES_AT))
-}
-
-fn position(item: &Item) -> Result<Position, StoreError> {
-    Ok(Position {
-        sent_at: schema::get_milliseconds(item, schema::SENT_AT)?
-            .ok_or(StoreError::Corrupt(schema::SENT_AT))?,
-        message: MessageId::parse(schema::get_text(item, schema::SK)?)
-            .ok_or(StoreError::Corrupt(schema::SK))?,
     })
 }

@@ -1,0 +1,151 @@
+//! A database with tables of its own for every test.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue;
+use numib::edge::clients::sdk_config;
+use numib::edge::config::Config;
+use numib::seal::kms::DayKeys;
+use numib::store::{Store, Tables};
+use tokio::net::TcpListener;
+use xtask::account::random_id;
+
+use crate::wire::Wire;
+
+/// Runs each test on both databases, as `name::on_dynoxide` and `name::on_ministack`.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            #[tokio::test]
+            async fn on_dynoxide() {
+                let db = $crate::database::Database::on_dynoxide().await;
+                Box::pin(super::$test(&db)).await;
+            }
+
+            #[ignore = "needs MiniStack: cargo xtask test"]
+            #[tokio::test]
+            async fn on_ministack() {
+                let db = $crate::database::Database::on_ministack().await;
+                Box::pin(super::$test(&db)).await;
+                db.drop_tables().await;
+            }
+        }
+    )+};
+}
+
+/// Runs each test where KMS is.
+macro_rules! on_ministack {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            #[ignore = "needs MiniStack: cargo xtask test"]
+            #[tokio::test]
+            async fn on_ministack() {
+                let db = $crate::database::Database::on_ministack().await;
+                Box::pin(super::$test(&db)).await;
+                db.drop_tables().await;
+            }
+        }
+    )+};
+}
+
+/// Fresh tables, empty, as the template describes them.
+#[derive(Clone)]
+pub(crate) struct Database {
+    /// What the product talks through.
+    pub(crate) store: Store,
+    /// What goes to and fro there.
+    pub(crate) wire: Wire,
+    /// A way past the wire, for a test to look and to meddle.
+    pub(crate) raw: Client,
+    pub(crate) tables: Tables,
+    pub(crate) sdk: SdkConfig,
+}
+
+impl Database {
+    /// In this process, gone with the test.
+    pub(crate) async fn on_dynoxide() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let database = dynoxide::Database::memory().unwrap();
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        Self::at(endpoint).await
+    }
+
+    /// On the emulator that the test command started.
+    pub(crate) async fn on_ministack() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "set by the test command")]
+        let endpoint = std::env::var("NUMIB_MINISTACK_ENDPOINT")
+            .expect("NUMIB_MINISTACK_ENDPOINT says where MiniStack is; `cargo xtask test` sets it");
+        Self::at(endpoint).await
+    }
+
+    async fn at(endpoint: String) -> Self {
+        let config = Config {
+            function: "test".to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint_url: Some(endpoint),
+            log_level: tracing::Level::INFO,
+        };
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        let sdk = sdk_config(&config)
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let raw = Client::new(&sdk);
+        let template = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
+        let prefix = format!("t{}-", random_id().unwrap());
+        let tables = xtask::tables::create(&raw, template, &prefix).await.unwrap();
+        let wire = Wire::default();
+        let store = Store::new(Client::new(&wire.tap(&sdk)), tables.clone());
+        Self { store, wire, raw, tables, sdk }
+    }
+
+    /// KMS, through the same wire, with a key of its own.
+    pub(crate) async fn day_keys(&self) -> DayKeys {
+        let kms = aws_sdk_kms::Client::new(&self.wire.tap(&self.sdk));
+        let key = kms.create_key().send().await.unwrap();
+        DayKeys::new(kms, key.key_metadata.unwrap().arn.unwrap())
+    }
+
+    /// Leaves nothing behind where other tests look around. After a failure the tables stay.
+    pub(crate) async fn drop_tables(&self) {
+        let ledger = self.tables.core.replace("CoreTable", "LedgerTable");
+        for table in [&self.tables.core, &self.tables.messages, &self.tables.keys, &ledger] {
+            self.raw.delete_table().table_name(table).send().await.unwrap();
+        }
+    }
+
+    /// Every item of every table, as text that compares and can be searched.
+    pub(crate) async fn dump(&self) -> BTreeSet<String> {
+        let mut items = BTreeSet::new();
+        for table in [&self.tables.core, &self.tables.messages, &self.tables.keys] {
+            items.extend(self.dump_table(table).await);
+        }
+        items
+    }
+
+    /// Every item of one table.
+    pub(crate) async fn dump_table(&self, table: &str) -> BTreeSet<String> {
+        let pages = self.raw.scan().table_name(table).consistent_read(true);
+        let items: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
+        items.unwrap().into_iter().map(|item| text(&AttributeValue::M(item))).collect()
+    }
+}
+
+/// Attributes by name, and bytes as the text in them, so that a search would find it.
+fn text(value: &AttributeValue) -> String {
+    if let Ok(text) = value.as_s().or_else(|_| value.as_n()) {
+        return text.clone();
+    }
+    if let Ok(bytes) = value.as_b() {
+        return bytes.as_ref().escape_ascii().to_string();
+    }
+    let Ok(entries) = value.as_m() else { return format!("{value:?}") };
+    let entries: BTreeSet<_> =
+        entries.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+    entries.into_iter().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,71 @@
+//! Bodies as large as Meta makes them.
+
+use serde_json::{Value, json};
+
+use crate::database::Database;
+use crate::shop::{Shop, ago};
+use crate::webhook::Intake;
+
+on_both_databases!(a_thousand_updates_over_several_accounts_are_all_stored);
+
+const MESSAGES: i64 = 180;
+const CONTACTS: i64 = 30;
+
+fn contact(n: i64) -> String {
+    (7000 + n % CONTACTS).to_string()
+}
+
+/// 190 items: messages, the first five edited, the next five unsent.
+fn items(shop: &Shop) -> Vec<Value> {
+    let (at, mid) = (|n: i64| ago(n * 1000), |n: i64| format!("m_{n}"));
+    let text = |n: i64| shop.text(&contact(n), at(n), &mid(n), &format!("text {n}"));
+    let edit = |n: i64| shop.edit(&contact(n), at(n), &mid(n), (1, &format!("edited {n}")));
+    let unsend = |n: i64| shop.unsend(&contact(n), at(n), &mid(n));
+    (0..MESSAGES).map(text).chain((0..5).map(edit)).chain((5..10).map(unsend)).collect()
+}
+
+//= R8.1
+async fn a_thousand_updates_over_several_accounts_are_all_stored(db: &Database) {
+    let mut shops = Vec::new();
+    for _ in 0..5 {
+        shops.push(Shop::open(db).await);
+    }
+    let gone = Shop::open(db).await;
+    gone.erase(db).await;
+    let late: Vec<_> =
+        (0..50).map(|n| gone.text("7001", ago(n), &format!("m_{n}"), "late")).collect();
+    let mut entries: Vec<_> = shops.iter().map(|shop| shop.entry(&items(shop))).collect();
+    entries.push(gone.entry(&late));
+    let body = json!({"object": "page", "entry": entries});
+    let answer = taken_in_the_end(db, &body).await;
+    assert_eq!(answer["received"], 1000);
+    assert_eq!(answer["reasons"]["suppressed"], 50);
+
+    for shop in &shops {
+        for n in 0..MESSAGES {
+            let row = shop.row(db, &contact(n), &format!("m_{n}")).await.unwrap();
+            match n {
+                0..5 => assert_eq!(row.shown(), Some(format!("edited {n}").as_str())),
+                5..10 => assert!(row.row.unsent),
+                _ => assert_eq!(row.shown(), Some(format!("text {n}").as_str())),
+            }
+        }
+        let inbox = db.store.inbox(&shop.connection.id, None, 100).await.unwrap();
+        assert_eq!(inbox.len(), usize::try_from(CONTACTS).unwrap());
+    }
+    let rows = db.dump_table(&db.tables.messages).await.len();
+    assert_eq!(rows, shops.len() * usize::try_from(MESSAGES).unwrap());
+}
+
+/// As Meta delivers: again, until it is taken in. An emulator can be slower than Meta's patience.
+async fn taken_in_the_end(db: &Database, body: &Value) -> Value {
+    let intake = Intake::start(db);
+    for _ in 0..10 {
+        let answer = intake.deliver(body).await;
+        if answer.status == 200 {
+            answer.counts();
+            return answer.json();
+        }
+    }
+    panic!("not taken in after ten deliveries");
+}

@@ -1,0 +1,8 @@
+//! The intake function against a database: what it stores, drops, refuses and survives.
+
+mod batches;
+mod deliveries;
+mod door;
+mod erasure;
+mod faults;
+mod fixtures;

@@ -1,0 +1,260 @@
+//! Key provisioning: one key per connection and day, a week ahead, whatever happens to a run.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use jiff::{SignedDuration, Timestamp};
+use numib::domain::ids::Channel;
+use numib::domain::key_window;
+use numib::domain::plan::Plan;
+use numib::domain::time::Day;
+use numib::edge::clock;
+use numib::seal::kms::{DayKeys, KeyName};
+use retention::{App, Event, RetentionError, handle};
+use serde_json::{Value, json};
+
+use crate::database::Database;
+use crate::shop::{Shop, ago, now};
+use crate::webhook::Intake;
+use crate::wire::{Call, Fate};
+
+on_ministack!(
+    a_run_gives_every_connection_keys_for_the_whole_window,
+    a_second_run_changes_nothing,
+    the_next_day_brings_one_key_and_lets_the_oldest_go,
+    the_time_of_a_run_is_its_events_own,
+    erased_connections_get_no_keys,
+    a_run_that_is_out_of_time_leaves_whole_connections_and_the_next_goes_on,
+    a_run_that_kms_throttles_stops_and_the_next_goes_on,
+    one_connection_that_fails_costs_the_others_nothing,
+    runs_at_the_same_time_agree_on_one_key_a_day,
+    an_event_of_no_task_is_refused,
+);
+
+fn event(at: Timestamp, task: &str) -> Event {
+    let schedule =
+        format!("arn:aws:scheduler:us-east-1:111122223333:schedule/default/numib-{task}");
+    Event { time: at.to_string(), resources: vec![schedule] }
+}
+
+/// A function, and what its KMS is.
+async fn function(db: &Database) -> (App, DayKeys) {
+    let day_keys = db.day_keys().await;
+    (App { store: db.store.clone(), day_keys: day_keys.clone() }, day_keys)
+}
+
+/// Runs the task with plenty of time.
+async fn run(app: &App, at: Timestamp) -> Value {
+    run_for(app, at, SignedDuration::from_mins(5)).await
+}
+
+async fn run_for(app: &App, at: Timestamp, time: SignedDuration) -> Value {
+    let event = event(at, "provision-day-keys");
+    Box::pin(handle(app, event, deadline_in(time))).await.unwrap()
+}
+
+fn deadline_in(time: SignedDuration) -> SystemTime {
+    let since_epoch = (clock::now() + time).duration_since(Timestamp::UNIX_EPOCH);
+    SystemTime::UNIX_EPOCH + since_epoch.unsigned_abs()
+}
+
+async fn shops(db: &Database, count: usize) -> Vec<Shop> {
+    let mut shops = Vec::new();
+    for _ in 0..count {
+        shops.push(Shop::without_keys(db, Channel::Messenger, Plan::Days90).await);
+    }
+    shops
+}
+
+fn today() -> Day {
+    Day::of(now())
+}
+
+/// The days a connection has keys for; what intake seals to is what the table holds.
+async fn days(db: &Database, shop: &Shop) -> Vec<Day> {
+    let connection = db.store.connection(&shop.connection.route, true).await.unwrap().unwrap();
+    for (day, key) in &connection.day_keys {
+        let stored = db.store.public_day_key(&connection.id, *day).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(key), "{day}");
+    }
+    connection.day_keys.keys().copied().collect()
+}
+
+fn window(today: Day) -> Vec<Day> {
+    key_window::days(today).collect()
+}
+
+//= R4.1
+async fn a_run_gives_every_connection_keys_for_the_whole_window(db: &Database) {
+    let (app, day_keys) = function(db).await;
+    let shops = shops(db, 3).await;
+    let done = run(&app, now()).await;
+    let expected = json!({
+        "task": "provision-day-keys", "connections_done": 3, "connections_failed": 0,
+        "keys_made": 30, "horizon_days": 7, "complete": true,
+    });
+    assert_eq!(done, expected);
+    for shop in &shops {
+        assert_eq!(days(db, shop).await, window(today()));
+        // Intake can seal to them, and KMS unwraps what opens it, under the right name only.
+        let body = shop.body(&[shop.text("7001", ago(9), "m_1", "hi")]);
+        assert_eq!(Intake::start(db).deliver(&body).await.counts(), json!({"stored": 1}));
+        let id = &shop.connection.id;
+        let wrapped = db.store.wrapped_day_key(id, today()).await.unwrap().unwrap();
+        assert_eq!(wrapped.account, shop.connection.account);
+        let name = KeyName { account: &shop.connection.account, connection: id, day: today() };
+        day_keys.unwrap(name, &wrapped.wrapped_key).await.unwrap();
+        let tomorrow = KeyName { day: today().plus(1), ..name };
+        assert!(day_keys.unwrap(tomorrow, &wrapped.wrapped_key).await.is_err());
+    }
+    let shred_on = format!("shred_on={}", today().plus(91));
+    let keys = db.dump_table(&db.tables.keys).await;
+    assert_eq!(keys.iter().filter(|item| item.contains(&shred_on)).count(), 3);
+}
+
+async fn a_second_run_changes_nothing(db: &Database) {
+    let (app, _) = function(db).await;
+    shops(db, 2).await;
+    run(&app, now()).await;
+    let before = db.dump().await;
+    let done = run(&app, now()).await;
+    assert_eq!((&done["keys_made"], &done["complete"]), (&json!(0), &json!(true)));
+    assert_eq!(db.dump().await, before);
+}
+
+async fn the_next_day_brings_one_key_and_lets_the_oldest_go(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 1).await;
+    run(&app, now()).await;
+    let before = db.dump_table(&db.tables.keys).await;
+    let done = run(&app, now() + SignedDuration::from_hours(24)).await;
+    assert_eq!((&done["keys_made"], &done["horizon_days"]), (&json!(1), &json!(7)));
+    assert_eq!(days(db, &shops[0]).await, window(today().plus(1)));
+    let after = db.dump_table(&db.tables.keys).await;
+    assert!(before.is_subset(&after), "no key is replaced, and none is destroyed early");
+    assert_eq!(after.len(), before.len() + 1);
+}
+
+async fn the_time_of_a_run_is_its_events_own(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 1).await;
+    let then: Timestamp = "2031-03-01T23:59:59Z".parse().unwrap();
+    run(&app, then).await;
+    assert_eq!(days(db, &shops[0]).await, window(Day::parse("2031-03-01").unwrap()));
+}
+
+//= R8.3
+async fn erased_connections_get_no_keys(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 2).await;
+    shops[0].erase(db).await;
+    let done = run(&app, now()).await;
+    assert_eq!((&done["connections_done"], &done["keys_made"]), (&json!(1), &json!(10)));
+    assert_eq!(done["horizon_days"], 7, "an erased connection is not behind");
+    assert_eq!(days(db, &shops[0]).await, []);
+    let none = db.store.public_day_key(&shops[0].connection.id, today()).await.unwrap();
+    assert_eq!(none, None);
+    // One that is erased while it is being served keeps its state.
+    let (shop, other) = (shops[1].clone(), db.clone());
+    db.wire.before("UpdateItem", async move { shop.erase(&other).await });
+    let tomorrow = run(&app, now() + SignedDuration::from_hours(24)).await;
+    assert_eq!(tomorrow["connections_failed"], 1);
+    assert_eq!(days(db, &shops[1]).await, []);
+}
+
+async fn a_run_that_is_out_of_time_leaves_whole_connections_and_the_next_goes_on(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 8).await;
+    // Ten seconds are kept back; ten keys a connection, paced, take a quarter of a second.
+    let first = run_for(&app, now(), SignedDuration::from_millis(11_500)).await;
+    assert_eq!((&first["complete"], &first["horizon_days"]), (&json!(false), &json!(-1)));
+    let done_first = first["connections_done"].as_u64().unwrap();
+    assert!((1..8).contains(&done_first), "{first}");
+    let mut whole = 0;
+    for shop in &shops {
+        let days = days(db, shop).await;
+        assert!(days.is_empty() || days == window(today()));
+        whole += u64::from(!days.is_empty());
+    }
+    assert_eq!(whole, done_first);
+    let second = run(&app, now()).await;
+    assert_eq!(second["connections_done"].as_u64().unwrap(), 8 - done_first);
+    assert_eq!((&second["complete"], &second["horizon_days"]), (&json!(true), &json!(7)));
+    let keys = [&first, &second].map(|run| run["keys_made"].as_u64().unwrap());
+    assert_eq!(keys.iter().sum::<u64>(), 80, "nothing is made twice");
+}
+
+fn makes_a_key(call: &Call) -> bool {
+    call.operation == "GenerateDataKeyPairWithoutPlaintext"
+}
+
+async fn a_run_that_kms_throttles_stops_and_the_next_goes_on(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 2).await;
+    let mut made = 0;
+    db.wire.decide(move |call| {
+        made += usize::from(makes_a_key(call));
+        if makes_a_key(call) && made > 14 { Fate::Throttled } else { Fate::Passes }
+    });
+    let first = run(&app, now()).await;
+    assert_eq!((&first["connections_done"], &first["complete"]), (&json!(1), &json!(false)));
+    assert_eq!(first["connections_failed"], 0);
+    db.wire.heal();
+    db.wire.calls();
+    let second = run(&app, now()).await;
+    assert_eq!((&second["connections_done"], &second["complete"]), (&json!(1), &json!(true)));
+    let made = db.wire.calls().iter().filter(|call| makes_a_key(call)).count();
+    assert_eq!(made, 6, "the four keys of the interrupted connection are used");
+    for shop in &shops {
+        assert_eq!(days(db, shop).await, window(today()));
+    }
+}
+
+async fn one_connection_that_fails_costs_the_others_nothing(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 4).await;
+    let failing = shops[1].connection.id.to_string();
+    db.wire.decide(move |call| {
+        let hit = call.body["EncryptionContext"]["connection"] == failing.as_str();
+        if hit { Fate::Failed } else { Fate::Passes }
+    });
+    let done = run(&app, now()).await;
+    assert_eq!((&done["connections_done"], &done["horizon_days"]), (&json!(3), &json!(-1)));
+    assert!(done["connections_failed"].as_u64().unwrap() >= 1);
+    let served: BTreeSet<usize> = {
+        let mut served = BTreeSet::new();
+        for (number, shop) in shops.iter().enumerate() {
+            if days(db, shop).await == window(today()) {
+                served.insert(number);
+            }
+        }
+        served
+    };
+    assert_eq!(served, BTreeSet::from([0, 2, 3]));
+    db.wire.heal();
+    assert_eq!(run(&app, now()).await["connections_done"], 1);
+}
+
+async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {
+    let (app, day_keys) = function(db).await;
+    let other = App { store: db.store.clone(), day_keys };
+    let shops = shops(db, 3).await;
+    let (one, two) = tokio::join!(run(&app, now()), run(&other, now()));
+    for done in [&one, &two] {
+        assert_eq!((&done["complete"], &done["connections_failed"]), (&json!(true), &json!(0)));
+    }
+    for shop in &shops {
+        assert_eq!(days(db, shop).await, window(today()));
+    }
+    let keys = db.dump_table(&db.tables.keys).await;
+    assert_eq!(keys.iter().filter(|item| item.contains("sk=DAY#")).count(), 30);
+}
+
+async fn an_event_of_no_task_is_refused(db: &Database) {
+    let (app, _) = function(db).await;
+    let deadline = deadline_in(SignedDuration::from_mins(5));
+    let unknown = handle(&app, event(now(), "make-coffee"), deadline).await;
+    assert!(matches!(unknown, Err(RetentionError::UnknownTask)));
+    let timeless = Event { time: "yesterday".to_owned(), ..event(now(), "provision-day-keys") };
+    assert!(matches!(handle(&app, timeless, deadline).await, Err(RetentionError::BadTime)));
+}
