@@ -21,8 +21,7 @@ use crate::prepare::{What, Write};
 
 /// Conversations a warm container remembers having moved.
 const MOVED_MAX: usize = 4096;
-/// A contact stays known so long after its last message expired: the inbox index moves by the
-/// minute.
+/// A contact stays known so long after its last row and mark: the inbox index moves by the minute.
 const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one change did.
@@ -66,8 +65,7 @@ async fn write_one(store: &Store, write: &Write, now: Timestamp) -> Result<Effec
     match &write.what {
         What::Unsend => {
             // From now, not from the unsend's own time: it can come long after what it unsends.
-            let until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
-            match Box::pin(store.put_tombstone(&write.key, until)).await? {
+            match Box::pin(store.put_tombstone(&write.key, kept_out_until(now))).await? {
                 Written::Done => effect.unsent = true,
                 Written::Met(_) => effect.ignored.push(Ignored::DuplicateUnsend),
             }
@@ -79,6 +77,11 @@ async fn write_one(store: &Store, write: &Write, now: Timestamp) -> Result<Effec
         }
     }
     Ok(effect)
+}
+
+/// Until when a mark that is set now keeps late deliveries out.
+fn kept_out_until(now: Timestamp) -> Timestamp {
+    now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX)
 }
 
 async fn put_message(
@@ -146,8 +149,9 @@ fn moves(writes: &[Write], now: Timestamp) -> BTreeMap<ConversationId, Move> {
         let at = message.sent_at.min(now);
         let conversation = &write.key.conversation;
         if moves.get(conversation).is_none_or(|known| known.at < at) {
-            let expires_at =
-                message.expires_at.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX);
+            // Not before the marks on it have served, or a redelivery could pass them (R8.3).
+            let last = message.expires_at.max(kept_out_until(now));
+            let expires_at = last.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX);
             let one = Move { conversation: conversation.clone(), at, expires_at };
             moves.insert(conversation.clone(), one);
         }
