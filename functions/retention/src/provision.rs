@@ -87,6 +87,8 @@ async fn serve_shard(
             match serve(app, &connection, today, &mut done.keys_made).await {
                 Ok(()) => done.connections_done = done.connections_done.saturating_add(1),
                 Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
+                // Erased or replaced in the meantime: it needs no keys, or the next run's.
+                Err(ProvisionError::Store(StoreError::Conflict)) => {}
                 Err(error) => {
                     done.connections_failed = done.connections_failed.saturating_add(1);
                     tracing::error!(connection = %connection.id, error = %error, "not provisioned");
