@@ -1,19 +1,22 @@
 //! A database that throttles, fails or does not answer: 500 in time, and Meta's next try completes
 //! it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use numib::edge::clock::Stopwatch;
+use numib::store::contacts::Contact;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::shop::{Shop, ago};
+use crate::shop::{Opened, Shop, ago};
 use crate::webhook::Intake;
 use crate::wire::{Call, Fate};
 
 on_both_databases!(
     a_table_that_takes_nothing_fails_the_body_after_a_few_attempts,
     one_failing_row_fails_the_body_and_the_redelivery_completes_it,
+    wherever_a_delivery_dies_the_next_completes_it,
     a_passing_fault_is_ridden_out,
     a_body_is_not_acknowledged_before_the_look,
     a_lost_answer_is_no_lost_message,
@@ -76,6 +79,66 @@ async fn one_failing_row_fails_the_body_and_the_redelivery_completes_it(db: &Dat
         assert_eq!(row.unwrap().shown(), Some("hi"));
     }
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 20);
+}
+
+/// Delivers a body that writes in every way there is, to a database that fails from this request
+/// on; and once more, to a sound one, unless it was acknowledged. Returns the status and what is
+/// stored in the end.
+async fn dies_at(
+    db: &Database,
+    shop: &Shop,
+    contact: &str,
+    request: usize,
+) -> (u16, [Option<Opened>; 3], Option<Contact>) {
+    let earlier = [
+        shop.edit(contact, ago(8), "m_joined", (1, "edited")),
+        shop.text(contact, ago(9), "m_unsent", "regretted"),
+    ];
+    Intake::start(db).deliver(&shop.body(&earlier)).await.counts();
+    let body = shop.body(&[
+        shop.text(contact, ago(9), "m_new", "new"),
+        shop.edit(contact, ago(8), "m_new", (1, "edited")),
+        shop.text(contact, ago(9), "m_joined", "joined"),
+        shop.unsend(contact, ago(7), "m_unsent"),
+    ]);
+    let mut requests = 0;
+    db.wire.decide(move |_| {
+        requests += 1;
+        if requests > request { Fate::Failed } else { Fate::Passes }
+    });
+    let answer = Intake::start(db).deliver(&body).await;
+    db.wire.heal();
+    if answer.status != 200 {
+        Intake::start(db).deliver(&body).await.counts();
+    }
+    let row = async |mid| shop.row(db, contact, mid).await;
+    let rows = [row("m_new").await, row("m_joined").await, row("m_unsent").await];
+    let conversation = shop.conversation(contact);
+    let asked = BTreeSet::from([conversation.clone()]);
+    let sight = db.store.look_again(&BTreeSet::new(), &asked).await.unwrap();
+    (answer.status, rows, sight.contacts.get(&conversation).copied())
+}
+
+//= R8.1, R8.2
+async fn wherever_a_delivery_dies_the_next_completes_it(db: &Database) {
+    let shop = Shop::open(db).await;
+    let (status, rows, contact) = dies_at(db, &shop, "7000", usize::MAX).await;
+    assert_eq!(status, 200);
+    let shown = rows.each_ref().map(|row| row.as_ref().and_then(Opened::shown));
+    assert_eq!(shown, [Some("edited"), Some("edited"), None]);
+    assert!(contact.is_some() && rows.iter().all(Option::is_some));
+    for request in 0..100 {
+        let died = dies_at(db, &shop, &(7001 + request).to_string(), request).await;
+        assert_eq!(died.1, rows, "died at request {request}");
+        assert_eq!(died.2, contact, "died at request {request}");
+        if died.0 == 200 {
+            // Two reads of the connection, three puts, a join, and the look.
+            assert!(request >= 7, "{request}");
+            return;
+        }
+        assert_eq!(died.0, 500);
+    }
+    panic!("never acknowledged");
 }
 
 async fn a_passing_fault_is_ridden_out(db: &Database) {

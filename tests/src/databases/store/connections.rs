@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use numib::domain::connection::ConnectionState;
-use numib::domain::ids::{Channel, RouteId};
+use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
@@ -21,6 +21,7 @@ on_both_databases!(
     a_route_without_its_index_key_is_a_conflict_until_it_is_erased,
     an_account_sees_its_own_connections_only,
     a_connection_is_due_until_its_keys_reach_far_enough,
+    those_furthest_behind_are_due_first,
     the_shortest_keys_of_a_shard_are_found,
     keys_are_published_to_the_same_active_connection_only,
 );
@@ -149,6 +150,36 @@ async fn a_connection_is_due_until_its_keys_reach_far_enough(db: &Database) {
     new.erase(db).await;
     assert_eq!(due(db, until).await, BTreeSet::new(), "an erased one is never due");
     assert_eq!(shortest(db).await, Some(until), "nor does it count as behind");
+}
+
+async fn those_furthest_behind_are_due_first(db: &Database) {
+    let shop = Shop::open(db).await;
+    let keys = BTreeMap::from([(today(), key_pair().public_key)]);
+    // Ids of the same letters, so all in one shard.
+    for (id, reach) in [("abc", 2), ("bca", 0), ("cab", 1)] {
+        let connection = Connection {
+            id: ConnectionId::parse(id).unwrap(),
+            route: RouteId::parse(id).unwrap(),
+            ..shop.connection.clone()
+        };
+        db.store.create_connection(&connection, &[7; 32]).await.unwrap();
+        db.store.publish_day_keys(&connection, &keys, today().plus(reach)).await.unwrap();
+    }
+    for (limit, until, expected) in [
+        (10, 3, vec!["bca", "cab", "abc"]),
+        (10, 2, vec!["bca", "cab"]),
+        (2, 3, vec!["bca", "cab"]),
+        (1, 3, vec!["bca"]),
+    ] {
+        let mut shards = Vec::new();
+        for shard in 0..PROVISION_SHARDS {
+            let until = today().plus(until);
+            shards.push(db.store.routes_due(shard, until, limit).await.unwrap());
+        }
+        shards.retain(|routes| !routes.is_empty());
+        let expected = expected.into_iter().map(|route| RouteId::parse(route).unwrap());
+        assert_eq!(shards, [expected.collect::<Vec<_>>()]);
+    }
 }
 
 async fn the_shortest_keys_of_a_shard_are_found(db: &Database) {

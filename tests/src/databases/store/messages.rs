@@ -24,6 +24,7 @@ on_both_databases!(
     an_edit_that_is_overtaken_between_its_two_tries_is_told,
     a_message_joins_only_an_edit_that_waits,
     a_deleted_row_leaves_nothing_and_can_be_deleted_again,
+    only_an_edit_that_waits_is_deleted_as_one,
     a_conversation_is_read_both_ways_page_by_page,
     messages_of_the_same_instant_are_all_on_some_page,
     a_message_shows_until_the_second_it_expires,
@@ -201,6 +202,23 @@ async fn a_deleted_row_leaves_nothing_and_can_be_deleted_again(db: &Database) {
         assert!(db.dump().await.is_empty());
     }
     assert!(page(db, (Order::NewestFirst, None), 10, now()).await.messages.is_empty());
+}
+
+//= R2.3, R8.2
+async fn only_an_edit_that_waits_is_deleted_as_one(db: &Database) {
+    db.store.put_edit(&key("waiting"), edit(1)).await.unwrap();
+    for _ in 0..2 {
+        assert!(db.store.delete_waiting_edit(&key("waiting")).await.unwrap());
+        assert!(db.dump().await.is_empty());
+    }
+    db.store.put_message(&key("edited"), message(now()), Some(edit(1))).await.unwrap();
+    db.store.put_edit(&key("unsent"), edit(1)).await.unwrap();
+    db.store.put_tombstone(&key("unsent"), now() + DAY).await.unwrap();
+    let before = db.dump().await;
+    for name in ["edited", "unsent"] {
+        assert!(!db.store.delete_waiting_edit(&key(name)).await.unwrap(), "{name}");
+    }
+    assert_eq!(db.dump().await, before);
 }
 
 async fn a_conversation_is_read_both_ways_page_by_page(db: &Database) {
