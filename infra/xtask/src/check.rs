@@ -72,7 +72,7 @@ fn rustdoc() -> Command {
     command
 }
 
-/// Fails when aws-lc was built with its jitter entropy source: 20 ms at each cold start.
+/// Fails when aws-lc was built with its jitter entropy source: 30 ms at each cold start.
 fn no_jitter_entropy() -> Command {
     let mut command = Command::new("sh");
     let search =
