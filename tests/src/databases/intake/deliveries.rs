@@ -22,6 +22,7 @@ on_both_databases!(
     an_unsend_that_comes_first_keeps_its_message_out,
     an_edit_shows_and_a_late_lower_one_does_not,
     edits_that_come_first_wait_for_their_message,
+    of_an_edit_that_waits_and_one_that_comes_along_the_higher_shows,
     one_body_may_say_everything_at_once,
     the_same_mid_on_two_channels_is_two_messages,
     what_is_authentic_but_of_no_use_is_acknowledged_and_counted,
@@ -188,13 +189,13 @@ async fn an_edit_shows_and_a_late_lower_one_does_not(db: &Database) {
     let shop = Shop::open(db).await;
     let intake = Intake::start(db);
     let edit = |n: u32| shop.edit("7001", ago(5), "m_1", (n, &format!("edit {n}")));
-    intake.deliver(&shop.body(&[shop.text("7001", ago(9), "m_1", "first")])).await.counts();
+    intake.deliver(&shop.body(&[shop.text("7001", ago(60_000), "m_1", "first")])).await.counts();
     for (n, shown) in [(2, "edit 2"), (1, "edit 2"), (2, "edit 2"), (3, "edit 3")] {
         intake.deliver(&shop.body(&[edit(n)])).await.counts();
         let row = shop.row(db, "7001", "m_1").await.unwrap();
         assert_eq!(row.shown(), Some(shown));
-        assert_eq!(row.message, text("first", ago(9)).message, "the original stays as it was");
-        assert_eq!(row.expires_at, text("first", ago(9)).expires_at);
+        assert_eq!(row.message, text("first", ago(60_000)).message, "the original stays as it was");
+        assert_eq!(row.expires_at, text("first", ago(60_000)).expires_at);
     }
 }
 
@@ -208,12 +209,29 @@ async fn edits_that_come_first_wait_for_their_message(db: &Database) {
     }
     let waiting = shop.row(db, "7001", "m_1").await.unwrap();
     assert_eq!((waiting.row.num_edit, waiting.shown()), (Some(3), None));
-    let message = shop.text("7001", ago(9), "m_1", "first");
+    let message = shop.text("7001", ago(60_000), "m_1", "first");
     let counts = intake.deliver(&shop.body(&[message])).await.counts();
     assert_eq!(counts, json!({"stored": 1}));
     let row = shop.row(db, "7001", "m_1").await.unwrap();
     assert_eq!((row.shown(), row.row.has_message), (Some("edit 3"), true));
-    assert_eq!(row.expires_at, text("first", ago(9)).expires_at);
+    assert_eq!(row.expires_at, text("first", ago(60_000)).expires_at);
+}
+
+//= R8.2
+async fn of_an_edit_that_waits_and_one_that_comes_along_the_higher_shows(db: &Database) {
+    let shop = Shop::open(db).await;
+    let intake = Intake::start(db);
+    let joined = json!({"stored": 1, "edited": 1});
+    let stale = json!({"stored": 1, "reasons": {"stale_edit": 1}});
+    for (mid, waits, comes, shown, counts) in
+        [("m_1", 1, 2, "edit 2", &joined), ("m_2", 2, 1, "edit 2", &stale)]
+    {
+        let edit = |n: u32| shop.edit("7001", ago(5), mid, (n, &format!("edit {n}")));
+        intake.deliver(&shop.body(&[edit(waits)])).await.counts();
+        let body = shop.body(&[shop.text("7001", ago(60_000), mid, "first"), edit(comes)]);
+        assert_eq!(intake.deliver(&body).await.counts(), *counts);
+        assert_eq!(shop.row(db, "7001", mid).await.unwrap().shown(), Some(shown));
+    }
 }
 
 //= R8.2

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod connections;
+mod consistency;
 mod contacts;
 mod day_keys;
 mod look_again;
