@@ -19,6 +19,8 @@ on_both_databases!(
     wherever_a_delivery_dies_the_next_completes_it,
     a_passing_fault_is_ridden_out,
     a_body_is_not_acknowledged_before_the_look,
+    what_cannot_be_removed_is_not_acknowledged,
+    a_conversation_that_cannot_move_fails_the_body,
     a_lost_answer_is_no_lost_message,
 );
 
@@ -169,6 +171,52 @@ async fn a_body_is_not_acknowledged_before_the_look(db: &Database) {
     let counts = intake.deliver(&body(&shop, 1)).await.counts();
     assert_eq!(counts, json!({"reasons": {"duplicate": 1}}));
     assert_eq!(shop.row(db, "7000", "m_0").await.unwrap().shown(), Some("hi"));
+}
+
+/// Fails this operation on this table, and lets everything else pass.
+fn fail(db: &Database, operation: &'static str, table: &'static str) {
+    db.wire.decide(move |call| if call.is(operation, table) { Fate::Failed } else { Fate::Passes });
+}
+
+//= R8.3
+async fn what_cannot_be_removed_is_not_acknowledged(db: &Database) {
+    // The contact is erased: the redelivery removes what this delivery could not.
+    let shop = Shop::open(db).await;
+    let intake = Intake::start(db);
+    shop.erase_contact(db, "7000", ago(0)).await;
+    fail(db, "DeleteItem", "MessagesTable");
+    assert_eq!(intake.deliver(&body(&shop, 1)).await.status, 500);
+    assert!(shop.row(db, "7000", "m_0").await.is_some());
+    db.wire.heal();
+    let counts = intake.deliver(&body(&shop, 1)).await.counts();
+    assert_eq!(counts, json!({"reasons": {"suppressed": 1}}));
+    assert_eq!(shop.row(db, "7000", "m_0").await, None);
+    // The connection is erased before the look: its messages and its contacts must go.
+    for table in ["MessagesTable", "CoreTable"] {
+        let shop = Shop::open(db).await;
+        let meanwhile = (shop.clone(), db.clone());
+        db.wire.before("BatchGetItem", async move { meanwhile.0.erase(&meanwhile.1).await });
+        fail(db, "DeleteItem", table);
+        assert_eq!(intake.deliver(&body(&shop, 1)).await.status, 500, "{table}");
+        db.wire.heal();
+    }
+}
+
+//= R8.1
+async fn a_conversation_that_cannot_move_fails_the_body(db: &Database) {
+    let shop = Shop::open(db).await;
+    let warm = Intake::start(db);
+    warm.deliver(&body(&shop, 1)).await.counts();
+    // One remembers having moved it and finds out at the look; the other moves it at once.
+    for intake in [&warm, &Intake::start(db)] {
+        db.store.delete_contact(&shop.conversation("7000")).await.unwrap();
+        fail(db, "UpdateItem", "CoreTable");
+        assert_eq!(intake.deliver(&body(&shop, 1)).await.status, 500);
+        db.wire.heal();
+        intake.deliver(&body(&shop, 1)).await.counts();
+        let inbox = db.store.inbox(&shop.connection.id, None, 10).await.unwrap();
+        assert_eq!(inbox.len(), 1);
+    }
 }
 
 //= R8.1
