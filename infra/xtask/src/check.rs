@@ -8,6 +8,7 @@ use numib::edge::clock::Stopwatch;
 
 use crate::emulator::{self, Emulator};
 use crate::progress::note;
+use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
 use crate::{functions, project};
@@ -43,12 +44,6 @@ fn tests() -> anyhow::Result<()> {
     command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
     command.env("NUMIB_STACK", folder.join("stack.json"));
     check("tests", command)
-}
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(project::root()).args(arguments);
-    command
 }
 
 fn cfn_lint(venv: &Venv) -> Command {

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use zip::write::SimpleFileOptions;
@@ -12,10 +11,7 @@ use crate::progress::note;
 use crate::project;
 
 /// The packages of `functions/`.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn names() -> anyhow::Result<Vec<String>> {
+fn names() -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(project::root().join("functions"))? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -31,8 +27,7 @@ pub fn names() -> anyhow::Result<Vec<String>> {
 pub fn pack() -> anyhow::Result<PathBuf> {
     let names = names()?;
     note("  … Functions (the first build takes minutes)");
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(project::root()).args(["build", "--locked"]);
+    let mut build = project::cargo(&["build", "--locked"]);
     for name in &names {
         build.args(["--package", name]);
     }

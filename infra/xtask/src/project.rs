@@ -1,6 +1,7 @@
 //! Where things are.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The root of the repository.
 #[must_use]
@@ -26,4 +27,12 @@ pub fn local() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "cargo's own variable, read by its own task")]
 pub fn target() -> PathBuf {
     std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from)
+}
+
+/// The cargo that runs this task, in the root of the repository.
+#[must_use]
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()).args(arguments);
+    command
 }

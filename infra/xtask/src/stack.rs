@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -55,8 +54,6 @@ pub struct Outputs {
     pub keys_table: String,
     pub data_key_arn: String,
     pub meta_secret_arn: String,
-    pub user_pool_id: String,
-    pub user_pool_client_id: String,
     pub meta_webhook_role: String,
     pub inbox_api_role: String,
     pub retention_function: String,
@@ -123,11 +120,9 @@ impl Stack {
     /// # Errors
     /// What Cognito says.
     pub fn login(&self, email: &str, group: &str, password: &str) -> anyhow::Result<Login> {
-        let mut arguments = vec!["token", "--email", email, "--group", group];
-        arguments.extend(["--password", password]);
-        let mut command = self.venv.stack(&arguments);
-        command.args(["--endpoint", &self.deployed.endpoint]).arg("--state").arg(&self.file);
-        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+        let file = self.file.to_string_lossy();
+        let who = ["token", "--email", email, "--group", group, "--password", password];
+        Ok(serde_json::from_str(&self.ask(&[&who[..], &["--state", &file]].concat())?)?)
     }
 
     /// Runs a scheduled task as EventBridge Scheduler would at that time; returns its result.
@@ -141,9 +136,8 @@ impl Stack {
         );
         let event = json!({ "time": time, "resources": [schedule] }).to_string();
         let function = self.deployed.outputs.retention_function.as_str();
-        let mut command = self.venv.stack(&["invoke", "--function", function, "--event", &event]);
-        command.args(["--endpoint", &self.deployed.endpoint]);
-        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+        let answer = self.ask(&["invoke", "--function", function, "--event", &event])?;
+        Ok(serde_json::from_str(&answer)?)
     }
 
     /// Credentials of one of the functions' roles, to try what it may do.
@@ -151,9 +145,7 @@ impl Stack {
     /// # Errors
     /// What STS says.
     pub fn assume(&self, role: &str) -> anyhow::Result<RoleCredentials> {
-        let mut command = self.venv.stack(&["assume", "--role", role]);
-        command.args(["--endpoint", &self.deployed.endpoint]);
-        Ok(serde_json::from_str(&run_quietly(&mut command)?)?)
+        Ok(serde_json::from_str(&self.ask(&["assume", "--role", role])?)?)
     }
 
     /// Everything the emulator stores anywhere, one JSON value a line.
@@ -161,8 +153,13 @@ impl Stack {
     /// # Errors
     /// When something cannot be read.
     pub fn dump(&self) -> anyhow::Result<String> {
-        let mut command = self.venv.stack(&["dump", "--endpoint", &self.deployed.endpoint]);
-        run_quietly(&mut command)
+        self.ask(&["dump"])
+    }
+
+    /// What a command of `stack.py` of a moment answers, whose progress is nobody's concern.
+    fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = self.venv.stack(arguments);
+        progress::run(command.args(["--endpoint", &self.deployed.endpoint]), |_| ())
     }
 
     /// Clients of the emulator as the root of its account.
@@ -238,9 +235,4 @@ impl Stack {
         }
         Ok(MetaSecrets::parse(&text)?)
     }
-}
-
-/// Runs a command of a moment, whose progress is nobody's concern.
-fn run_quietly(command: &mut Command) -> anyhow::Result<String> {
-    progress::run(command, |_| ())
 }

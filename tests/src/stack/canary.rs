@@ -1,8 +1,6 @@
 //! Nothing personal in clear, anywhere: unique strings go in through every door, then every table,
 //! stream, queue, object, log and metric is searched for them.
 
-use std::path::Path;
-
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
@@ -149,8 +147,7 @@ async fn nothing_personal_is_in_clear_anywhere() {
     assert!(has("stream:", account.connection.id.as_str()), "the dump has no stream");
     assert!(has("log:", "webhook taken in"), "the dump has no log of the intake");
     assert!(has("log:", "inbox request"), "the dump has no log of the inbox");
-    let emulator = Path::new("../.local/test/emulator.log");
-    let log = Path::new(env!("CARGO_MANIFEST_DIR")).join(emulator);
+    let log = xtask::project::local().join("test/emulator.log");
     let log = std::fs::read_to_string(log).unwrap();
     // The emulator prints what a function writes: every log line and every metric.
     let ours = log.lines().filter(|line| line.starts_with('{'));

@@ -9,6 +9,7 @@ use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::seal::kms::DayKeys;
+use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
 use numib::store::accounts::Member;
 use serde_json::{Value, json};
@@ -23,31 +24,25 @@ use xtask::up::{APP_SECRETS, VERIFY_TOKENS};
 pub(crate) struct Deployed {
     pub(crate) stack: Stack,
     pub(crate) store: Store,
-    pub(crate) pepper: numib::seal::pseudonym::Pepper,
+    pub(crate) pepper: Pepper,
     pub(crate) makes_keys: DayKeys,
 }
 
 /// The stack, with Meta's secrets in place before any function has read them.
 pub(crate) async fn deployed() -> Deployed {
-    static STACK: OnceCell<Stack> = OnceCell::const_new();
-    let stack = STACK.get_or_init(async || {
+    static STACK: OnceCell<(Stack, Pepper)> = OnceCell::const_new();
+    let deployed = STACK.get_or_init(async || {
         #[expect(clippy::disallowed_methods, reason = "set by the test command")]
         let file = std::env::var("NUMIB_STACK").expect("run these with `cargo xtask test`");
         let venv = python::emulator_venv().unwrap();
         let stack = Stack::read(&venv, Path::new(&file)).unwrap();
-        stack.put_meta_secrets(&APP_SECRETS, &VERIFY_TOKENS).await.unwrap();
-        stack
+        let secrets = stack.put_meta_secrets(&APP_SECRETS, &VERIFY_TOKENS).await.unwrap();
+        (stack, secrets.pepper)
     });
     // Clients belong to the runtime of their test, so each test has its own.
-    let stack = stack.await.clone();
-    let secrets = stack.put_meta_secrets(&APP_SECRETS, &VERIFY_TOKENS).await.unwrap();
+    let (stack, pepper) = deployed.await.clone();
     let role = stack.assume(&stack.deployed.outputs.retention_role).unwrap();
-    Deployed {
-        store: stack.store(),
-        makes_keys: stack.day_keys_of(&role),
-        pepper: secrets.pepper,
-        stack,
-    }
+    Deployed { store: stack.store(), makes_keys: stack.day_keys_of(&role), pepper, stack }
 }
 
 /// An account with one connected channel.
