@@ -12,17 +12,17 @@ use numib::seal::pseudonym::Pepper;
 use numib::store::StoreError;
 
 use crate::App;
-use crate::prepare::prepare;
-use crate::write::{due_moves, look_again, move_all, settle, write_all};
+use crate::prepare::{Prepared, prepare};
+use crate::write::{look_again, move_due, moves, settle, write_all};
 
-/// Meta waits 5 seconds; past this we say 500 ourselves, and Meta redelivers.
+/// Meta waits 5 seconds; this long after a request came we say 500 ourselves, and Meta redelivers.
 const DEADLINE: Duration = Duration::from_millis(4500);
 /// Requests under way at once: enough to hide the network, few enough not to be a burst.
 pub(crate) const CONCURRENCY: usize = 32;
 
 /// Why a body was not taken in. Nothing is acknowledged; Meta redelivers, and what is already
 /// stored is met again as a duplicate.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum IntakeError {
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,15 +54,16 @@ impl Tally {
     }
 }
 
-/// Takes a body in; returns once everything storable is durable.
+/// Takes a body in, in what is left of the time; returns once everything storable is durable.
 pub(crate) async fn take_in(
     app: &App,
     pepper: &Pepper,
     delivery: Delivery,
-    now: Timestamp,
+    (now, elapsed): (Timestamp, Duration),
 ) -> Result<Tally, IntakeError> {
+    let time_left = DEADLINE.saturating_sub(elapsed);
     let work = Box::pin(take_in_all(app, pepper, delivery, now));
-    tokio::time::timeout(DEADLINE, work).await.map_err(|_| IntakeError::Deadline)?
+    tokio::time::timeout(time_left, work).await.map_err(|_| IntakeError::Deadline)?
 }
 
 async fn take_in_all(
@@ -76,14 +77,13 @@ async fn take_in_all(
     for reason in delivery.ignored.into_iter().chain(beaten) {
         tally.ignore(reason, 1);
     }
-    let writes = prepare(app, pepper, changes, now, &mut tally).await?;
-    if writes.is_empty() {
-        return Ok(tally);
+    let Prepared { writes, failure } = prepare(app, pepper, changes, now, &mut tally).await;
+    if !writes.is_empty() {
+        let moves = moves(&writes, now);
+        let (effects, ()) =
+            futures_util::try_join!(write_all(&app.store, &writes, now), move_due(app, &moves))?;
+        let sight = look_again(&app.store, &writes).await?;
+        settle(app, &writes, (effects, &moves), &sight, now, &mut tally).await?;
     }
-    let moves = due_moves(app, &writes, now);
-    let (effects, ()) =
-        futures_util::try_join!(write_all(&app.store, &writes, now), move_all(app, &moves),)?;
-    let sight = look_again(&app.store, &writes).await?;
-    settle(app, &writes, effects, &sight, now, &mut tally).await?;
-    Ok(tally)
+    failure.map_or(Ok(tally), Err)
 }

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::edge::clock;
+use numib::edge::clock::Stopwatch;
 use numib::edge::problem::{Problem, answer};
 use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
 use numib::meta::handshake::{self, Handshake, HandshakeError};
@@ -23,25 +23,59 @@ use numib::meta::webhook;
 use numib::seal::day_key::Sealer;
 use numib::store::Store;
 
+use crate::intake::IntakeError;
 use crate::write::Moved;
 
 /// The largest body taken. Lambda's own limit is 6 MB for the whole event, in which a JSON body is
 /// escaped; 1000 updates, the most Meta batches, are about 1 MB.
 pub const BODY_LEN_MAX: usize = 4 * 1024 * 1024;
 
-const FORBIDDEN: Problem = Problem::forbidden("The verify token is not one of ours.");
-const UNSIGNED: Problem = Problem::new(
-    StatusCode::UNAUTHORIZED,
-    "signature",
-    "X-Hub-Signature-256 is missing, malformed or not made with this app's secret.",
-);
-const TOO_LARGE: Problem =
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 4 MiB.");
-const METHOD: Problem = Problem::new(
-    StatusCode::METHOD_NOT_ALLOWED,
-    "method",
-    "Only GET (handshake) and POST (updates) are served here.",
-);
+/// Why a request got no 200.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("neither GET nor POST")]
+    Method,
+    #[error("the body is larger than {BODY_LEN_MAX} bytes")]
+    TooLarge,
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+impl Refusal {
+    const fn problem(&self) -> Problem {
+        match self {
+            Self::Method => Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                "Only GET (handshake) and POST (updates) are served here.",
+            ),
+            Self::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is larger than 4 MiB.",
+            ),
+            Self::Handshake(HandshakeError::Forbidden) => {
+                Problem::forbidden("The verify token is not one of ours.")
+            }
+            Self::Handshake(HandshakeError::BadRequest) => Problem::bad_request(
+                "handshake",
+                "hub.mode=subscribe, hub.verify_token and a plain hub.challenge are needed.",
+            ),
+            Self::Signature(_) => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "signature",
+                "X-Hub-Signature-256 is missing, malformed or not made with this app's secret.",
+            ),
+            Self::Secrets(_) | Self::Intake(_) => Problem::internal(),
+        }
+    }
+}
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -67,18 +101,23 @@ impl App {
     }
 }
 
-/// Answers one request that came `now`.
+/// Answers one request that came `now`, and logs one line about it.
 pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
+    let stopwatch = Stopwatch::start();
     let answered = match *request.method() {
         Method::GET => verify_callback(app, request).await,
-        Method::POST => take_updates(app, request, now).await,
-        _ => Err(METHOD),
+        Method::POST => take_updates(app, request, now, &stopwatch).await,
+        _ => Err(Refusal::Method),
     };
-    answered.unwrap_or_else(|problem| problem.response())
+    answered.unwrap_or_else(|refusal| {
+        let problem = refusal.problem();
+        report::refused(&refusal, problem.status, (now, stopwatch.elapsed()));
+        problem.response()
+    })
 }
 
 /// Meta's handshake (meta-platform §1): echoes the challenge to whoever knows a verify token.
-async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>, Refusal> {
     let query = request.query_string_parameters();
     let asked = Handshake {
         mode: query.first("hub.mode"),
@@ -86,20 +125,15 @@ async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>,
         challenge: query.first("hub.challenge"),
     };
     let ask = |secrets: &MetaSecrets| handshake::answer(asked, &secrets.verify_tokens);
-    let mut answered = ask(&*app.secrets.get().await.map_err(unavailable)?);
+    let mut answered = ask(&*app.secrets.get().await?);
     if answered == Err(HandshakeError::Forbidden)
-        && let Ok(Some(fresh)) = app.secrets.refresh().await
+        && let Some(fresh) = app.secrets.refresh().await
     {
         answered = ask(&fresh);
     }
-    match answered {
-        Ok(challenge) => Ok(answer(StatusCode::OK, "text/plain; charset=utf-8", challenge)),
-        Err(HandshakeError::Forbidden) => Err(FORBIDDEN),
-        Err(HandshakeError::BadRequest) => Err(Problem::bad_request(
-            "handshake",
-            "hub.mode=subscribe, hub.verify_token and a plain hub.challenge are needed.",
-        )),
-    }
+    let challenge = answered?;
+    tracing::info!(status = 200, "handshake answered");
+    Ok(answer(StatusCode::OK, "text/plain; charset=utf-8", challenge))
 }
 
 //= R8.1
@@ -107,34 +141,26 @@ async fn take_updates(
     app: &App,
     request: &Request,
     now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    let stopwatch = clock::Stopwatch::start();
+    stopwatch: &Stopwatch,
+) -> Result<Response<Body>, Refusal> {
     let body: &[u8] = request.body();
     if body.len() > BODY_LEN_MAX {
-        return Err(TOO_LARGE);
+        return Err(Refusal::TooLarge);
     }
     let header = request.headers().get("x-hub-signature-256");
     let header = header.map(|value| value.to_str().unwrap_or("not ASCII"));
     let check = |secrets: &MetaSecrets| signature::verify(&secrets.app_secrets, header, body);
-    let mut secrets = app.secrets.get().await.map_err(unavailable)?;
+    let mut secrets = app.secrets.get().await?;
     let mut signed_by = check(&secrets);
     if signed_by == Err(SignatureError::Mismatch)
-        && let Ok(Some(fresh)) = app.secrets.refresh().await
+        && let Some(fresh) = app.secrets.refresh().await
     {
         secrets = fresh;
         signed_by = check(&secrets);
     }
-    let Ok(secret_index) = signed_by else {
-        report::refused(now);
-        return Err(UNSIGNED);
-    };
+    let secret_index = signed_by?;
     let delivery = webhook::parse(body);
-    let taken = intake::take_in(app, &secrets.pepper, delivery, now).await;
-    report::taken(taken, secret_index, (now, stopwatch.elapsed()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-fn unavailable(error: SecretsError) -> Problem {
-    tracing::error!(error = %error, "no secrets");
-    Problem::internal()
+    let came = (now, stopwatch.elapsed());
+    let tally = intake::take_in(app, &secrets.pepper, delivery, came).await?;
+    Ok(report::acknowledged(&tally, secret_index, (now, stopwatch.elapsed())))
 }

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::connection::Connection;
 use numib::domain::fold::{Action, Change, Dated};
 use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId};
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
 use numib::domain::update::{Content, Edit, Ignored};
-use numib::edge::concurrent::try_all;
+use numib::edge::concurrent::all;
 use numib::seal::message::{Place, Recipient, seal_edit, seal_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::StoreError;
+use numib::store::connections::RouteOwner;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage};
 
 use crate::App;
@@ -50,71 +51,101 @@ struct Routed {
     index_key: IndexKey,
 }
 
-type Routes = BTreeMap<(Channel, MetaId), Result<Routed, Ignored>>;
+/// Why a change is not written.
+#[derive(Debug, Clone)]
+enum Unwritten {
+    /// It never will be: it is acknowledged, and counted.
+    Ignored(Ignored),
+    /// It can be later: Meta is to come again.
+    Failed(IntakeError),
+}
+
+impl From<Ignored> for Unwritten {
+    fn from(reason: Ignored) -> Self {
+        Self::Ignored(reason)
+    }
+}
+
+impl<E> From<E> for Unwritten
+where
+    IntakeError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+type Routes = BTreeMap<(Channel, MetaId), Result<Routed, Unwritten>>;
 
 /// Day keys that connections do not carry with them, fetched for this body.
-type LateKeys = BTreeMap<(ConnectionId, Day), Option<PublicKey>>;
+type LateKeys = BTreeMap<(ConnectionId, Day), Result<Option<PublicKey>, StoreError>>;
 
-/// Seals what can be stored; the rest is counted.
+/// What can be stored of a body.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    pub(crate) writes: Vec<Write>,
+    /// Why an account's updates cannot be stored now. Its neighbours' are, and then Meta is told to
+    /// come again: one account whose keys are late does not hold up the others.
+    pub(crate) failure: Option<IntakeError>,
+}
+
+/// Seals what can be stored; what never will be is counted.
 pub(crate) async fn prepare(
     app: &App,
     pepper: &Pepper,
     changes: Vec<Change>,
     now: Timestamp,
     tally: &mut Tally,
-) -> Result<Vec<Write>, IntakeError> {
-    let routes = resolve(app, pepper, &changes).await?;
-    let late_keys = fetch_late_keys(app, late_days(&routes, &changes, now)).await?;
-    let mut writes = Vec::with_capacity(changes.len());
+) -> Prepared {
+    let routes = resolve(app, pepper, &changes).await;
+    let late_keys = fetch_late_keys(app, late_days(&routes, &changes, now)).await;
+    let mut prepared = Prepared::default();
     for change in changes {
         let updates = change.action.updates();
-        let routed = match routes.get(&(change.channel, change.account.clone())) {
-            Some(Ok(routed)) => routed,
-            Some(Err(reason)) => {
-                tally.ignore(*reason, updates);
-                continue;
-            }
-            None => continue,
+        let Some(routed) = routes.get(&(change.channel, change.account.clone())) else { continue };
+        let sealed = match routed {
+            Ok(routed) => seal(app, routed, &late_keys, &change, now),
+            Err(unwritten) => Err(unwritten.clone()),
         };
-        match seal(app, routed, &late_keys, &change, now)? {
+        match sealed {
             Ok(write) => {
                 // An edit that has expired or lost its day does not keep its message out.
                 let left_out = updates.saturating_sub(write.what.updates());
                 if left_out > 0 {
                     tally.ignore(Ignored::Expired, left_out);
                 }
-                writes.push(write);
+                prepared.writes.push(write);
             }
-            Err(reason) => tally.ignore(reason, updates),
+            Err(Unwritten::Ignored(reason)) => tally.ignore(reason, updates),
+            Err(Unwritten::Failed(error)) => prepared.failure = Some(error),
         }
     }
-    Ok(writes)
+    prepared
 }
 
 /// Finds the connection of every account the body speaks of.
-async fn resolve(app: &App, pepper: &Pepper, changes: &[Change]) -> Result<Routes, IntakeError> {
+async fn resolve(app: &App, pepper: &Pepper, changes: &[Change]) -> Routes {
     let accounts: BTreeSet<_> =
         changes.iter().map(|change| (change.channel, change.account.clone())).collect();
-    let routed = accounts.into_iter().map(|account| resolve_one(app, pepper, account));
-    Ok(try_all(routed, CONCURRENCY).await?.into_iter().collect())
+    let routed = accounts.into_iter().map(async |account| {
+        let routed = resolve_one(app, pepper, &account).await;
+        (account, routed)
+    });
+    all(routed, CONCURRENCY).await.into_iter().collect()
 }
 
 async fn resolve_one(
     app: &App,
     pepper: &Pepper,
-    account: (Channel, MetaId),
-) -> Result<((Channel, MetaId), Result<Routed, Ignored>), IntakeError> {
-    let route = pepper.route(account.0, &account.1);
-    let routed = match app.store.route(&route).await? {
-        None => Err(Ignored::UnknownAccount),
-        Some((connection, _)) if connection.state == ConnectionState::Erased => {
-            Err(Ignored::Suppressed)
+    (channel, meta_id): &(Channel, MetaId),
+) -> Result<Routed, Unwritten> {
+    match app.store.route(&pepper.route(*channel, meta_id)).await? {
+        RouteOwner::Nobody => Err(Ignored::UnknownAccount.into()),
+        RouteOwner::Erased => Err(Ignored::Suppressed.into()),
+        RouteOwner::Active(connection, key) => {
+            Ok(Routed { connection: Arc::from(connection), index_key: IndexKey::new(&key)? })
         }
-        Some((connection, key)) => {
-            Ok(Routed { connection: Arc::new(connection), index_key: IndexKey::new(&key)? })
-        }
-    };
-    Ok((account, routed))
+    }
 }
 
 /// The days of this body whose keys its connections do not carry with them.
@@ -133,7 +164,7 @@ fn late_days(routes: &Routes, changes: &[Change], now: Timestamp) -> BTreeSet<(C
         };
         let connection = &routed.connection;
         for at in times.into_iter().flatten() {
-            let live = connection.plan.expires_at(at, now) > now;
+            let live = connection.plan.expires_at(at, now) > now && connection.is_sent_to(at);
             let day = day_of(at, now);
             if live && !connection.day_keys.contains_key(&day) {
                 days.insert((connection.id.clone(), day));
@@ -143,15 +174,12 @@ fn late_days(routes: &Routes, changes: &[Change], now: Timestamp) -> BTreeSet<(C
     days
 }
 
-async fn fetch_late_keys(
-    app: &App,
-    days: BTreeSet<(ConnectionId, Day)>,
-) -> Result<LateKeys, StoreError> {
+async fn fetch_late_keys(app: &App, days: BTreeSet<(ConnectionId, Day)>) -> LateKeys {
     let keys = days.into_iter().map(async |(connection, day)| {
-        let key = app.store.public_day_key(&connection, day).await?;
-        Ok(((connection, day), key))
+        let key = app.store.public_day_key(&connection, day).await;
+        ((connection, day), key)
     });
-    Ok(try_all(keys, CONCURRENCY).await?.into_iter().collect())
+    all(keys, CONCURRENCY).await.into_iter().collect()
 }
 
 /// The day whose key seals what was sent then; what is dated in the future counts from now.
@@ -166,9 +194,12 @@ fn seal(
     late_keys: &LateKeys,
     change: &Change,
     now: Timestamp,
-) -> Result<Result<Write, Ignored>, IntakeError> {
+) -> Result<Write, Unwritten> {
     let connection = &routed.connection;
     let at = change.action.at();
+    if !connection.is_sent_to(at) {
+        return Err(Ignored::Suppressed.into());
+    }
     let conversation = ConversationId {
         connection: connection.id.clone(),
         contact: routed.index_key.contact(&change.contact),
@@ -176,16 +207,18 @@ fn seal(
     let key = MessageKey { conversation, message: routed.index_key.message(&change.mid) };
     let sealing = Sealing { app, connection, late_keys, key: &key, now };
     let what = match &change.action {
-        Action::Unsend { .. } => Ok(What::Unsend),
-        Action::Edit(edit) => sealing.edit(edit)?.map(What::Edit),
+        Action::Unsend { .. } => What::Unsend,
+        Action::Edit(edit) => What::Edit(sealing.edit(edit)?),
         Action::Store { message, edit } => {
-            let edit = edit.as_ref().map(|edit| sealing.edit(edit)).transpose()?;
-            let edit = edit.and_then(Result::ok);
-            sealing.message(change, message)?.map(|message| What::Store { message, edit })
+            let message = sealing.message(change, message)?;
+            let edit = match edit.as_ref().map(|edit| sealing.edit(edit)).transpose() {
+                Err(Unwritten::Ignored(_)) => None,
+                sealed => sealed?,
+            };
+            What::Store { message, edit }
         }
     };
-    let connection = Arc::clone(connection);
-    Ok(what.map(|what| Write { connection, key, at, what }))
+    Ok(Write { connection: Arc::clone(connection), key, at, what })
 }
 
 struct Sealing<'a> {
@@ -197,31 +230,21 @@ struct Sealing<'a> {
 }
 
 impl Sealing<'_> {
-    fn message(
-        &self,
-        change: &Change,
-        message: &Dated<Content>,
-    ) -> Result<Result<NewMessage, Ignored>, IntakeError> {
-        let (day, key, expires_at) = match self.day_key(message.at)? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Err(reason)),
-        };
+    fn message(&self, change: &Change, message: &Dated<Content>) -> Result<NewMessage, Unwritten> {
+        let (day, key, expires_at) = self.day_key(message.at)?;
         let to = Recipient { day, key };
         let mut sealer = self.app.sealer.lock().unwrap_or_else(PoisonError::into_inner);
         let names = (&change.mid, &change.contact);
         let sealed = seal_message(&mut sealer, to, self.place(), names, message)?;
-        Ok(Ok(NewMessage { sent_at: message.at, sealed, expires_at }))
+        Ok(NewMessage { sent_at: message.at, sealed, expires_at })
     }
 
-    fn edit(&self, edit: &Dated<Edit>) -> Result<Result<NewEdit, Ignored>, IntakeError> {
-        let (day, key, expires_at) = match self.day_key(edit.at)? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Err(reason)),
-        };
+    fn edit(&self, edit: &Dated<Edit>) -> Result<NewEdit, Unwritten> {
+        let (day, key, expires_at) = self.day_key(edit.at)?;
         let to = Recipient { day, key };
         let mut sealer = self.app.sealer.lock().unwrap_or_else(PoisonError::into_inner);
         let sealed = seal_edit(&mut sealer, to, self.place(), &edit.what)?;
-        Ok(Ok(NewEdit { num_edit: edit.what.num_edit, sealed, expires_at }))
+        Ok(NewEdit { num_edit: edit.what.num_edit, sealed, expires_at })
     }
 
     /// The key of the day something was sent on, and when it expires (R6.2).
@@ -230,20 +253,24 @@ impl Sealing<'_> {
     /// break its expiry (invariant 4), so that is an error and Meta comes again. An older day
     /// without one is closed for good.
     //= R6.2
-    fn day_key(
-        &self,
-        at: Timestamp,
-    ) -> Result<Result<(Day, &PublicKey, Timestamp), Ignored>, IntakeError> {
+    fn day_key(&self, at: Timestamp) -> Result<(Day, &PublicKey, Timestamp), Unwritten> {
         let expires_at = self.connection.plan.expires_at(at, self.now);
         if expires_at <= self.now {
-            return Ok(Err(Ignored::Expired));
+            return Err(Ignored::Expired.into());
         }
         let day = day_of(at, self.now);
-        let late = || self.late_keys.get(&(self.connection.id.clone(), day))?.as_ref();
-        match self.connection.day_keys.get(&day).or_else(late) {
-            Some(key) => Ok(Ok((day, key, expires_at))),
-            None if key_window::is_open(day, Day::of(self.now)) => Err(IntakeError::NoDayKey),
-            None => Ok(Err(Ignored::DayClosed)),
+        let carried = self.connection.day_keys.get(&day);
+        let key = match self.late_keys.get(&(self.connection.id.clone(), day)) {
+            Some(Err(error)) => return Err(error.clone().into()),
+            Some(Ok(late)) => carried.or(late.as_ref()),
+            None => carried,
+        };
+        match key {
+            Some(key) => Ok((day, key, expires_at)),
+            None if key_window::is_open(day, Day::of(self.now)) => {
+                Err(IntakeError::NoDayKey.into())
+            }
+            None => Err(Ignored::DayClosed.into()),
         }
     }
 

@@ -6,46 +6,43 @@ use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::update::Ignored;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::json;
 use numib::edge::telemetry::{Metrics, Unit};
 use serde_json::json;
 
-use crate::intake::{IntakeError, Tally};
+use crate::Refusal;
+use crate::intake::Tally;
 
-/// Counts a refused signature.
-pub(crate) fn refused(now: Timestamp) {
-    tracing::warn!(status = 401, "no candidate secret made this signature");
+/// Tells the operators of a request that got no 200.
+pub(crate) fn refused(
+    refusal: &Refusal,
+    status: StatusCode,
+    (now, elapsed): (Timestamp, Duration),
+) {
+    let (status, elapsed_ms) = (status.as_u16(), milliseconds(elapsed));
     let mut metrics = Metrics::new(now);
-    metrics.add("SignatureFailures", Unit::Count, 1);
+    match refusal {
+        Refusal::Signature(_) => metrics.add("SignatureFailures", Unit::Count, 1),
+        Refusal::Secrets(_) | Refusal::Intake(_) => metrics.add("IntakeFailures", Unit::Count, 1),
+        Refusal::Method | Refusal::TooLarge | Refusal::Handshake(_) => {}
+    }
+    if status < 500 {
+        tracing::warn!(status, error = %refusal, elapsed_ms, "request refused");
+    } else {
+        tracing::error!(status, error = %refusal, elapsed_ms, "request failed");
+    }
     metrics.emit();
 }
 
-/// Answers Meta, and tells the operators; `secret_index` tells them when an old secret can go.
-pub(crate) fn taken(
-    taken: Result<Tally, IntakeError>,
-    secret_index: usize,
-    (now, elapsed): (Timestamp, Duration),
-) -> Result<Response<Body>, Problem> {
-    match taken {
-        Ok(tally) => Ok(acknowledged(&tally, secret_index, (now, elapsed))),
-        Err(error) => {
-            tracing::error!(status = 500, error = %error, "webhook not taken in");
-            let mut metrics = Metrics::new(now);
-            metrics.add("IntakeFailures", Unit::Count, 1);
-            metrics.emit();
-            Err(Problem::internal())
-        }
-    }
-}
-
-/// 200 with the counts. Meta ignores the body; whoever signs a test body can check it.
-fn acknowledged(
+/// 200 with the counts. Meta ignores the body; whoever signs a test body can check it. The log says
+/// which secret signed: that tells the operators when an old one can go.
+pub(crate) fn acknowledged(
     tally: &Tally,
     secret_index: usize,
     (now, elapsed): (Timestamp, Duration),
 ) -> Response<Body> {
     let ignored: usize = tally.ignored.values().sum();
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = milliseconds(elapsed);
     let lag_ms_max = tally.lag_ms.iter().max();
     tracing::info!(
         status = 200,
@@ -74,6 +71,10 @@ fn acknowledged(
         "reasons": reasons,
     });
     json(StatusCode::OK, "application/json", &body)
+}
+
+fn milliseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn metrics(tally: &Tally, now: Timestamp) -> Metrics {

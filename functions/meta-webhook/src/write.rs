@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use jiff::{SignedDuration, Timestamp};
-use numib::domain::connection::ConnectionState;
+use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::ConversationId;
 use numib::domain::row::{Arrival, SUPPRESSION};
 use numib::domain::update::Ignored;
@@ -31,6 +31,8 @@ pub(crate) struct Effect {
     edited: bool,
     unsent: bool,
     ignored: Vec<Ignored>,
+    /// Why this row alone was not written: its neighbours are, and Meta is told to come again.
+    failure: Option<StoreError>,
 }
 
 /// Conversations that this container moved in the inbox index, and when to. It spares a conditional
@@ -49,7 +51,8 @@ fn lags(moved: Timestamp, at: Timestamp) -> bool {
     at.duration_since(moved) > INBOX_STEP
 }
 
-/// Writes every change; the first failure fails the body, and redelivery finishes the job.
+/// Writes every change. A row that cannot be written does not hold up the others; a table that
+/// cannot be written to ends it. Either fails the body, and redelivery finishes the job.
 pub(crate) async fn write_all(
     store: &Store,
     writes: &[Write],
@@ -62,21 +65,33 @@ pub(crate) async fn write_all(
 /// begins, so that only those under way take them.
 async fn write_one(store: &Store, write: &Write, now: Timestamp) -> Result<Effect, StoreError> {
     let mut effect = Effect::default();
-    match &write.what {
-        What::Unsend => {
-            // From now, not from the unsend's own time: it can come long after what it unsends.
-            match Box::pin(store.put_tombstone(&write.key, kept_out_until(now))).await? {
-                Written::Done => effect.unsent = true,
-                Written::Met(_) => effect.ignored.push(Ignored::DuplicateUnsend),
-            }
-        }
-        What::Edit(edit) => Box::pin(put_edit(store, &write.key, edit, &mut effect)).await?,
+    let key = &write.key;
+    let written = match &write.what {
+        What::Unsend => Box::pin(put_tombstone(store, key, now, &mut effect)).await,
+        What::Edit(edit) => Box::pin(put_edit(store, key, edit, &mut effect)).await,
         What::Store { message, edit } => {
-            let put = put_message(store, &write.key, message, edit.as_ref(), &mut effect);
-            Box::pin(put).await?;
+            Box::pin(put_message(store, key, message, edit.as_ref(), &mut effect)).await
         }
+    };
+    match written {
+        Err(error) if error.is_of_one_item() => effect.failure = Some(error),
+        written => written?,
     }
     Ok(effect)
+}
+
+async fn put_tombstone(
+    store: &Store,
+    key: &MessageKey,
+    now: Timestamp,
+    effect: &mut Effect,
+) -> Result<(), StoreError> {
+    // From now, not from the unsend's own time: it can come long after what it unsends.
+    match store.put_tombstone(key, kept_out_until(now)).await? {
+        Written::Done => effect.unsent = true,
+        Written::Met(_) => effect.ignored.push(Ignored::DuplicateUnsend),
+    }
+    Ok(())
 }
 
 /// Until when a mark that is set now keeps late deliveries out.
@@ -134,15 +149,8 @@ async fn put_edit(
     Ok(())
 }
 
-/// The conversations this body moves in the inbox, but for those this container moved just now.
-pub(crate) fn due_moves(app: &App, writes: &[Write], now: Timestamp) -> Vec<Move> {
-    let moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_due = |one: &Move| moved.0.get(&one.conversation).is_none_or(|at| lags(*at, one.at));
-    moves(writes, now).into_values().filter(is_due).collect()
-}
-
 /// Where each conversation with a new message stands after this body.
-fn moves(writes: &[Write], now: Timestamp) -> BTreeMap<ConversationId, Move> {
+pub(crate) fn moves(writes: &[Write], now: Timestamp) -> Vec<Move> {
     let mut moves: BTreeMap<ConversationId, Move> = BTreeMap::new();
     for write in writes {
         let What::Store { message, .. } = &write.what else { continue };
@@ -156,11 +164,21 @@ fn moves(writes: &[Write], now: Timestamp) -> BTreeMap<ConversationId, Move> {
             moves.insert(conversation.clone(), one);
         }
     }
-    moves
+    moves.into_values().collect()
 }
 
-/// Moves conversations in the inbox index.
-pub(crate) async fn move_all(app: &App, moves: &[Move]) -> Result<(), StoreError> {
+/// Moves conversations in the inbox index, but for those this container moved just now.
+pub(crate) async fn move_due(app: &App, moves: &[Move]) -> Result<(), StoreError> {
+    let due: Vec<&Move> = {
+        let moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            |one: &&Move| moved.0.get(&one.conversation).is_none_or(|at| lags(*at, one.at));
+        moves.iter().filter(is_due).collect()
+    };
+    move_all(app, &due).await
+}
+
+async fn move_all(app: &App, moves: &[&Move]) -> Result<(), StoreError> {
     let store = &app.store;
     try_all(moves.iter().map(|one| move_one(store, one)), CONCURRENCY).await?;
     let mut moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,11 +205,15 @@ pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight,
 ///
 /// Rows that were already there are removed too: an earlier delivery may have died between its
 /// write and its look.
+///
+/// # Errors
+/// What the database says; the failure of a row that was not written; `Conflict` when the
+/// connection was replaced: what was sent to the new one is the next delivery's to store there.
 //= R2.3, R8.3
 pub(crate) async fn settle(
     app: &App,
     writes: &[Write],
-    effects: Vec<Effect>,
+    (effects, moves): (Vec<Effect>, &[Move]),
     sight: &Sight,
     now: Timestamp,
     tally: &mut Tally,
@@ -200,8 +222,8 @@ pub(crate) async fn settle(
         remove(&app.store, write, removal(write, effect, sight)).await
     });
     let suppressed = try_all(removals, CONCURRENCY).await?;
-    let behind: Vec<Move> = moves(writes, now)
-        .into_values()
+    let behind: Vec<&Move> = moves
+        .iter()
         .filter(|one| {
             let contact = sight.contacts.get(&one.conversation).copied().unwrap_or_default();
             let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
@@ -216,6 +238,12 @@ pub(crate) async fn settle(
         move_all(app, &behind).await?;
     }
     for ((write, effect), suppressed) in writes.iter().zip(effects).zip(suppressed) {
+        if let Some(failure) = effect.failure {
+            return Err(failure);
+        }
+        if is_replaced(write, sight) {
+            return Err(StoreError::Conflict);
+        }
         if suppressed {
             tally.ignore(Ignored::Suppressed, write.what.updates());
         } else {
@@ -271,9 +299,18 @@ async fn remove(store: &Store, write: &Write, removal: Removal) -> Result<bool, 
 }
 
 fn connection_lives(write: &Write, sight: &Sight) -> bool {
-    sight.connections.get(&write.connection.route).is_some_and(|current| {
-        current.id == write.connection.id && current.state == ConnectionState::Active
-    })
+    active_connection(write, sight).is_some_and(|current| current.id == write.connection.id)
+}
+
+/// Whether another connection has the channel by now, and this update is that one's.
+fn is_replaced(write: &Write, sight: &Sight) -> bool {
+    active_connection(write, sight)
+        .is_some_and(|current| current.id != write.connection.id && current.is_sent_to(write.at))
+}
+
+fn active_connection<'a>(write: &Write, sight: &'a Sight) -> Option<&'a Connection> {
+    let current = sight.connections.get(&write.connection.route)?;
+    (current.state == ConnectionState::Active).then_some(current)
 }
 
 fn count(write: &Write, effect: &Effect, now: Timestamp, tally: &mut Tally) {

@@ -1,14 +1,15 @@
 //! Makes day keys a week ahead for every active connection.
 //!
 //! Due connections are found by index, the shortest-served first; each is finished before the next,
-//! so a run that stops anywhere leaves whole connections behind and the next run goes on. A day
-//! that has a key keeps it, so runs may overlap.
+//! so a run that stops anywhere leaves whole connections behind and the next run goes on. One that
+//! fails is counted and left for the next run. A day that has a key keeps it, so runs may overlap.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::ids::RouteId;
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
@@ -58,6 +59,7 @@ pub(crate) async fn run(app: &App, now: Timestamp, time_left: Duration) -> Resul
             break;
         }
     }
+    done.complete &= done.connections_failed == 0;
     done.horizon_days = horizon(app, today).await?;
     report(&done);
     Ok(done)
@@ -73,43 +75,44 @@ async fn serve_shard(
     done: &mut Run,
 ) -> Result<bool, StoreError> {
     let until = key_window::until(today);
+    let mut after = None;
     loop {
-        let routes = app.store.routes_due(shard, until, BATCH).await?;
-        let done_before = done.connections_done;
+        let (routes, next) = app.store.routes_due(shard, until, BATCH, after).await?;
         for route in &routes {
             if stopwatch.elapsed() >= budget {
                 return Ok(false);
             }
-            let Some(connection) = app.store.connection(route, true).await? else { continue };
-            if connection.state != ConnectionState::Active {
-                continue;
-            }
-            match serve(app, &connection, today, &mut done.keys_made).await {
-                Ok(()) => done.connections_done = done.connections_done.saturating_add(1),
+            match serve(app, route, today, &mut done.keys_made).await {
+                Ok(served) => {
+                    let served = u64::from(served);
+                    done.connections_done = done.connections_done.saturating_add(served);
+                }
                 Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
-                // Erased or replaced in the meantime: it needs no keys, or the next run's.
-                Err(ProvisionError::Store(StoreError::Conflict)) => {}
                 Err(error) => {
                     done.connections_failed = done.connections_failed.saturating_add(1);
-                    tracing::error!(connection = %connection.id, error = %error, "not provisioned");
+                    tracing::error!(route = %route, error = %error, "not provisioned");
                 }
             }
         }
-        // A batch of which nothing was served would come back as it is: the index is a moment
-        // behind, or what is in it fails. Both are the next run's to see.
-        if done.connections_done == done_before {
+        after = next;
+        if after.is_none() {
             return Ok(true);
         }
     }
 }
 
-/// Gives one connection a key for every day of the window, then publishes them to intake.
+/// Gives the route's connection a key for every day of the window, and publishes them to intake.
+/// Returns false where there is none that needs any.
 async fn serve(
     app: &App,
-    connection: &Connection,
+    route: &RouteId,
     today: Day,
     keys_made: &mut u64,
-) -> Result<(), ProvisionError> {
+) -> Result<bool, ProvisionError> {
+    let Some(connection) = app.store.connection(route, true).await? else { return Ok(false) };
+    if connection.state != ConnectionState::Active {
+        return Ok(false);
+    }
     let mut window: BTreeMap<Day, PublicKey> = BTreeMap::new();
     for day in key_window::days(today) {
         let known = match connection.day_keys.get(&day) {
@@ -120,12 +123,16 @@ async fn serve(
             key
         } else {
             *keys_made = keys_made.saturating_add(1);
-            make(app, connection, day).await?
+            make(app, &connection, day).await?
         };
         window.insert(day, key);
     }
-    app.store.publish_day_keys(connection, &window, key_window::until(today)).await?;
-    Ok(())
+    let until = key_window::until(today);
+    match app.store.publish_day_keys(&connection, &window, until).await {
+        // Erased or replaced in the meantime: it needs no keys, or the next run's.
+        Err(StoreError::Conflict) => Ok(false),
+        published => Ok(published.map(|()| true)?),
+    }
 }
 
 async fn make(app: &App, connection: &Connection, day: Day) -> Result<PublicKey, ProvisionError> {

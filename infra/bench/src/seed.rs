@@ -61,6 +61,7 @@ pub(crate) async fn seed(
             channel: Channel::Messenger,
             plan: Plan::Days30,
             state: ConnectionState::Active,
+            connected_at: Timestamp::UNIX_EPOCH,
             day_keys: BTreeMap::new(),
         };
         connect(&store, &connection, Day::of(now)).await?;

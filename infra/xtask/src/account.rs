@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::rand;
+use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, Channel, ConnectionId, MetaId, RouteId};
 use numib::domain::key_window;
@@ -12,6 +13,7 @@ use numib::edge::clock;
 use numib::seal::kms::{DayKeys, KeyName};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::Store;
+use numib::store::connections::RouteOwner;
 
 /// A connected channel and the key of its pseudonyms.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ pub fn random_id() -> anyhow::Result<String> {
     Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
 }
 
-/// Connects a channel to an account.
+/// Connects a channel to an account, as if long ago: what is delivered here was sent before.
 ///
 /// # Errors
 /// When the route has an active connection.
@@ -51,6 +53,7 @@ pub async fn connect(
         channel,
         plan,
         state: ConnectionState::Active,
+        connected_at: Timestamp::UNIX_EPOCH,
         day_keys: BTreeMap::new(),
     };
     let index_key = IndexKey::generate()?;
@@ -83,10 +86,10 @@ pub async fn connected(
 /// What the database says.
 pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Connected>> {
     match store.route(route).await? {
-        Some((connection, key)) if connection.state == ConnectionState::Active => {
-            Ok(Some(Connected { connection, index_key: IndexKey::new(&key)? }))
+        RouteOwner::Active(connection, key) => {
+            Ok(Some(Connected { connection: *connection, index_key: IndexKey::new(&key)? }))
         }
-        _ => Ok(None),
+        RouteOwner::Erased | RouteOwner::Nobody => Ok(None),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::ids::{AccountId, Channel, ConnectionId, RouteId};
 use super::plan::Plan;
 use super::sealed::PublicKey;
@@ -22,8 +24,21 @@ pub struct Connection {
     pub plan: Plan,
     /// Whether it still takes messages.
     pub state: ConnectionState,
+    /// When it was made.
+    pub connected_at: Timestamp,
     /// Public keys of the days around today (see [`super::key_window`]).
     pub day_keys: BTreeMap<Day, PublicKey>,
+}
+
+impl Connection {
+    /// Whether something sent then is this connection's. What was sent before it was connected is
+    /// an earlier connection's: that one is erased, and a late redelivery must not bring it back
+    /// under the new one (R8.3). Some of Meta's times are in whole seconds, so these are compared.
+    //= R8.3
+    #[must_use]
+    pub fn is_sent_to(&self, at: Timestamp) -> bool {
+        at.as_second() >= self.connected_at.as_second()
+    }
 }
 
 /// Whether a connection takes messages.

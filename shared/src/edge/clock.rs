@@ -19,16 +19,16 @@ pub fn until(deadline: SystemTime) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-/// A clock for measuring time that passes; unlike [`now`] it never jumps.
+/// A clock for measuring time that passes; unlike [`now`] it never jumps. It is the runtime's, so a
+/// test can let minutes pass.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopwatch(std::time::Instant);
+pub struct Stopwatch(tokio::time::Instant);
 
 impl Stopwatch {
     /// Starts measuring.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
     pub fn start() -> Self {
-        Self(std::time::Instant::now())
+        Self(tokio::time::Instant::now())
     }
 
     /// How long it has been running.

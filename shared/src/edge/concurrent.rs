@@ -2,6 +2,15 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+/// Runs the futures, so many at once, and returns what they give in their order.
+pub async fn all<T, F>(futures: impl IntoIterator<Item = F>, at_once: usize) -> Vec<T>
+where
+    F: Future<Output = T>,
+{
+    let futures: Vec<F> = futures.into_iter().collect();
+    stream::iter(futures).buffered(at_once).collect().await
+}
+
 /// Runs the futures, so many at once, and returns their results in their order.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Meta's app secrets, our verify tokens and the pepper: from Secrets Manager, kept for minutes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,8 +12,11 @@ use crate::seal::pseudonym::Pepper;
 /// A copy older than this is fetched again before use, so a rotation arrives within minutes.
 const MAX_AGE: Duration = Duration::from_mins(5);
 /// A signature that no secret matches may mean a rotation: then a copy older than this is fetched
-/// again. Wrong signatures are free to send, so this also bounds what they cost.
+/// again. Wrong signatures are free to send, so this also bounds what they cost: where there is a
+/// copy, one attempt in this time, whether it succeeds or not.
 const MIN_AGE: Duration = Duration::from_secs(30);
+/// How long a request waits for a fresh copy when it has an older one to go on with.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Candidate secrets and tokens taken; each is compared for every request.
 const CANDIDATES_MAX: usize = 8;
 
@@ -83,6 +86,8 @@ pub struct SecretsCache {
 struct Kept {
     secrets: Arc<MetaSecrets>,
     age: Stopwatch,
+    /// Since the last attempt to fetch it.
+    tried: Stopwatch,
 }
 
 impl SecretsCache {
@@ -99,24 +104,40 @@ impl SecretsCache {
     pub async fn get(&self) -> Result<Arc<MetaSecrets>, SecretsError> {
         match self.kept() {
             Some(kept) if kept.age.elapsed() < MAX_AGE => Ok(kept.secrets),
-            Some(kept) => Ok(self.fetch().await.unwrap_or(kept.secrets)),
+            Some(kept) => Ok(self.refresh().await.unwrap_or(kept.secrets)),
             None => self.fetch().await,
         }
     }
 
-    /// Fetches again after nothing matched; `None` when the copy is too fresh for that.
-    ///
-    /// # Errors
-    /// [`SecretsError`].
-    pub async fn refresh(&self) -> Result<Option<Arc<MetaSecrets>>, SecretsError> {
-        match self.kept() {
-            Some(kept) if kept.age.elapsed() < MIN_AGE => Ok(None),
-            _ => self.fetch().await.map(Some),
+    /// Fetches again, as after nothing matched; `None` when there is nothing newer, or it is too
+    /// soon to ask.
+    pub async fn refresh(&self) -> Option<Arc<MetaSecrets>> {
+        if self.kept().is_some_and(|kept| kept.tried.elapsed() < MIN_AGE) {
+            return None;
+        }
+        if let Some(kept) = &mut *self.lock() {
+            kept.tried = Stopwatch::start();
+        }
+        let fetched = tokio::time::timeout(PATIENCE, self.fetch()).await;
+        match fetched {
+            Ok(Ok(secrets)) => Some(secrets),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "the secret could not be fetched again");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("the secret was not fetched again within {PATIENCE:?}");
+                None
+            }
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn kept(&self) -> Option<Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
     }
 
     async fn fetch(&self) -> Result<Arc<MetaSecrets>, SecretsError> {
@@ -127,8 +148,8 @@ impl SecretsCache {
         })?;
         let json = Zeroizing::new(answer.secret_string.ok_or(SecretsError::Malformed)?);
         let secrets = Arc::new(MetaSecrets::parse(&json)?);
-        let kept = Kept { secrets: Arc::clone(&secrets), age: Stopwatch::start() };
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        let (age, tried) = (Stopwatch::start(), Stopwatch::start());
+        *self.lock() = Some(Kept { secrets: Arc::clone(&secrets), age, tried });
         Ok(secrets)
     }
 }

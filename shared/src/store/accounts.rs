@@ -5,9 +5,6 @@ use super::{Store, StoreError, classify};
 use crate::domain::ids::{AccountId, ConnectionId, MemberId, RouteId};
 use crate::domain::role::Role;
 
-/// Connections read of one account; far above what an account connects.
-const CONNECTIONS_MAX: i32 = 500;
-
 /// A member of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -89,7 +86,7 @@ impl Store {
         &self,
         account: &AccountId,
     ) -> Result<Vec<RouteId>, StoreError> {
-        let answer = self
+        let items: Result<Vec<_>, _> = self
             .client
             .query()
             .table_name(&self.tables.core)
@@ -97,11 +94,12 @@ impl Store {
             .key_condition_expression("pk = :account AND begins_with(sk, :connections)")
             .expression_attribute_values(":account", schema::text(schema::account_pk(account)))
             .expression_attribute_values(":connections", schema::text(schema::CONNECTION_PREFIX))
-            .limit(CONNECTIONS_MAX)
+            .into_paginator()
+            .items()
             .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(route).collect()
+            .collect()
+            .await;
+        items.map_err(|error| classify(&error))?.iter().map(route).collect()
     }
 }
 

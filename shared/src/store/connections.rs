@@ -17,29 +17,58 @@ pub const PROVISION_SHARDS: u8 = 16;
 /// A date before every key: a connection that has none yet is due at once.
 const NO_KEYS_YET: &str = "0000-01-01";
 
+/// Whose the webhooks of a route are.
+#[derive(Debug)]
+pub enum RouteOwner {
+    /// This connection's, whose contacts and messages are named with this key.
+    Active(Box<Connection>, IndexKeyBytes),
+    /// Those of a connection that is erased.
+    Erased,
+    /// No connection's.
+    Nobody,
+}
+
 /// Bytes of an index key, as stored. `seal` gives them a meaning.
 pub type IndexKeyBytes = zeroize::Zeroizing<Vec<u8>>;
 
+/// Where a page of due connections ended.
+#[derive(Debug)]
+pub struct DueAfter(Item);
+
 impl Store {
-    /// The connection that webhooks for this route belong to, with its index key: one round trip.
-    /// `None` when there is none. May be a moment old: writers look again.
+    /// The active connection that webhooks for this route belong to, with its index key.
+    ///
+    /// One round trip, whose answer may be a moment old: writers look again. That there is no
+    /// active connection is only believed of a consistent read, since what arrives for it is then
+    /// dropped for good.
     ///
     /// # Errors
     /// [`StoreError`]; `Conflict` while the connection is being replaced.
-    pub async fn route(
+    //= R8.1
+    pub async fn route(&self, route: &RouteId) -> Result<RouteOwner, StoreError> {
+        match self.read_route(route, false).await {
+            Ok(RouteOwner::Active(connection, key)) => Ok(RouteOwner::Active(connection, key)),
+            Ok(_) | Err(StoreError::Conflict) => self.read_route(route, true).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_route(
         &self,
         route: &RouteId,
-    ) -> Result<Option<(Connection, IndexKeyBytes)>, StoreError> {
-        let (connection, index) =
-            futures_util::try_join!(self.connection(route, false), self.index_key(route))?;
-        let Some(connection) = connection else { return Ok(None) };
-        match index {
-            Some((owner, key)) if owner == connection.id => Ok(Some((connection, key))),
-            // The index key is gone with the erased connection; nothing needs it any more.
-            _ if connection.state == ConnectionState::Erased => {
-                Ok(Some((connection, IndexKeyBytes::default())))
+        consistent: bool,
+    ) -> Result<RouteOwner, StoreError> {
+        let (connection, index) = futures_util::try_join!(
+            self.connection(route, consistent),
+            self.index_key(route, consistent)
+        )?;
+        let Some(connection) = connection else { return Ok(RouteOwner::Nobody) };
+        match (connection.state, index) {
+            (ConnectionState::Erased, _) => Ok(RouteOwner::Erased),
+            (ConnectionState::Active, Some((owner, key))) if owner == connection.id => {
+                Ok(RouteOwner::Active(Box::new(connection), key))
             }
-            _ => Err(StoreError::Conflict),
+            (ConnectionState::Active, _) => Err(StoreError::Conflict),
         }
     }
 
@@ -68,6 +97,7 @@ impl Store {
     async fn index_key(
         &self,
         route: &RouteId,
+        consistent: bool,
     ) -> Result<Option<(ConnectionId, IndexKeyBytes)>, StoreError> {
         let answer = self
             .client
@@ -75,6 +105,7 @@ impl Store {
             .table_name(&self.tables.keys)
             .set_key(Some(schema::key(schema::route_pk(route), schema::INDEX.to_owned())))
             .projection_expression("connection_id, index_key")
+            .consistent_read(consistent)
             .send()
             .await
             .map_err(|error| classify(&error))?;
@@ -131,7 +162,8 @@ impl Store {
             .map_err(|error| classify(&error))
     }
 
-    /// The routes of connections in this shard whose keys end before `until`, the shortest first.
+    /// The routes of connections in this shard whose keys end before `until`, the shortest first:
+    /// a page of at most `limit`, after the one that `after` came with.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -140,7 +172,8 @@ impl Store {
         shard: u8,
         until: Day,
         limit: i32,
-    ) -> Result<Vec<RouteId>, StoreError> {
+        after: Option<DueAfter>,
+    ) -> Result<(Vec<RouteId>, Option<DueAfter>), StoreError> {
         let answer = self
             .client
             .query()
@@ -150,10 +183,11 @@ impl Store {
             .expression_attribute_values(":shard", schema::text(shard.to_string()))
             .expression_attribute_values(":until", schema::text(until.to_string()))
             .limit(limit)
+            .set_exclusive_start_key(after.map(|after| after.0))
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        answer
+        let routes: Result<_, StoreError> = answer
             .items
             .unwrap_or_default()
             .iter()
@@ -161,7 +195,8 @@ impl Store {
                 schema::route_of(schema::get_text(item, schema::PK)?)
                     .ok_or(StoreError::Corrupt(schema::PK))
             })
-            .collect()
+            .collect();
+        Ok((routes?, answer.last_evaluated_key.map(DueAfter)))
     }
 
     /// The earliest last day any connection of this shard has a key for; `None` when it has no
@@ -260,6 +295,7 @@ fn attributes(connection: &Connection) -> Item {
         (schema::CHANNEL.to_owned(), schema::text(connection.channel.as_str())),
         (schema::PLAN_DAYS.to_owned(), schema::number(connection.plan.days())),
         (schema::STATE.to_owned(), schema::text(connection.state.as_str())),
+        (schema::CONNECTED_AT.to_owned(), schema::milliseconds(connection.connected_at)),
         (schema::DAY_KEYS.to_owned(), day_key_map(&connection.day_keys)),
         (schema::PROVISION_SHARD.to_owned(), schema::text(shard(&connection.id).to_string())),
     ])
@@ -292,6 +328,8 @@ pub(super) fn connection(item: &Item) -> Result<Connection, StoreError> {
         plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
         state: ConnectionState::parse(schema::get_text(item, schema::STATE)?)
             .ok_or(StoreError::Corrupt(schema::STATE))?,
+        connected_at: schema::get_milliseconds(item, schema::CONNECTED_AT)?
+            .ok_or(StoreError::Corrupt(schema::CONNECTED_AT))?,
         day_keys: day_keys(item)?,
     })
 }

@@ -62,6 +62,17 @@ pub enum StoreError {
     Refused(String),
 }
 
+impl StoreError {
+    /// Whether it speaks of one item only, so that others are still worth trying.
+    #[must_use]
+    pub const fn is_of_one_item(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Corrupt(_) | Self::Refused(_) => true,
+            Self::Throttled | Self::Unavailable(_) | Self::Denied => false,
+        }
+    }
+}
+
 /// The one place where SDK errors get a meaning.
 fn classify<E, R>(error: &SdkError<E, R>) -> StoreError
 where

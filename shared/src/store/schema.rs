@@ -43,6 +43,8 @@ pub(super) const STATE: &str = "state";
 pub(super) const PLAN_DAYS: &str = "plan_days";
 pub(super) const ROUTE_ID: &str = "route_id";
 pub(super) const ROLE: &str = "role";
+/// Epoch milliseconds.
+pub(super) const CONNECTED_AT: &str = "connected_at";
 /// Public day keys of a connection: a map from day to point.
 pub(super) const DAY_KEYS: &str = "day_keys";
 /// The last day a connection has a key for.

@@ -1,10 +1,12 @@
 //! Key provisioning: one key per connection and day, a week ahead, whatever happens to a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use numib::domain::ids::Channel;
+use numib::domain::connection::Connection;
+use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
@@ -14,7 +16,7 @@ use retention::{App, Event, RetentionError, handle};
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::shop::{Shop, ago, now};
+use crate::shop::{Shop, ago, key_pair, now};
 use crate::webhook::Intake;
 use crate::wire::{Call, Fate};
 
@@ -27,6 +29,8 @@ on_ministack!(
     a_run_that_is_out_of_time_leaves_whole_connections_and_the_next_goes_on,
     a_run_that_kms_throttles_stops_and_the_next_goes_on,
     one_connection_that_fails_costs_the_others_nothing,
+    connections_that_fail_do_not_starve_those_behind_them,
+    a_damaged_connection_costs_the_others_nothing,
     runs_at_the_same_time_agree_on_one_key_a_day,
     an_event_of_no_task_is_refused,
 );
@@ -232,8 +236,56 @@ async fn one_connection_that_fails_costs_the_others_nothing(db: &Database) {
         served
     };
     assert_eq!(served, BTreeSet::from([0, 2, 3]));
+    assert_eq!(done["complete"], false, "what failed is left to do");
     db.wire.heal();
     assert_eq!(run(&app, now()).await["connections_done"], 1);
+}
+
+async fn connections_that_fail_do_not_starve_those_behind_them(db: &Database) {
+    let (app, _) = function(db).await;
+    // All in one shard, more than are taken at once, and none of them can be given keys.
+    let first = Shop::without_keys(db, Channel::Messenger, Plan::Days30).await;
+    for number in 0..60 {
+        let connection = Connection {
+            route: RouteId::parse(&format!("route{number}")).unwrap(),
+            ..first.connection.clone()
+        };
+        db.store.create_connection(&connection, &[7; 32]).await.unwrap();
+    }
+    let id = first.connection.id.as_str();
+    let behind = Connection {
+        id: ConnectionId::parse(&id.chars().rev().collect::<String>()).unwrap(),
+        route: RouteId::parse("behind").unwrap(),
+        ..first.connection.clone()
+    };
+    db.store.create_connection(&behind, &[7; 32]).await.unwrap();
+    let keys = BTreeMap::from([(today(), key_pair().public_key)]);
+    db.store.publish_day_keys(&behind, &keys, today()).await.unwrap();
+    let failing = id.to_owned();
+    db.wire.decide(move |call| {
+        let hit = call.body["EncryptionContext"]["connection"] == failing.as_str();
+        if hit { Fate::Failed } else { Fate::Passes }
+    });
+    let done = run(&app, now()).await;
+    let counts = (&done["connections_done"], &done["connections_failed"], &done["complete"]);
+    assert_eq!(counts, (&json!(1), &json!(61), &json!(false)));
+}
+
+async fn a_damaged_connection_costs_the_others_nothing(db: &Database) {
+    let (app, _) = function(db).await;
+    let shops = shops(db, 3).await;
+    db.raw
+        .update_item()
+        .table_name(&db.tables.core)
+        .key("pk", AttributeValue::S(format!("ROUTE#{}", shops[0].connection.route)))
+        .key("sk", AttributeValue::S("CONNECTION".to_owned()))
+        .update_expression("REMOVE plan_days")
+        .send()
+        .await
+        .unwrap();
+    let done = run(&app, now()).await;
+    let counts = (&done["connections_done"], &done["connections_failed"], &done["complete"]);
+    assert_eq!(counts, (&json!(2), &json!(1), &json!(false)));
 }
 
 async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {

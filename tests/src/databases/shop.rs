@@ -26,6 +26,9 @@ use crate::database::Database;
 
 pub(crate) const PEPPER: &str = "test-pepper-test-pepper-test-pepper-";
 
+/// When shops connected, where it does not matter: before all that they receive.
+const LONG_AGO: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// The hour of every test, near that of the recorded webhooks.
 pub(crate) fn now() -> Timestamp {
     "2026-12-01T04:41:00Z".parse().unwrap()
@@ -55,7 +58,8 @@ impl Shop {
     pub(crate) async fn connect_also(&self, db: &Database, channel: Channel) -> Self {
         let meta_id = random_digits();
         let account = self.connection.account.clone();
-        Self::connect_to(db, account, (channel, meta_id), self.connection.plan).await
+        let at = self.connection.connected_at;
+        Self::connect_to(db, account, (channel, meta_id), self.connection.plan, at).await
     }
 
     pub(crate) async fn open_with(db: &Database, channel: Channel, plan: Plan) -> Self {
@@ -72,7 +76,14 @@ impl Shop {
     /// A new account connects this channel.
     pub(crate) async fn connect(db: &Database, channel: (Channel, String), plan: Plan) -> Self {
         let account = AccountId::parse(&random_id().unwrap()).unwrap();
-        Self::connect_to(db, account, channel, plan).await
+        Self::connect_to(db, account, channel, plan, LONG_AGO).await
+    }
+
+    /// Another account connects this shop's channel, which must be erased, at this time.
+    pub(crate) async fn successor(&self, db: &Database, connected_at: Timestamp) -> Self {
+        let account = AccountId::parse(&random_id().unwrap()).unwrap();
+        let channel = (self.connection.channel, self.meta_id.clone());
+        Self::connect_to(db, account, channel, self.connection.plan, connected_at).await
     }
 
     async fn connect_to(
@@ -80,6 +91,7 @@ impl Shop {
         account: AccountId,
         (channel, meta_id): (Channel, String),
         plan: Plan,
+        connected_at: Timestamp,
     ) -> Self {
         let pepper = Pepper::new(PEPPER.as_bytes()).unwrap();
         let connection = Connection {
@@ -89,6 +101,7 @@ impl Shop {
             channel,
             plan,
             state: ConnectionState::Active,
+            connected_at,
             day_keys: BTreeMap::new(),
         };
         let index_key = IndexKey::generate().unwrap();

@@ -1,5 +1,6 @@
 //! The intake function as Lambda calls it, and Meta as it calls the API.
 
+use aws_config::SdkConfig;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use meta_webhook::{App, handle};
@@ -65,8 +66,12 @@ impl Intake {
 
     /// A container whose Secrets Manager answers this to everything, or fails.
     pub(crate) fn with_secrets_manager(db: &Database, answer: Option<Value>) -> Self {
-        let sdk = db.sdk.to_builder().http_client(constant(answer)).build();
-        let client = aws_sdk_secretsmanager::Client::new(&sdk);
+        Self::with_sdk(db, &db.sdk.to_builder().http_client(constant(answer)).build())
+    }
+
+    /// A container that reaches Secrets Manager with this.
+    pub(crate) fn with_sdk(db: &Database, sdk: &SdkConfig) -> Self {
+        let client = aws_sdk_secretsmanager::Client::new(sdk);
         Self(App::new(db.store.clone(), SecretsCache::new(client, "meta".to_owned())))
     }
 

@@ -11,6 +11,7 @@ use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::seal::kms::{DayKeys, KeyName, KmsError};
+use numib::store::connections::RouteOwner;
 use numib::store::{Store, StoreError};
 
 use crate::deployed::{Account, Deployed, deployed};
@@ -144,7 +145,8 @@ async fn the_intakes_role_writes_sealed_messages_and_can_read_none() {
     assert!(matches!(made, Err(KmsError::Denied(_))), "the intake made a day key");
 
     // Its job, with its own code.
-    assert!(role.store.route(&account.connection.route).await.unwrap().is_some());
+    let owner = role.store.route(&account.connection.route).await.unwrap();
+    assert!(matches!(owner, RouteOwner::Active(..)));
     let day_key = role.store.public_day_key(&account.connection.id, today).await.unwrap();
     assert!(day_key.is_some());
     let wrapped = role.store.wrapped_day_key(&account.connection.id, today).await;

@@ -22,9 +22,15 @@ pub(super) fn read(message: &Object<'_>, direction: Direction) -> Content {
     Content { direction, kind, text }
 }
 
-/// A text that says something: an empty one is as good as none.
+/// Bytes of a text that are kept. Meta's own limit is 2000 characters; this one makes sure that a
+/// message and its edit always fit one DynamoDB item (400 KB).
+pub(super) const TEXT_LEN_MAX: usize = 64 * 1024;
+
+/// A text that says something: an empty one is as good as none. What is past the limit is cut.
 pub(super) fn text(of: &Object<'_>, key: &str) -> Option<Personal<String>> {
-    of.scalar(key).filter(|text| !text.is_empty()).map(|text| Personal::new(text.into_owned()))
+    let mut text = of.scalar(key).filter(|text| !text.is_empty())?.into_owned();
+    text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
+    Some(Personal::new(text))
 }
 
 /// The kind of the first attachment; `None` where there is none.
@@ -109,6 +115,15 @@ mod tests {
         check(r#"{"text":"\u0000\u200d\ud83d\udc4d"}"#, Kind::Text, Some("\0\u{200d}\u{1f44d}"));
         check(r#"{"text":123456789012345678901}"#, Kind::Text, Some("123456789012345678901"));
         check(r#"{"text":"red","quick_reply":{"payload":"COLOUR_RED"}}"#, Kind::Text, Some("red"));
+    }
+
+    #[test]
+    fn a_text_past_the_limit_is_cut_between_characters() {
+        let longest = "x".repeat(TEXT_LEN_MAX);
+        check(&format!(r#"{{"text":"{longest}"}}"#), Kind::Text, Some(&longest));
+        check(&format!(r#"{{"text":"{longest}y"}}"#), Kind::Text, Some(&longest));
+        let split = "x".repeat(TEXT_LEN_MAX - 1);
+        check(&format!(r#"{{"text":"{split}é"}}"#), Kind::Text, Some(&split));
     }
 
     #[test]

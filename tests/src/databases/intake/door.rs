@@ -1,14 +1,18 @@
 //! Who is let in: Meta's handshake and its signatures.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meta_webhook::BODY_LEN_MAX;
+use numib::edge::clock::Stopwatch;
 use serde_json::{Value, json};
 use xtask::meta::signature;
 
 use crate::database::Database;
-use crate::shop::{Shop, ago, now};
+use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::{APP_SECRETS, Answer, Intake, VERIFY_TOKEN, event, request};
+use crate::wire::{Fate, Wire};
 
 async fn post(intake: &Intake, headers: &Value, body: &str) -> Answer {
     intake.post(now(), headers, &json!({"body": body, "isBase64Encoded": false})).await
@@ -114,6 +118,72 @@ async fn the_handshake_echoes_a_plain_challenge_to_whoever_knows_the_token() {
         assert_eq!(ask(&query).await.status, 400, "{query}");
     }
     assert_eq!(intake.call(&request(&event("PUT /meta/webhook", "")), now()).await.status, 405);
+}
+
+fn secret(app_secret: &str, verify_token: &str) -> Value {
+    let secret = json!({
+        "app_secrets": [app_secret], "verify_tokens": [verify_token], "pepper": PEPPER,
+    });
+    json!({"ARN": "arn", "Name": "meta", "SecretString": secret.to_string()})
+}
+
+//= R8.1
+#[tokio::test(start_paused = true)]
+async fn a_new_secret_is_known_half_a_minute_later_and_costs_one_fetch() {
+    let db = Database::on_dynoxide().await;
+    let wire = Wire::default();
+    let intake = Intake::with_sdk(&db, &wire.tap(&db.sdk));
+    let serve = |secret: Value| wire.decide(move |_| Fate::Answered(secret.clone()));
+    let body = r#"{"object":"whatsapp_business_account","entry":[]}"#;
+    let signs = async |secret: &str| post(&intake, &signed(secret, body), body).await.status;
+    serve(secret("old secret", "old token"));
+    assert_eq!(signs("old secret").await, 200);
+    serve(secret("new secret", "new token"));
+    wire.calls();
+    // So soon after a fetch, a wrong signature is taken for one.
+    for _ in 0..3 {
+        assert_eq!(signs("new secret").await, 401);
+    }
+    assert_eq!(wire.calls().len(), 0);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(signs("new secret").await, 200);
+    assert_eq!(signs("old secret").await, 401);
+    assert_eq!(wire.calls().len(), 1);
+    // So is a new token.
+    serve(secret("new secret", "newest-token"));
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let query = "hub.mode=subscribe&hub.verify_token=newest-token&hub.challenge=1";
+    let asked = request(&event("GET /meta/webhook", query));
+    assert_eq!(intake.call(&asked, now()).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_secrets_manager_is_slow_the_last_secrets_serve_and_it_is_asked_now_and_then() {
+    let db = Database::on_dynoxide().await;
+    let wire = Wire::default();
+    let intake = Intake::with_sdk(&db, &wire.tap(&db.sdk));
+    let body = r#"{"object":"whatsapp_business_account","entry":[]}"#;
+    let signs = async |secret: &str| {
+        let watch = Stopwatch::start();
+        let status = post(&intake, &signed(secret, body), body).await.status;
+        (status, watch.elapsed().as_secs())
+    };
+    wire.decide(|_| Fate::Answered(secret("a secret", "a token")));
+    assert_eq!(signs("a secret").await, (200, 0));
+    wire.decide(|_| Fate::Late(Duration::from_mins(1)));
+    tokio::time::advance(Duration::from_mins(6)).await;
+    wire.calls();
+    assert_eq!(signs("a secret").await, (200, 1), "it waits for a second at most");
+    assert_eq!(wire.calls().len(), 1);
+    // Neither who is let in nor who is not is made to wait again.
+    assert_eq!(signs("a secret").await, (200, 0));
+    assert_eq!(signs("another").await, (401, 0));
+    assert_eq!(wire.calls().len(), 0);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(signs("another").await, (401, 1));
+    wire.decide(|_| Fate::Answered(secret("another", "a token")));
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(signs("another").await, (200, 0));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Intake while something is being erased or restricted: write, then look again.
 
-use jiff::SignedDuration;
-use numib::domain::ids::Channel;
-use numib::domain::plan::Plan;
+use jiff::{SignedDuration, Timestamp};
+use numib::domain::key_window;
+use numib::domain::time::Day;
 use serde_json::{Value, json};
 
 use crate::database::Database;
@@ -15,6 +15,8 @@ on_both_databases!(
     an_erasure_between_the_first_read_and_the_write_leaves_nothing,
     an_erasure_between_the_write_and_the_look_leaves_nothing,
     a_connection_replaced_in_between_gets_nothing_of_the_old_one,
+    what_is_sent_to_a_connection_that_just_replaced_another_is_not_lost,
+    a_redelivery_after_a_reconnect_brings_nothing_back,
     a_contact_erased_in_between_loses_the_message_and_may_write_again,
     a_redelivery_after_an_erasure_brings_nothing_back,
     a_restricted_contacts_new_messages_are_dropped,
@@ -82,16 +84,60 @@ async fn an_erasure_between_the_write_and_the_look_leaves_nothing(db: &Database)
 //= R8.3
 async fn a_connection_replaced_in_between_gets_nothing_of_the_old_one(db: &Database) {
     let old = Shop::open(db).await;
-    let meanwhile = (old.clone(), db.clone());
-    db.wire.before("BatchGetItem", async move {
-        let (old, db) = meanwhile;
-        old.erase(&db).await;
-        Shop::connect(&db, (Channel::Messenger, old.meta_id), Plan::Days30).await;
-    });
-    let body = old.body(&[old.text("7001", ago(9), "m_1", "hi")]);
+    replaced_meanwhile(db, &old, ago(0));
+    let body = old.body(&[old.text("7001", ago(5000), "m_1", "hi")]);
     let counts = Intake::start(db).deliver(&body).await.counts();
     assert_eq!(counts, suppressed(1));
     assert_eq!(kept(db).await, Vec::<String>::new());
+}
+
+/// Another account connects the channel between the next write and its look.
+fn replaced_meanwhile(db: &Database, old: &Shop, connected_at: Timestamp) {
+    let (old, other) = (old.clone(), db.clone());
+    db.wire.before("BatchGetItem", async move {
+        old.erase(&other).await;
+        let new = old.successor(&other, connected_at).await;
+        new.make_keys(&other, key_window::days(Day::of(now()))).await;
+    });
+}
+
+//= R8.1
+async fn what_is_sent_to_a_connection_that_just_replaced_another_is_not_lost(db: &Database) {
+    let old = Shop::open(db).await;
+    replaced_meanwhile(db, &old, ago(5000));
+    let intake = Intake::start(db);
+    let body = old.body(&[old.text("7001", ago(9), "m_1", "hi")]);
+    assert_eq!(intake.deliver(&body).await.status, 500);
+    assert_eq!(kept(db).await, Vec::<String>::new());
+    assert_eq!(intake.deliver(&body).await.counts(), json!({"stored": 1}));
+    assert_eq!(old.row(db, "7001", "m_1").await, None, "it is not the old one's");
+}
+
+//= R8.3
+async fn a_redelivery_after_a_reconnect_brings_nothing_back(db: &Database) {
+    let old = Shop::open(db).await;
+    let intake = Intake::start(db);
+    let earlier = old.body(&[
+        old.text("7001", ago(9000), "m_1", "earlier"),
+        old.edit("7001", ago(8000), "m_1", (1, "edited")),
+        old.unsend("7001", ago(7000), "m_2"),
+    ]);
+    intake.deliver(&earlier).await.counts();
+    old.erase(db).await;
+    let new = old.successor(db, ago(5000)).await;
+    new.make_keys(db, key_window::days(Day::of(now()))).await;
+    let before = db.dump().await;
+    for container in [&intake, &Intake::start(db)] {
+        assert_eq!(container.deliver(&earlier).await.counts(), suppressed(3));
+        assert_eq!(db.dump().await, before);
+    }
+    // A time in whole seconds, of the very second in which it was connected.
+    let second = Timestamp::from_second(ago(5000).as_second()).unwrap();
+    let later = new.body(&[
+        new.text("7001", second, "m_3", "in the same second"),
+        new.text("7001", ago(4000), "m_4", "later"),
+    ]);
+    assert_eq!(intake.deliver(&later).await.counts(), json!({"stored": 2}));
 }
 
 //= R8.3

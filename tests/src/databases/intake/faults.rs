@@ -4,18 +4,23 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use numib::domain::key_window;
+use numib::domain::time::Day;
 use numib::edge::clock::Stopwatch;
 use numib::store::contacts::Contact;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::shop::{Opened, Shop, ago};
+use crate::shop::{Opened, Shop, ago, now};
 use crate::webhook::Intake;
 use crate::wire::{Call, Fate};
 
 on_both_databases!(
     a_table_that_takes_nothing_fails_the_body_after_a_few_attempts,
     one_failing_row_fails_the_body_and_the_redelivery_completes_it,
+    a_row_that_cannot_be_written_does_not_hold_up_the_others,
+    a_stale_read_of_a_route_loses_nothing,
     wherever_a_delivery_dies_the_next_completes_it,
     a_passing_fault_is_ridden_out,
     a_body_is_not_acknowledged_before_the_look,
@@ -81,6 +86,77 @@ async fn one_failing_row_fails_the_body_and_the_redelivery_completes_it(db: &Dat
         assert_eq!(row.unwrap().shown(), Some("hi"));
     }
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 20);
+}
+
+//= R8.1
+async fn a_row_that_cannot_be_written_does_not_hold_up_the_others(db: &Database) {
+    let shop = Shop::open(db).await;
+    let intake = Intake::start(db);
+    let key = shop.key("7000", "m_0");
+    // No number, so what is there cannot be understood.
+    let damaged = db.raw.put_item().table_name(&db.tables.messages);
+    damaged
+        .item("pk", AttributeValue::S(key.conversation.to_string()))
+        .item("sk", AttributeValue::S(key.message.to_string()))
+        .item("num_edit", AttributeValue::S("damaged".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(intake.deliver(&body(&shop, 40)).await.status, 500);
+    for n in 1..40 {
+        let row = shop.row(db, &(7000 + n % 3).to_string(), &format!("m_{n}")).await;
+        assert_eq!(row.unwrap().shown(), Some("hi"), "{n}");
+    }
+    db.store.delete_message(&key).await.unwrap();
+    let counts = intake.deliver(&body(&shop, 40)).await.counts();
+    assert_eq!(counts, json!({"stored": 1, "reasons": {"duplicate": 39}}));
+}
+
+//= R8.1
+async fn a_stale_read_of_a_route_loses_nothing(db: &Database) {
+    // A replica that does not know the connection yet, its index key, or both.
+    for (number, stale) in
+        [&["CoreTable"][..], &["KeysTable"], &["CoreTable", "KeysTable"]].into_iter().enumerate()
+    {
+        let shop = Shop::open(db).await;
+        db.wire.decide(move |call| {
+            let eventual = call.body["ConsistentRead"] != true;
+            let hit = stale.iter().any(|table| call.is("GetItem", table));
+            if eventual && hit { Fate::Answered(json!({})) } else { Fate::Passes }
+        });
+        let text = shop.text("7000", ago(9), &format!("m_{number}"), "hi");
+        let counts = Intake::start(db).deliver(&shop.body(&[text])).await.counts();
+        assert_eq!(counts, json!({"stored": 1}), "{stale:?}");
+        db.wire.heal();
+    }
+    // Or one that still has the connection that was erased before this one.
+    let old = Shop::open(db).await;
+    old.erase(db).await;
+    let erased = old_item(db, &old).await;
+    let new = old.successor(db, ago(5000)).await;
+    new.make_keys(db, key_window::days(Day::of(now()))).await;
+    db.wire.decide(move |call| {
+        let stale = call.is("GetItem", "CoreTable") && call.body["ConsistentRead"] != true;
+        if stale { Fate::Answered(json!({"Item": erased.clone()})) } else { Fate::Passes }
+    });
+    let body = new.body(&[new.text("7000", ago(9), "m_new", "hi")]);
+    assert_eq!(Intake::start(db).deliver(&body).await.counts(), json!({"stored": 1}));
+}
+
+/// The item of an erased connection, as it goes over the wire.
+async fn old_item(db: &Database, shop: &Shop) -> serde_json::Value {
+    let (route, id) = (&shop.connection.route, &shop.connection.id);
+    let connection = db.store.connection(route, true).await.unwrap().unwrap();
+    json!({
+        "pk": {"S": format!("ROUTE#{route}")}, "sk": {"S": "CONNECTION"},
+        "connection_id": {"S": id.as_str()},
+        "account_id": {"S": connection.account.as_str()},
+        "channel": {"S": connection.channel.as_str()},
+        "plan_days": {"N": connection.plan.days().to_string()},
+        "state": {"S": connection.state.as_str()},
+        "connected_at": {"N": "0"},
+        "day_keys": {"M": {}},
+    })
 }
 
 /// Delivers a body that writes in every way there is, to a database that fails from this request

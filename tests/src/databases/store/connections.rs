@@ -8,7 +8,7 @@ use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::store::StoreError;
-use numib::store::connections::PROVISION_SHARDS;
+use numib::store::connections::{IndexKeyBytes, PROVISION_SHARDS, RouteOwner};
 
 use crate::database::Database;
 use crate::shop::{Shop, key_pair, now};
@@ -22,6 +22,7 @@ on_both_databases!(
     an_account_sees_its_own_connections_only,
     a_connection_is_due_until_its_keys_reach_far_enough,
     those_furthest_behind_are_due_first,
+    pages_of_due_connections_follow_one_another,
     the_shortest_keys_of_a_shard_are_found,
     keys_are_published_to_the_same_active_connection_only,
 );
@@ -34,7 +35,7 @@ fn today() -> Day {
 async fn due(db: &Database, until: Day) -> BTreeSet<RouteId> {
     let mut routes = BTreeSet::new();
     for shard in 0..PROVISION_SHARDS {
-        routes.extend(db.store.routes_due(shard, until, 100).await.unwrap());
+        routes.extend(db.store.routes_due(shard, until, 100, None).await.unwrap().0);
     }
     routes
 }
@@ -47,6 +48,13 @@ async fn shortest(db: &Database) -> Option<Day> {
     shortest.first().copied()
 }
 
+/// Whose this route's webhooks are.
+async fn active(db: &Database, route: &RouteId) -> (Connection, IndexKeyBytes) {
+    let owner = db.store.route(route).await.unwrap();
+    let RouteOwner::Active(connection, key) = owner else { panic!("{owner:?}") };
+    (*connection, key)
+}
+
 async fn a_connection_reads_back_as_it_was_made(db: &Database) {
     for (channel, plan) in [(Channel::Messenger, Plan::Days7), (Channel::Instagram, Plan::Days365)]
     {
@@ -56,7 +64,7 @@ async fn a_connection_reads_back_as_it_was_made(db: &Database) {
             let read = db.store.connection(route, consistent).await.unwrap();
             assert_eq!(read.as_ref(), Some(&shop.connection));
         }
-        let (connection, index_key) = db.store.route(route).await.unwrap().unwrap();
+        let (connection, index_key) = active(db, route).await;
         assert_eq!(connection, shop.connection);
         assert_eq!(index_key.as_slice(), shop.index_key.expose());
         shop.make_keys(db, key_window::days(today())).await;
@@ -66,7 +74,7 @@ async fn a_connection_reads_back_as_it_was_made(db: &Database) {
     }
     let unknown = RouteId::parse("unknown").unwrap();
     assert_eq!(db.store.connection(&unknown, true).await.unwrap(), None);
-    assert!(db.store.route(&unknown).await.unwrap().is_none());
+    assert!(matches!(db.store.route(&unknown).await, Ok(RouteOwner::Nobody)));
 }
 
 async fn a_route_belongs_to_one_active_connection(db: &Database) {
@@ -90,7 +98,7 @@ async fn an_erased_connections_route_is_free_again(db: &Database) {
     assert!(erased.day_keys.is_empty(), "nothing can be sealed for it any more");
     let channel = (old.connection.channel, old.meta_id.clone());
     let new = Shop::connect(db, channel, Plan::Days90).await;
-    let (connection, index_key) = db.store.route(&old.connection.route).await.unwrap().unwrap();
+    let (connection, index_key) = active(db, &old.connection.route).await;
     assert_eq!(connection, new.connection);
     assert_eq!(index_key.as_slice(), new.index_key.expose());
     assert_ne!(new.key("7001", "m").conversation, old.key("7001", "m").conversation);
@@ -124,8 +132,7 @@ async fn a_route_without_its_index_key_is_a_conflict_until_it_is_erased(db: &Dat
     let route = &shop.connection.route;
     assert_eq!(db.store.route(route).await.unwrap_err(), StoreError::Conflict);
     shop.erase(db).await;
-    let (connection, key) = db.store.route(route).await.unwrap().unwrap();
-    assert_eq!((connection.state, key.len()), (ConnectionState::Erased, 0));
+    assert!(matches!(db.store.route(route).await, Ok(RouteOwner::Erased)));
 }
 
 async fn an_account_sees_its_own_connections_only(db: &Database) {
@@ -174,12 +181,38 @@ async fn those_furthest_behind_are_due_first(db: &Database) {
         let mut shards = Vec::new();
         for shard in 0..PROVISION_SHARDS {
             let until = today().plus(until);
-            shards.push(db.store.routes_due(shard, until, limit).await.unwrap());
+            shards.push(db.store.routes_due(shard, until, limit, None).await.unwrap().0);
         }
         shards.retain(|routes| !routes.is_empty());
         let expected = expected.into_iter().map(|route| RouteId::parse(route).unwrap());
         assert_eq!(shards, [expected.collect::<Vec<_>>()]);
     }
+}
+
+async fn pages_of_due_connections_follow_one_another(db: &Database) {
+    let shop = Shop::open(db).await;
+    let routes = ["abc", "bca", "cab"].map(|id| RouteId::parse(id).unwrap());
+    for route in &routes {
+        let id = ConnectionId::parse(route.as_str()).unwrap();
+        let connection = Connection { id, route: route.clone(), ..shop.connection.clone() };
+        db.store.create_connection(&connection, &[7; 32]).await.unwrap();
+    }
+    let mut seen = BTreeSet::new();
+    for shard in 0..PROVISION_SHARDS {
+        let mut after = None;
+        loop {
+            let page = db.store.routes_due(shard, today(), 1, after).await.unwrap();
+            assert!(page.0.len() <= 1);
+            for route in page.0 {
+                assert!(seen.insert(route), "each comes once");
+            }
+            after = page.1;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(routes));
 }
 
 async fn the_shortest_keys_of_a_shard_are_found(db: &Database) {
