@@ -6,7 +6,10 @@ use crate::database::Database;
 use crate::shop::{Shop, ago};
 use crate::webhook::Intake;
 
-on_both_databases!(a_thousand_updates_over_several_accounts_are_all_stored);
+on_both_databases!(
+    a_text_of_any_length_fits_and_its_neighbours_with_it,
+    a_thousand_updates_over_several_accounts_are_all_stored
+);
 
 const MESSAGES: i64 = 180;
 const CONTACTS: i64 = 30;
@@ -68,4 +71,22 @@ async fn taken_in_the_end(db: &Database, body: &Value) -> Value {
         }
     }
     panic!("not taken in after ten deliveries");
+}
+
+//= R8.1
+async fn a_text_of_any_length_fits_and_its_neighbours_with_it(db: &Database) {
+    let shop = Shop::open(db).await;
+    let huge = "ñ".repeat(500_000);
+    let body = shop.body(&[
+        shop.text("7001", ago(9), "m_huge", &huge),
+        shop.edit("7001", ago(8), "m_huge", (1, &huge)),
+        shop.text("7001", ago(7), "m_small", "hi"),
+    ]);
+    let counts = Intake::start(db).deliver(&body).await.counts();
+    assert_eq!(counts, json!({"stored": 2, "edited": 1}));
+    let row = shop.row(db, "7001", "m_huge").await.unwrap();
+    let (message, edit) = (row.message.unwrap().text.unwrap(), row.edit.unwrap());
+    assert_eq!(message, edit);
+    assert!(message.len() > 60_000 && huge.starts_with(&message));
+    assert_eq!(shop.row(db, "7001", "m_small").await.unwrap().shown(), Some("hi"));
 }
