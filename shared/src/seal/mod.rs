@@ -1,4 +1,4 @@
-//! Sealing: the intake writes what it cannot read.
+//! Sealing: the intake writes what it cannot open.
 //!
 //! Messages are sealed to their connection's key of the day with HPKE base mode (RFC 9180:
 //! DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Only [`kms`] can unwrap the private half,

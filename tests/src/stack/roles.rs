@@ -12,7 +12,7 @@ use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::seal::kms::{DayKeys, KeyName, KmsError};
 use numib::store::connections::RouteOwner;
-use numib::store::{Store, StoreError};
+use numib::store::{Store, StoreError, Tables};
 
 use crate::deployed::{Account, Deployed, deployed};
 
@@ -72,6 +72,25 @@ impl Actor {
         ];
         tried.into_iter().filter(|(_, allowed)| *allowed).map(|(name, _)| name).collect()
     }
+
+    /// Which indexes this role may query: each is a resource of its own, beside its table.
+    async fn indexes(&self, tables: &Tables) -> Vec<&'static str> {
+        let all = [
+            (&tables.core, "inbox", "connection_id"),
+            (&tables.core, "provisioning", "provision_shard"),
+            (&tables.messages, "by_sent_at", "pk"),
+            (&tables.keys, "by_shred_date", "shred_on"),
+        ];
+        let mut queried = Vec::new();
+        for (table, index, partition) in all {
+            let query = self.dynamodb.query().table_name(table).index_name(index);
+            let query = query.key_condition_expression(format!("{partition} = :of"));
+            if allowed(query.expression_attribute_values(":of", text(NOBODY)).send().await) {
+                queried.push(index);
+            }
+        }
+        queried
+    }
 }
 
 const NOBODY: &str = "CONNECTION#nobody";
@@ -113,7 +132,7 @@ fn name(account: &Account, day: Day) -> KeyName<'_> {
 //= R4.5
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
-async fn the_intakes_role_writes_sealed_messages_and_can_read_none() {
+async fn the_intakes_role_writes_sealed_messages_and_can_look_up_and_open_none() {
     let deployed = deployed().await;
     let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
     let role = Actor::new(&deployed, &deployed.stack.deployed.outputs.meta_webhook_role);
@@ -136,6 +155,8 @@ async fn the_intakes_role_writes_sealed_messages_and_can_read_none() {
         "core"
     );
     assert_eq!(role.operations(&tables.keys).await, ["GetItem(public_key)"], "keys");
+    let none: [&str; 0] = [];
+    assert_eq!(role.indexes(&tables).await, none, "indexes");
     assert!(role.may_read_secret(&deployed).await);
 
     let (today, wrapped) = wrapped(&deployed, &account).await;
@@ -162,10 +183,12 @@ async fn the_inboxs_role_reads_and_opens_and_writes_nothing() {
     let role = Actor::new(&deployed, &deployed.stack.deployed.outputs.inbox_api_role);
     let tables = deployed.stack.tables();
     let gets = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)"];
-    assert_eq!(role.operations(&tables.messages).await, ["Query"], "messages");
+    let none: [&str; 0] = [];
+    assert_eq!(role.operations(&tables.messages).await, none, "messages");
     let reads = [&gets[..], &["BatchGetItem", "Query"]].concat();
     assert_eq!(role.operations(&tables.core).await, reads, "core");
     assert_eq!(role.operations(&tables.keys).await, gets, "keys");
+    assert_eq!(role.indexes(&tables).await, ["inbox", "by_sent_at"], "indexes");
     assert!(!role.may_read_secret(&deployed).await);
 
     let (today, wrapped) = wrapped(&deployed, &account).await;
@@ -189,6 +212,7 @@ async fn retentions_role_makes_keys_and_can_neither_open_them_nor_touch_messages
     let core = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)", "UpdateItem"];
     assert_eq!(role.operations(&tables.core).await, core, "core");
     assert_eq!(role.operations(&tables.keys).await, ["GetItem(public_key)", "PutItem"], "keys");
+    assert_eq!(role.indexes(&tables).await, ["provisioning"], "indexes");
     assert!(!role.may_read_secret(&deployed).await);
 
     let (today, wrapped) = wrapped(&deployed, &account).await;
@@ -229,15 +253,81 @@ async fn a_scheduled_event_that_names_no_task_or_time_fails_loudly() {
     assert!(format!("{time:#}").contains("BadTime"), "{time:#}");
 }
 
-/// Row-level conditions that the emulator does not evaluate must at least be in the template.
+/// Every statement of a role about tables in the template: its name, and which partitions it is
+/// limited to. The emulator does not evaluate that limit, so it is read instead.
+fn partitions(role: &str) -> Vec<(String, Option<String>)> {
+    let limit = "Condition: ForAllValues:StringLike: {\"dynamodb:LeadingKeys\": [";
+    let of = |statement: &str| {
+        let (_, rest) = statement.split_once(limit)?;
+        Some(rest.split_once("]}").unwrap().0.to_owned())
+    };
+    let about_tables = statements(role).into_iter().filter(|(_, it)| it.contains("dynamodb:"));
+    about_tables.map(|(sid, statement)| (sid, of(&statement))).collect()
+}
+
+/// The statements of a role in the template, each with its name and on one line.
+fn statements(role: &str) -> Vec<(String, String)> {
+    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
+    let (_, role) = template.split_once(&format!("\n  {role}:\n")).unwrap();
+    // Up to the next resource or section.
+    let role = role.split("\n\n").next().unwrap();
+    assert!(!role.contains("kms:"), "what a role may do with keys is up to the key");
+    let uncommented = role.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let role = uncommented.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    let named = role.split("- Sid: ").skip(1).map(|one| one.split_once(' ').unwrap());
+    let named = named.map(|(sid, it)| (sid.to_owned(), it.trim_end().to_owned()));
+    let named: Vec<_> = named.collect();
+    assert_eq!(named.len(), role.matches("Effect: Allow").count() - 1, "one has no name");
+    named
+}
+
+fn limited(sid: &str, partitions: &str) -> (String, Option<String>) {
+    (sid.to_owned(), Some(partitions.to_owned()))
+}
+
+fn unlimited(sid: &str) -> (String, Option<String>) {
+    (sid.to_owned(), None)
+}
+
 //= R4.5
 #[test]
-fn the_template_limits_the_intake_to_routes_and_contacts_of_core() {
-    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
-    let role = template.split("  MetaWebhookRole:").nth(1).unwrap();
-    let role = role.split("\n  # ----").next().unwrap();
-    let on_core = role.matches("Resource: !GetAtt CoreTable.Arn").count();
-    let limited = role.matches(r#""dynamodb:LeadingKeys": ["#).count();
-    assert_eq!((on_core, limited), (2, 2));
-    assert!(!role.contains("kms:"), "the intake has a KMS permission");
+fn the_template_limits_the_intake_to_routes_and_contacts_and_its_writes_to_writing() {
+    let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
+    let expected = [
+        limited("FindConnectionsAndContacts", routes_and_connections),
+        limited("MoveConversationsUp", r#""CONNECTION#*""#),
+        // A conversation's partition has no prefix.
+        unlimited("StoreMessages"),
+        limited("ReadPublicAndIndexKeys", routes_and_connections),
+    ];
+    assert_eq!(partitions("MetaWebhookRole"), expected);
+    let all = statements("MetaWebhookRole");
+    let (_, store) = all.iter().find(|(sid, _)| sid == "StoreMessages").unwrap();
+    let returns_nothing = r#"Condition: StringEqualsIfExists: {"dynamodb:ReturnValues": NONE}"#;
+    assert!(store.ends_with(returns_nothing), "a write may return the row that it replaces");
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_inbox_to_what_it_looks_up_and_keeps_index_keys_from_it() {
+    let expected = [
+        limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
+        limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
+        unlimited("ListConversations"),
+        unlimited("ReadMessages"),
+        limited("ReadDayKeys", r#""CONNECTION#*""#),
+    ];
+    assert_eq!(partitions("InboxApiRole"), expected);
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_retention_to_connections_and_their_day_keys() {
+    let expected = [
+        unlimited("FindConnectionsDue"),
+        limited("UpdateConnections", r#""ROUTE#*""#),
+        limited("StoreKeys", r#""CONNECTION#*""#),
+        limited("ReadPublicKeys", r#""CONNECTION#*""#),
+    ];
+    assert_eq!(partitions("RetentionRole"), expected);
 }
