@@ -79,7 +79,11 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     shown?;
     if !emulator.is_ours() {
-        note("\nThe emulator belongs to another `cargo xtask up`, and stops with that.");
+        note(&format!(
+            "\nThe emulator belongs to another `cargo xtask up`, and stops with that, or with \
+             `kill {}`.",
+            emulator.pid
+        ));
         return Ok(());
     }
     note("\nRunning. Ctrl-C stops it.");
