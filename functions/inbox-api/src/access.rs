@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use numib::domain::connection::{Connection, ConnectionState};
+use numib::domain::connection::Connection;
 use numib::domain::ids::{AccountId, ConnectionId, ConversationId};
 use numib::edge::auth::Caller;
 use numib::edge::problem::Problem;
@@ -36,7 +36,7 @@ pub(crate) async fn connections(
 ) -> Result<BTreeMap<ConnectionId, Connection>, Problem> {
     let routes: BTreeSet<_> = store.account_connections(account).await?.into_iter().collect();
     let sight = store.look_again(&routes, &BTreeSet::new()).await?;
-    let active = sight.connections.into_values().filter(|one| is_readable(one, account));
+    let active = sight.connections.into_values().filter(|one| one.serves(account));
     Ok(active.map(|connection| (connection.id.clone(), connection)).collect())
 }
 
@@ -49,19 +49,5 @@ pub(crate) async fn conversation(
     account: &AccountId,
     id: &ConversationId,
 ) -> Result<(Connection, Contact), Problem> {
-    let route = store.account_connection(account, &id.connection).await?;
-    let route = route.ok_or(Problem::not_found())?;
-    let asked = BTreeSet::from([id.clone()]);
-    let mut sight = store.look_again(&BTreeSet::from([route.clone()]), &asked).await?;
-    let contact = sight.contacts.remove(id).ok_or(Problem::not_found())?;
-    let connection = sight.connections.remove(&route).ok_or(Problem::not_found())?;
-    if connection.id == id.connection && is_readable(&connection, account) {
-        Ok((connection, contact))
-    } else {
-        Err(Problem::not_found())
-    }
-}
-
-fn is_readable(connection: &Connection, account: &AccountId) -> bool {
-    connection.state == ConnectionState::Active && connection.account == *account
+    store.account_conversation(account, id).await?.ok_or(Problem::not_found())
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use numib::domain::connection::Connection;
 use numib::domain::fold::{Action, Change, Dated};
-use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId};
+use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId, PersonId};
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
@@ -25,6 +25,7 @@ use crate::intake::{CONCURRENCY, IntakeError, Tally};
 pub(crate) struct Write {
     pub(crate) connection: Arc<Connection>,
     pub(crate) key: MessageKey,
+    pub(crate) person: PersonId,
     pub(crate) at: Timestamp,
     pub(crate) what: What,
 }
@@ -104,7 +105,7 @@ pub(crate) async fn prepare(
         let updates = change.action.updates();
         let Some(routed) = routes.get(&(change.channel, change.account.clone())) else { continue };
         let sealed = match routed {
-            Ok(routed) => seal(app, routed, &late_keys, &change, now),
+            Ok(routed) => seal(app, (pepper, routed), &late_keys, &change, now),
             Err(unwritten) => Err(unwritten.clone()),
         };
         match sealed {
@@ -190,7 +191,7 @@ fn day_of(at: Timestamp, now: Timestamp) -> Day {
 /// Seals one change, or says why there is nothing to store.
 fn seal(
     app: &App,
-    routed: &Routed,
+    (pepper, routed): (&Pepper, &Routed),
     late_keys: &LateKeys,
     change: &Change,
     now: Timestamp,
@@ -218,7 +219,8 @@ fn seal(
             What::Store { message, edit }
         }
     };
-    Ok(Write { connection: Arc::clone(connection), key, at, what })
+    let person = pepper.person(&change.contact);
+    Ok(Write { connection: Arc::clone(connection), key, person, at, what })
 }
 
 struct Sealing<'a> {

@@ -1,16 +1,17 @@
 //! Writes sealed changes, then looks again: whatever was erased or restricted meanwhile is removed
 //! before anything is acknowledged.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::{Connection, ConnectionState};
-use numib::domain::ids::ConversationId;
+use numib::domain::ids::{AccountId, ConversationId, PersonId};
 use numib::domain::row::{Arrival, SUPPRESSION};
 use numib::domain::update::Ignored;
 use numib::edge::concurrent::try_all;
-use numib::store::contacts::INBOX_STEP;
+use numib::store::contacts::{Contact, INBOX_STEP, Parties};
 use numib::store::look_again::Sight;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage, Written};
 use numib::store::{Store, StoreError};
@@ -43,8 +44,20 @@ pub(crate) struct Moved(BTreeMap<ConversationId, Timestamp>);
 /// A conversation to move in the inbox index.
 pub(crate) struct Move {
     conversation: ConversationId,
+    account: AccountId,
+    person: PersonId,
     at: Timestamp,
+    /// Whether it has a new message. If not, its contact is only made known, so that an erasure
+    /// finds the edit or the tombstone by it.
+    shows: bool,
     expires_at: Timestamp,
+}
+
+impl Move {
+    const fn parties(&self) -> Parties<'_> {
+        let Self { conversation, account, person, .. } = self;
+        Parties { conversation, account, person }
+    }
 }
 
 fn lags(moved: Timestamp, at: Timestamp) -> bool {
@@ -149,22 +162,45 @@ async fn put_edit(
     Ok(())
 }
 
-/// Where each conversation with a new message stands after this body.
+/// Where each conversation stands after this body.
 pub(crate) fn moves(writes: &[Write], now: Timestamp) -> Vec<Move> {
-    let mut moves: BTreeMap<ConversationId, Move> = BTreeMap::new();
+    let mut moves: BTreeMap<&ConversationId, Move> = BTreeMap::new();
     for write in writes {
-        let What::Store { message, .. } = &write.what else { continue };
-        let at = message.sent_at.min(now);
-        let conversation = &write.key.conversation;
-        if moves.get(conversation).is_none_or(|known| known.at < at) {
-            // Not before the marks on it have served, or a redelivery could pass them (R8.3).
-            let last = message.expires_at.max(kept_out_until(now));
-            let expires_at = last.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX);
-            let one = Move { conversation: conversation.clone(), at, expires_at };
-            moves.insert(conversation.clone(), one);
+        let one = move_of(write, now);
+        match moves.entry(&write.key.conversation) {
+            Entry::Vacant(entry) => {
+                entry.insert(one);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let expires_at = known.expires_at.max(one.expires_at);
+                if (known.shows, known.at) < (one.shows, one.at) {
+                    *known = one;
+                }
+                known.expires_at = expires_at;
+            }
         }
     }
     moves.into_values().collect()
+}
+
+fn move_of(write: &Write, now: Timestamp) -> Move {
+    let (at, shows, row_expires_at) = match &write.what {
+        What::Store { message, .. } => (message.sent_at.min(now), true, message.expires_at),
+        What::Edit(edit) => (now, false, edit.expires_at),
+        What::Unsend => (now, false, Timestamp::MIN),
+    };
+    // Not before the marks on it have served, or a redelivery could pass them (R8.3); nor before
+    // its tombstones are gone, which are found by it.
+    let last = row_expires_at.max(kept_out_until(now));
+    Move {
+        conversation: write.key.conversation.clone(),
+        account: write.connection.account.clone(),
+        person: write.person.clone(),
+        at,
+        shows,
+        expires_at: last.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX),
+    }
 }
 
 /// Moves conversations in the inbox index, but for those this container moved just now.
@@ -190,7 +226,11 @@ async fn move_all(app: &App, moves: &[&Move]) -> Result<(), StoreError> {
 }
 
 async fn move_one(store: &Store, one: &Move) -> Result<(), StoreError> {
-    Box::pin(store.move_conversation(&one.conversation, one.at, one.expires_at)).await
+    if one.shows {
+        Box::pin(store.move_conversation(one.parties(), one.at, one.expires_at)).await
+    } else {
+        Box::pin(store.know_contact(one.parties(), one.expires_at)).await
+    }
 }
 
 /// Reads what the writes depend on, consistently, after them.
@@ -224,11 +264,7 @@ pub(crate) async fn settle(
     let suppressed = try_all(removals, CONCURRENCY).await?;
     let behind: Vec<&Move> = moves
         .iter()
-        .filter(|one| {
-            let contact = sight.contacts.get(&one.conversation).copied().unwrap_or_default();
-            let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
-            behind && contact.marks.restricted_at.is_none()
-        })
+        .filter(|one| is_behind(one, sight.contacts.get(&one.conversation)))
         .filter(|one| {
             let of_it = |write: &Write| write.key.conversation == one.conversation;
             writes.iter().zip(&suppressed).any(|(write, gone)| of_it(write) && !gone)
@@ -251,6 +287,13 @@ pub(crate) async fn settle(
         }
     }
     Ok(())
+}
+
+/// Whether the contact that was seen has not moved as far as this.
+fn is_behind(one: &Move, seen: Option<&Contact>) -> bool {
+    let Some(contact) = seen else { return true };
+    let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
+    one.shows && behind && contact.marks.restricted_at.is_none()
 }
 
 /// What must not stay of a row, now that its connection and contact have been seen.

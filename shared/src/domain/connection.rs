@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::ids::{AccountId, Channel, ConnectionId, RouteId};
+use super::ids::{AccountId, Channel, ConnectionId, PersonId, RouteId};
 use super::plan::Plan;
 use super::sealed::PublicKey;
 use super::time::Day;
@@ -22,9 +22,11 @@ pub struct Connection {
     pub channel: Channel,
     /// The account's retention tier.
     pub plan: Plan,
+    /// The person whose login at Meta connected it, where that is known.
+    pub authorized_by: Option<PersonId>,
     /// Whether it still takes messages.
     pub state: ConnectionState,
-    /// When it was made.
+    /// When it was made: a callback that was issued before is not about it.
     pub connected_at: Timestamp,
     /// Public keys of the days around today (see [`super::key_window`]).
     pub day_keys: BTreeMap<Day, PublicKey>,
@@ -38,6 +40,12 @@ impl Connection {
     #[must_use]
     pub fn is_sent_to(&self, at: Timestamp) -> bool {
         at.as_second() >= self.connected_at.as_second()
+    }
+
+    /// Whether it is this account's, and not erased.
+    #[must_use]
+    pub fn serves(&self, account: &AccountId) -> bool {
+        self.state == ConnectionState::Active && self.account == *account
     }
 }
 

@@ -99,6 +99,19 @@ opaque_id!(
     /// A person who signs in: the `sub` of the identity provider.
     MemberId
 );
+opaque_id!(
+    /// A person known to Meta under some id: a pseudonym of that id under the pepper.
+    PersonId
+);
+opaque_id!(
+    /// An erasure request, and its confirmation code.
+    RequestId
+);
+opaque_id!(
+    /// A legal hold.
+    HoldId
+);
+
 /// A conversation: one contact on one connection. The partition of the messages table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId {

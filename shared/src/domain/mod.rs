@@ -7,7 +7,11 @@
 #[macro_use]
 mod words;
 
+pub mod calendar;
 pub mod connection;
+pub mod data_kind;
+pub mod deadline;
+pub mod erasure;
 pub mod fold;
 pub mod ids;
 pub mod key_window;

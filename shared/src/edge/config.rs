@@ -39,8 +39,8 @@ impl Config {
     }
 }
 
-/// The tables: `CORE_TABLE`, `MESSAGES_TABLE` and `KEYS_TABLE`; a function that has no business
-/// with one is not told its name.
+/// The tables: `CORE_TABLE`, `MESSAGES_TABLE`, `KEYS_TABLE` and `LEDGER_TABLE`; a function that has
+/// no business with one is not told its name.
 ///
 /// # Errors
 /// [`ConfigError`] when `CORE_TABLE` or `KEYS_TABLE` is missing.
@@ -49,6 +49,7 @@ pub fn tables() -> Result<Tables, ConfigError> {
         core: var("CORE_TABLE")?,
         messages: var("MESSAGES_TABLE").unwrap_or_default(),
         keys: var("KEYS_TABLE")?,
+        ledger: var("LEDGER_TABLE").unwrap_or_default(),
     })
 }
 
@@ -66,6 +67,29 @@ pub fn meta_secret_arn() -> Result<String, ConfigError> {
 /// [`ConfigError`] when it is missing.
 pub fn data_key_arn() -> Result<String, ConfigError> {
     var("DATA_KEY_ARN")
+}
+
+/// `RECEIPT_KEY_ARN`: the KMS key that signs receipts of erasures.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn receipt_key_arn() -> Result<String, ConfigError> {
+    var("RECEIPT_KEY_ARN")
+}
+
+/// `ERASURE_QUEUE_URL`: the work queue of erasures.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn erasure_queue_url() -> Result<String, ConfigError> {
+    var("ERASURE_QUEUE_URL")
+}
+
+/// `PUBLIC_URL`: where people find the service, without a slash at the end; `None` when that is the
+/// HTTP API's own address.
+#[must_use]
+pub fn public_url() -> Option<String> {
+    var("PUBLIC_URL").ok()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]

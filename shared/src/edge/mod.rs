@@ -1,10 +1,12 @@
 //! The rim: the environment, the clock, the clients, telemetry, and errors as HTTP.
 
+pub mod address;
 pub mod auth;
 pub mod clients;
 pub mod clock;
 pub mod concurrent;
 pub mod config;
 pub mod problem;
+pub mod queue;
 pub mod secrets;
 pub mod telemetry;

@@ -19,7 +19,8 @@ const NAMESPACE: &str = "Numib";
 /// CloudWatch takes at most so many values of one metric per line.
 const VALUES_MAX: usize = 100;
 /// Our crates; what others log below `error` is not ours to vouch for.
-const OURS: [&str; 4] = ["numib", "meta_webhook", "inbox_api", "retention"];
+const OURS: [&str; 7] =
+    ["numib", "data_deletion", "erasure", "inbox_api", "meta_webhook", "privacy_api", "retention"];
 
 /// The deployed name of this function: what the template's alarms look metrics up by.
 static FUNCTION: OnceLock<String> = OnceLock::new();

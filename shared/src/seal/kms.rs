@@ -111,7 +111,7 @@ impl KeyName<'_> {
     }
 }
 
-fn classify<E, R>(error: &SdkError<E, R>) -> KmsError
+pub(super) fn classify<E, R>(error: &SdkError<E, R>) -> KmsError
 where
     E: ProvideErrorMetadata,
 {

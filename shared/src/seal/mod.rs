@@ -11,6 +11,8 @@ pub mod day_key;
 pub mod kms;
 pub mod message;
 pub mod pseudonym;
+pub mod random;
+pub mod receipt;
 
 /// Why something could not be sealed or opened. Says nothing about what was inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::SealError;
-use crate::domain::ids::{Channel, ContactId, MessageId, MetaId, Mid, RouteId};
+use crate::domain::ids::{Channel, ContactId, MessageId, MetaId, Mid, PersonId, RouteId};
 
 /// Bytes of HMAC-SHA-256 kept in a pseudonym: 128 bits, so that two ids never meet by chance.
 const PSEUDONYM_LEN: usize = 16;
@@ -42,6 +42,13 @@ impl Pepper {
     pub fn route(&self, channel: Channel, account: &MetaId) -> RouteId {
         let name = pseudonym(&self.0, channel.as_str(), account.expose());
         RouteId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+
+    /// The person with that Meta id, whichever sort of id it is.
+    #[must_use]
+    pub fn person(&self, id: &MetaId) -> PersonId {
+        let name = pseudonym(&self.0, "person", id.expose());
+        PersonId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 }
 

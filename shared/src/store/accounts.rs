@@ -1,8 +1,12 @@
 //! Members and the connections of an account: who may see what.
 
+use std::collections::BTreeSet;
+
+use super::contacts::Contact;
 use super::schema;
 use super::{Store, StoreError, classify};
-use crate::domain::ids::{AccountId, ConnectionId, MemberId, RouteId};
+use crate::domain::connection::Connection;
+use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RouteId};
 use crate::domain::role::Role;
 
 /// A member of an account.
@@ -76,6 +80,26 @@ impl Store {
             .await
             .map_err(|error| classify(&error))?;
         answer.item.map(|item| route(&item)).transpose()
+    }
+
+    /// The connection and contact of a conversation of this account, read consistently; `None` when
+    /// it is another account's, its connection is erased, or it never was: all the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_conversation(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+    ) -> Result<Option<(Connection, Contact)>, StoreError> {
+        let Some(route) = self.account_connection(account, &id.connection).await? else {
+            return Ok(None);
+        };
+        let asked = BTreeSet::from([id.clone()]);
+        let mut sight = self.look_again(&BTreeSet::from([route.clone()]), &asked).await?;
+        let connection = sight.connections.remove(&route);
+        let connection = connection.filter(|one| one.id == id.connection && one.serves(account));
+        Ok(connection.zip(sight.contacts.remove(id)))
     }
 
     /// The routes of all connections of this account, read consistently.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use jiff::Timestamp;
 
+use super::contacts::unless_refused;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::ids::{AccountId, Channel, ConnectionId, RouteId};
+use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RouteId};
 use crate::domain::plan::Plan;
 use crate::domain::sealed::PublicKey;
 use crate::domain::time::Day;
@@ -127,6 +129,8 @@ impl Store {
         let route = schema::route_pk(&connection.route);
         let mut item = connection_key(&connection.route);
         item.extend(attributes(connection));
+        let person = connection.authorized_by.as_ref().map(|person| schema::text(person.as_str()));
+        item.extend(person.map(|person| (schema::PERSON_ID.to_owned(), person)));
         item.insert(schema::KEYS_UNTIL.to_owned(), schema::text(NO_KEYS_YET));
         let mut index = schema::key(route, schema::INDEX.to_owned());
         let id = schema::text(connection.id.as_str());
@@ -249,30 +253,37 @@ impl Store {
     }
 
     /// Marks a connection erased, and takes its sealing keys away: nothing that arrives for it from
-    /// then on is kept (R8.3). Its route is free for a new connection.
+    /// then on is kept (R8.3). Its route is free for a new connection; does nothing when another
+    /// has it by now. The mark lives until `kept_until`.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when another connection has the route by now.
+    /// [`StoreError`].
     //= R8.3
     pub async fn mark_connection_erased(
         &self,
         route: &RouteId,
         id: &ConnectionId,
+        kept_until: Timestamp,
     ) -> Result<(), StoreError> {
-        self.client
+        let marked = self
+            .client
             .update_item()
             .table_name(&self.tables.core)
             .set_key(Some(connection_key(route)))
-            .update_expression("SET #state = :erased, day_keys = :none REMOVE keys_until")
+            .update_expression(
+                "SET #state = :erased, day_keys = :none, expires_at = :kept \
+                 REMOVE keys_until, person_id",
+            )
+            .expression_attribute_values(":kept", schema::seconds(kept_until))
             .condition_expression("connection_id = :id")
             .expression_attribute_names("#state", schema::STATE)
             .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
             .expression_attribute_values(":none", day_key_map(&BTreeMap::new()))
             .expression_attribute_values(":id", schema::text(id.as_str()))
             .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+            .await;
+        // Refused, where another connection has the route by now.
+        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))
     }
 }
 
@@ -326,6 +337,9 @@ pub(super) fn connection(item: &Item) -> Result<Connection, StoreError> {
         channel: Channel::parse(schema::get_text(item, schema::CHANNEL)?)
             .ok_or(StoreError::Corrupt(schema::CHANNEL))?,
         plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
+        authorized_by: schema::get_optional(item, schema::PERSON_ID)?
+            .map(|id| PersonId::parse(id).ok_or(StoreError::Corrupt(schema::PERSON_ID)))
+            .transpose()?,
         state: ConnectionState::parse(schema::get_text(item, schema::STATE)?)
             .ok_or(StoreError::Corrupt(schema::STATE))?,
         connected_at: schema::get_milliseconds(item, schema::CONNECTED_AT)?

@@ -1,12 +1,11 @@
 //! Contacts: `core`, `CONNECTION#connection` / `CONTACT#contact`, listed by the inbox index.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
-use crate::domain::ids::{ConnectionId, ContactId, ConversationId};
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId};
 use crate::domain::row::ContactMarks;
 
 /// The inbox index moves at most this often per conversation: it is a write per move.
@@ -41,49 +40,90 @@ pub enum InboxStart {
     Before(Timestamp),
 }
 
+/// Whose conversation it is, and with whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Parties<'a> {
+    /// The conversation.
+    pub conversation: &'a ConversationId,
+    /// The account that has it.
+    pub account: &'a AccountId,
+    /// The person it is with.
+    pub person: &'a PersonId,
+}
+
 impl Store {
     /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing
-    /// when it has moved within [`INBOX_STEP`] of that time, or is restricted.
+    /// when it has moved within [`INBOX_STEP`] of that time, is restricted, or was erased since.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn move_conversation(
         &self,
-        conversation: &ConversationId,
+        parties: Parties<'_>,
         last_message_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let floor = last_message_at.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
+        let moved = self
+            .update_contact(parties, expires_at)
             .update_expression(
-                "SET connection_id = :connection, last_message_at = :at, expires_at = :end",
+                "SET connection_id = :connection, account_id = :account, person_id = :person, \
+                 expires_at = :end, last_message_at = :at",
             )
             .condition_expression(
                 "attribute_not_exists(restricted_at) \
+                 AND (attribute_not_exists(erased_at) OR erased_at < :at) \
                  AND (attribute_not_exists(last_message_at) OR last_message_at < :floor)",
             )
+            .expression_attribute_values(":at", schema::milliseconds(last_message_at))
+            .expression_attribute_values(":floor", schema::milliseconds(floor))
+            .send()
+            .await;
+        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    /// Makes the contact of a conversation known that has rows but no message yet, so that an
+    /// erasure finds them; it shows in no inbox. Does nothing when it is known for as long,
+    /// restricted or erased.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn know_contact(
+        &self,
+        parties: Parties<'_>,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let known = self
+            .update_contact(parties, expires_at)
+            .update_expression(
+                "SET connection_id = :connection, account_id = :account, person_id = :person, \
+                 expires_at = :end",
+            )
+            .condition_expression(
+                "attribute_not_exists(restricted_at) AND attribute_not_exists(erased_at) \
+                 AND (attribute_not_exists(expires_at) OR expires_at < :end)",
+            )
+            .send()
+            .await;
+        unless_refused(known.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    fn update_contact(
+        &self,
+        Parties { conversation, account, person }: Parties<'_>,
+        expires_at: Timestamp,
+    ) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
             .expression_attribute_values(
                 ":connection",
                 schema::text(conversation.connection.as_str()),
             )
-            .expression_attribute_values(":at", schema::milliseconds(last_message_at))
-            .expression_attribute_values(":floor", schema::milliseconds(floor))
+            .expression_attribute_values(":account", schema::text(account.as_str()))
+            .expression_attribute_values(":person", schema::text(person.as_str()))
             .expression_attribute_values(":end", schema::seconds(expires_at))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(classify(&error)),
-        }
     }
 
     /// Removes a contact that came back after its connection was erased.
@@ -141,6 +181,14 @@ impl Store {
             .await
             .map_err(|error| classify(&error))?;
         answer.items.unwrap_or_default().iter().map(|item| entry(connection, item)).collect()
+    }
+}
+
+/// A condition that was not met is an answer, not an error.
+pub(super) fn unless_refused(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    match written {
+        Err(StoreError::Conflict) => Ok(()),
+        other => other,
     }
 }
 

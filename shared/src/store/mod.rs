@@ -7,9 +7,14 @@ pub mod accounts;
 pub mod connections;
 pub mod contacts;
 pub mod day_keys;
+pub mod holds;
+pub mod ledger;
 pub mod look_again;
 pub mod messages;
+pub mod persons;
+pub mod requests;
 pub mod schema;
+pub mod sweep;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -22,6 +27,8 @@ pub struct Tables {
     pub messages: String,
     /// Day keys and index keys: no point-in-time recovery, on purpose.
     pub keys: String,
+    /// The erasure ledger.
+    pub ledger: String,
 }
 
 /// The database of one deployment.

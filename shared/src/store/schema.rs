@@ -7,15 +7,25 @@
 //! | core | `ACCOUNT#account` | `CONNECTION#connection` | which connections an account has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
+//! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
+//! | core | `SUBJECT#subject` | `ERASURE` | the request that is under way for a subject |
+//! | core | `ONCE#name` | `ERASURE` | the request of what is asked once only |
+//! | core | `HOLD#record` | `HOLD#hold`, `REQUEST#request` | a hold; a request that waits for it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ROUTE#route` | `INDEX` | a connection's index key |
+//! | ledger | `ERASURES` | position | an erasure that was carried out |
+//! | ledger | `HEAD` | `HEAD` | the last position |
+//! | ledger | `REQUEST#request` | `ERASURES` | the position of a request |
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::StoreError;
-use crate::domain::ids::{AccountId, ConnectionId, ContactId, MemberId, RouteId};
+use super::holds::Held;
+use crate::domain::ids::{
+    AccountId, ConnectionId, ContactId, HoldId, MemberId, RequestId, RouteId,
+};
 use crate::domain::time::Day;
 
 /// An item, as the SDK has it.
@@ -29,6 +39,10 @@ pub(super) const SK: &str = "sk";
 
 /// Index of `core`: a connection's contacts by last message.
 pub(super) const INBOX: &str = "inbox";
+/// Index of `core`: contacts and connections by person.
+pub(super) const BY_PERSON: &str = "by_person";
+/// Index of `core`, and what is in it: requests that a worker has to end, by when they were asked.
+pub(super) const UNDER_WAY: &str = "under_way";
 /// Index of `core`: connections by how far ahead their keys reach.
 pub(super) const PROVISIONING: &str = "provisioning";
 /// Index of `messages`: a conversation by time.
@@ -64,6 +78,30 @@ pub(super) const EDIT: &str = "edit";
 pub(super) const EDIT_DAY: &str = "edit_day";
 pub(super) const NUM_EDIT: &str = "num_edit";
 pub(super) const UNSENT: &str = "unsent";
+/// A pseudonym under the pepper: of a contact's Meta id, or of the person who connected a channel.
+pub(super) const PERSON_ID: &str = "person_id";
+pub(super) const REQUEST_ID: &str = "request_id";
+pub(super) const SOURCE: &str = "source";
+pub(super) const SUBJECT: &str = "subject";
+pub(super) const TARGETS: &str = "targets";
+pub(super) const HELD_PART: &str = "held_part";
+/// Of a subject: its request has ended.
+pub(super) const ENDED: &str = "ended";
+pub(super) const REQUESTED_AT: &str = "requested_at";
+pub(super) const DEADLINE: &str = "deadline";
+pub(super) const REFERENCE: &str = "reference";
+pub(super) const REASON: &str = "reason";
+pub(super) const SET_AT: &str = "set_at";
+pub(super) const COUNTS: &str = "counts";
+pub(super) const TARGETS_SWEPT: &str = "targets_swept";
+pub(super) const VERSION: &str = "version";
+pub(super) const SHREDDED_AT: &str = "shredded_at";
+pub(super) const COMPLETED_AT: &str = "completed_at";
+pub(super) const POSITION: &str = "position";
+pub(super) const RECEIPT: &str = "receipt";
+/// Rows that are about to be deleted, and contacts after them.
+pub(super) const IN_FLIGHT_MESSAGES: &str = "in_flight_messages";
+pub(super) const IN_FLIGHT_CONTACTS: &str = "in_flight_contacts";
 pub(super) const INDEX_KEY: &str = "index_key";
 pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
@@ -75,9 +113,21 @@ pub(super) const CONNECTION: &str = "CONNECTION";
 pub(super) const MEMBER: &str = "MEMBER";
 /// Sort key of an index key.
 pub(super) const INDEX: &str = "INDEX";
+/// Sort key of what a request asks for.
+pub(super) const REQUEST: &str = "REQUEST";
+/// Sort key of how far a request is.
+pub(super) const PROGRESS: &str = "PROGRESS";
+/// Sort key of a subject's request under way.
+pub(super) const ERASURE: &str = "ERASURE";
+/// Partition of the ledger's entries, and sort key of a request's position.
+pub(super) const ERASURES: &str = "ERASURES";
+/// Key of the ledger's last position.
+pub(super) const HEAD: &str = "HEAD";
 /// Prefix of an account's connections.
 pub(super) const CONNECTION_PREFIX: &str = "CONNECTION#";
-const CONTACT_PREFIX: &str = "CONTACT#";
+pub(super) const CONTACT_PREFIX: &str = "CONTACT#";
+/// Prefix of the holds on a record.
+pub(super) const HOLD_PREFIX: &str = "HOLD#";
 
 pub(super) fn route_pk(route: &RouteId) -> String {
     format!("ROUTE#{route}")
@@ -101,6 +151,51 @@ pub(super) fn contact_sk(contact: &ContactId) -> String {
 
 pub(super) fn day_sk(day: Day) -> String {
     format!("DAY#{day}")
+}
+
+pub(super) fn request_pk(request: &RequestId) -> String {
+    format!("REQUEST#{request}")
+}
+
+pub(super) fn subject_pk(subject: &str) -> String {
+    format!("SUBJECT#{subject}")
+}
+
+pub(super) fn once_pk(name: &str) -> String {
+    format!("ONCE#{name}")
+}
+
+pub(super) fn hold_pk(held: &Held) -> String {
+    format!("HOLD#{held}")
+}
+
+pub(super) fn hold_sk(hold: &HoldId) -> String {
+    format!("{HOLD_PREFIX}{hold}")
+}
+
+/// A ledger position as a sort key: its order is that of the numbers.
+pub(super) fn position_sk(position: u64) -> String {
+    format!("{position:020}")
+}
+
+/// The request named by a partition key.
+pub(super) fn request_of(pk: &str) -> Option<RequestId> {
+    RequestId::parse(pk.strip_prefix("REQUEST#")?)
+}
+
+/// The hold named by a sort key.
+pub(super) fn hold_of(sk: &str) -> Option<HoldId> {
+    HoldId::parse(sk.strip_prefix(HOLD_PREFIX)?)
+}
+
+/// The day named by a sort key.
+pub(super) fn day_of(sk: &str) -> Option<Day> {
+    Day::parse(sk.strip_prefix("DAY#")?)
+}
+
+/// The connection named by a partition key.
+pub(super) fn connection_of(pk: &str) -> Option<ConnectionId> {
+    ConnectionId::parse(pk.strip_prefix(CONNECTION_PREFIX)?)
 }
 
 /// The contact named by a sort key.
@@ -145,6 +240,28 @@ pub(super) fn get_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str
         Some(AttributeValue::S(value)) => Ok(value),
         _ => Err(StoreError::Corrupt(name)),
     }
+}
+
+/// A text; `None` when the item has no such attribute.
+pub(super) fn get_optional<'a>(
+    item: &'a Item,
+    name: &'static str,
+) -> Result<Option<&'a str>, StoreError> {
+    item.contains_key(name).then(|| get_text(item, name)).transpose()
+}
+
+/// A list of texts.
+pub(super) fn get_texts<'a>(
+    item: &'a Item,
+    name: &'static str,
+) -> Result<Vec<&'a str>, StoreError> {
+    let Some(AttributeValue::L(values)) = item.get(name) else {
+        return Err(StoreError::Corrupt(name));
+    };
+    let text = |value: &'a AttributeValue| {
+        value.as_s().map(String::as_str).map_err(|_| StoreError::Corrupt(name))
+    };
+    values.iter().map(text).collect()
 }
 
 pub(super) fn get_bytes<'a>(item: &'a Item, name: &'static str) -> Result<&'a [u8], StoreError> {

@@ -288,7 +288,7 @@ impl Store {
     }
 }
 
-fn primary(key: &MessageKey) -> Item {
+pub(super) fn primary(key: &MessageKey) -> Item {
     schema::key(key.conversation.to_string(), key.message.to_string())
 }
 

@@ -1,0 +1,115 @@
+//! The registry of everything that is stored. Erasure, export, retention and holds `match` on it
+//! without a catch-all, so a new kind of data that one of them does not cover does not compile.
+
+use super::erasure::Target;
+
+words! {
+    /// A kind of stored data.
+    DataKind {
+        /// A sealed message with its edit, a waiting edit, or a tombstone.
+        Message = "message",
+        /// A contact of a connection, with its marks.
+        Contact = "contact",
+        /// A connected channel, with its public keys.
+        Connection = "connection",
+        /// A connection's key of pseudonyms.
+        IndexKey = "index-key",
+        /// A wrapped day key.
+        DayKey = "day-key",
+        /// A person's membership of an account.
+        Member = "member",
+        /// An erasure request.
+        Request = "request",
+        /// A legal hold.
+        Hold = "hold",
+        /// An entry of the erasure ledger.
+        LedgerEntry = "ledger-entry",
+    }
+}
+
+/// What an erasure does with a kind of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Deleted before the request is answered: what it opens is unreadable from then on.
+    Shredded,
+    /// Hidden by a mark before the request is answered, and deleted after it.
+    Swept,
+    /// Not part of what this erases.
+    Untouched,
+    /// Kept, and said to be kept, for this reason.
+    Kept(Reason),
+}
+
+words! {
+    /// Why something survives an erasure that covers its subject.
+    Reason {
+        /// A mark without content keeps late redeliveries out for 40 days (R8.3).
+        SuppressionMark = "suppression-mark",
+        /// Proof that the erasure was done (R8.5, R8.6): pseudonyms, times and counts.
+        ProofOfErasure = "proof-of-erasure",
+    }
+}
+
+impl DataKind {
+    /// What erasing a target does with this kind of data.
+    //= R8.3
+    #[must_use]
+    pub const fn fate(self, target: &Target) -> Fate {
+        match (self, target) {
+            (Self::DayKey | Self::IndexKey, Target::Connection { .. }) => Fate::Shredded,
+            (Self::Message, _) | (Self::Contact, Target::Connection { .. }) => Fate::Swept,
+            (Self::Connection, Target::Connection { .. })
+            | (Self::Contact, Target::Contact { .. }) => Fate::Kept(Reason::SuppressionMark),
+            (Self::Request | Self::LedgerEntry, _) => Fate::Kept(Reason::ProofOfErasure),
+            (Self::DayKey | Self::IndexKey | Self::Connection, Target::Contact { .. })
+            | (
+                Self::DayKey | Self::IndexKey | Self::Connection | Self::Contact,
+                Target::Message { .. },
+            )
+            | (Self::Member | Self::Hold, _) => Fate::Untouched,
+        }
+    }
+}
+
+/// What an erasure of these targets keeps, and on which ground.
+#[must_use]
+pub fn kept(targets: &[Target]) -> Vec<(DataKind, Reason)> {
+    let reason = |kind: &DataKind| {
+        targets.iter().find_map(|target| match kind.fate(target) {
+            Fate::Kept(reason) => Some((*kind, reason)),
+            Fate::Shredded | Fate::Swept | Fate::Untouched => None,
+        })
+    };
+    DataKind::ALL.iter().filter_map(reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= R8.3
+    #[test]
+    fn erasing_a_connection_destroys_every_key_that_opens_it() {
+        let connection = Target::parse("connection a r c").unwrap();
+        for kind in [DataKind::DayKey, DataKind::IndexKey] {
+            assert_eq!(kind.fate(&connection), Fate::Shredded);
+        }
+        for kind in [DataKind::Message, DataKind::Contact] {
+            assert_eq!(kind.fate(&connection), Fate::Swept);
+        }
+    }
+
+    #[test]
+    fn erasing_a_contact_leaves_the_keys_of_everyone_else() {
+        let contact = Target::parse("contact a c.p 1").unwrap();
+        assert_eq!(DataKind::DayKey.fate(&contact), Fate::Untouched);
+        assert_eq!(DataKind::Message.fate(&contact), Fate::Swept);
+    }
+
+    #[test]
+    fn a_kind_reads_back_what_it_wrote() {
+        for kind in DataKind::ALL {
+            assert_eq!(DataKind::parse(kind.as_str()), Some(*kind));
+        }
+    }
+}

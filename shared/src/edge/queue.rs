@@ -1,0 +1,52 @@
+//! The work queue of erasures: one message per request, by its id.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::RequestId;
+
+/// What a message says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Work {
+    /// The request to go on with.
+    pub request: String,
+}
+
+/// A message was not queued: the caller's own retry brings it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the queue did not take the message ({0})")]
+pub struct QueueError(String);
+
+/// The queue.
+#[derive(Debug, Clone)]
+pub struct ErasureQueue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl ErasureQueue {
+    /// The queue at that URL.
+    #[must_use]
+    pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Asks a worker to go on with a request, after this delay (15 minutes at most).
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn send(&self, request: &RequestId, delay: Duration) -> Result<(), QueueError> {
+        let work = Work { request: request.to_string() };
+        let body = serde_json::to_string(&work).map_err(|error| QueueError(error.to_string()))?;
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .delay_seconds(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| QueueError(error.to_string()))
+    }
+}

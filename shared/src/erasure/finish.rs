@@ -1,0 +1,64 @@
+//! The receipt: what was erased, when, and what is kept and why, signed.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::ErasureError;
+use crate::domain::data_kind::{DataKind, kept};
+use crate::domain::erasure::{Request, State};
+use crate::seal::receipt::SigningKey;
+use crate::store::Store;
+
+/// Who the receipts are from.
+const ISSUER: &str = "tag:numib.app,2026:erasure";
+
+/// Completes a verified request: signs its receipt, and lets its subject ask anew. That comes
+/// before the last save: a worker that dies in between is followed by another, but nobody comes
+/// back to one that is completed.
+///
+/// # Errors
+/// [`ErasureError`]; a receipt that was signed but not saved is signed again, and only one is kept.
+//= R8.5
+pub(super) async fn complete(
+    store: &Store,
+    receipts: &SigningKey,
+    mut request: Request,
+    now: Timestamp,
+) -> Result<Request, ErasureError> {
+    let key = receipts.public().await?;
+    request.completed_at = Some(now);
+    request.receipt = Some(receipts.sign(&key, &claims(&request)).await?);
+    request.state = request.state.to(State::Completed)?;
+    store.end_request(&request).await?;
+    Ok(store.save_progress(request, None).await?)
+}
+
+/// What a receipt says. Targets are pseudonyms; their keys are gone with what they name.
+fn claims(request: &Request) -> Value {
+    let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+    let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
+    let counts: serde_json::Map<String, Value> = request
+        .counts
+        .iter()
+        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
+        .collect();
+    let kept: Vec<Value> = kept(&request.targets)
+        .into_iter()
+        .map(|(kind, reason)| json!({ "kind": kind.as_str(), "basis": reason.as_str() }))
+        .collect();
+    let of = |kind| request.counts.get(&kind).copied().unwrap_or_default();
+    json!({
+        "iss": ISSUER,
+        "jti": request.id.as_str(),
+        "iat": seconds(request.completed_at),
+        "source": request.source.as_str(),
+        "targets": targets,
+        "requested_at": request.requested_at.as_second(),
+        "shredded_at": seconds(request.shredded_at),
+        "completed_at": seconds(request.completed_at),
+        "removed": counts,
+        "keys_destroyed": of(DataKind::DayKey).saturating_add(of(DataKind::IndexKey)),
+        "kept": kept,
+        "ledger_position": request.ledger_position,
+    })
+}

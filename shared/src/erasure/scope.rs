@@ -1,0 +1,82 @@
+//! What is held of someone, or somewhere, that a request names by a Meta id.
+
+use jiff::Timestamp;
+
+use super::ErasureError;
+use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::erasure::{Target, erased_until};
+use crate::domain::ids::{Channel, MetaId, RouteId};
+use crate::seal::pseudonym::Pepper;
+use crate::store::Store;
+
+/// Everything held of a person: conversations with them, and the channels they connected or are.
+/// What began after the request was issued is not part of it.
+///
+/// # Errors
+/// [`ErasureError`].
+pub async fn of_person(
+    store: &Store,
+    pepper: &Pepper,
+    id: &MetaId,
+    issued_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Target>, ErasureError> {
+    let held = store.person(&pepper.person(id)).await?;
+    let until = erased_until(issued_at, now);
+    let contact = |(account, conversation)| Target::Contact { account, conversation, until };
+    let mut targets: Vec<Target> = held.contacts.into_iter().map(contact).collect();
+    targets.extend(channels(store, held.connections, until).await?);
+    targets.extend(of_channel(store, pepper, id, issued_at, now).await?);
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
+}
+
+/// The channels that a person connected, by the id of their login at Meta.
+///
+/// # Errors
+/// [`ErasureError`].
+pub async fn connected_by(
+    store: &Store,
+    pepper: &Pepper,
+    id: &MetaId,
+    issued_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Target>, ErasureError> {
+    let held = store.person(&pepper.person(id)).await?;
+    channels(store, held.connections, erased_until(issued_at, now)).await
+}
+
+/// The channel that is this Page or Instagram account.
+///
+/// # Errors
+/// [`ErasureError`].
+pub async fn of_channel(
+    store: &Store,
+    pepper: &Pepper,
+    id: &MetaId,
+    issued_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Target>, ErasureError> {
+    let routes = [Channel::Messenger, Channel::Instagram].map(|channel| pepper.route(channel, id));
+    channels(store, routes.to_vec(), erased_until(issued_at, now)).await
+}
+
+/// The active connections at these routes that were there by then: the answer to our own
+/// unsubscribe, or a callback that is sent again, must not take a channel that was connected anew.
+async fn channels(
+    store: &Store,
+    routes: Vec<RouteId>,
+    by: Timestamp,
+) -> Result<Vec<Target>, ErasureError> {
+    let mut targets = Vec::new();
+    for route in routes {
+        let found = store.connection(&route, true).await?;
+        let is_meant =
+            |one: &Connection| one.state == ConnectionState::Active && one.connected_at <= by;
+        if let Some(Connection { account, id, .. }) = found.filter(is_meant) {
+            targets.push(Target::Connection { account, route, connection: id });
+        }
+    }
+    Ok(targets)
+}

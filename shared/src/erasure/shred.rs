@@ -1,0 +1,158 @@
+//! Shredding: from here on nothing of the targets can be read, whatever is still stored of them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::ErasureError;
+use super::open::{holds_on, records};
+use crate::domain::data_kind::DataKind;
+use crate::domain::erasure::{Counts, Request, State, Target};
+use crate::domain::ids::ConnectionId;
+use crate::domain::row::SUPPRESSION;
+use crate::store::Store;
+use crate::store::holds::Held;
+use crate::store::messages::MessageKey;
+
+/// Makes a request's targets unreadable, writes that into the ledger, and says so on the request.
+/// What a hold covers is left, and the request waits. Anything but a new or waiting request stays
+/// as it is.
+///
+/// The cost is a handful of writes per target and one deletion per day of a connection, whatever
+/// the number of messages.
+///
+/// # Errors
+/// [`ErasureError`]; may be tried again.
+//= R8.3
+pub async fn shred(
+    store: &Store,
+    request: Request,
+    now: Timestamp,
+) -> Result<Request, ErasureError> {
+    match request.state {
+        State::Requested | State::Held => {}
+        State::Shredded
+        | State::Sweeping
+        | State::Verified
+        | State::Completed
+        | State::Rejected
+        | State::Cancelled => return Ok(request),
+    }
+    let held = held_of(store, &request).await?;
+    let has_waited = request.state == State::Held || !held.is_empty();
+    if !held.is_empty() {
+        for record in &held {
+            store.put_waiting(record, &request.id).await?;
+        }
+        // Noted first, then looked at again: who lifts a hold lifts first, and then reads who
+        // waits. So one of the two sees the other.
+        if !held_of(store, &request).await?.is_empty() {
+            return wait(store, request).await;
+        }
+    }
+    let mut request = count(store, request).await?;
+    for target in &request.targets {
+        shred_target(store, target, now).await?;
+    }
+    if !request.targets.is_empty() {
+        let (id, source) = (&request.id, request.source);
+        let position = store.append_to_ledger(id, source, &request.targets, now).await?;
+        request.ledger_position = Some(position);
+    }
+    request.state = request.state.to(State::Shredded)?;
+    request.shredded_at = Some(now);
+    let request = store.save_progress(request, None).await?;
+    if has_waited {
+        for record in request.targets.iter().flat_map(records) {
+            store.delete_waiting(&record, &request.id).await?;
+        }
+    }
+    Ok(request)
+}
+
+async fn held_of(store: &Store, request: &Request) -> Result<BTreeSet<Held>, ErasureError> {
+    let mut held = BTreeSet::new();
+    for target in &request.targets {
+        held.extend(holds_on(store, target).await?);
+    }
+    Ok(held)
+}
+
+async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
+    if request.state == State::Requested {
+        request.state = request.state.to(State::Held)?;
+        request = store.save_progress(request, None).await?;
+    }
+    Ok(request)
+}
+
+/// Counts what shredding destroys, before it does: a retry would find nothing left to count.
+async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
+    if !request.counts.is_empty() {
+        return Ok(request);
+    }
+    let mut counts = Counts::new();
+    let mut add = |kind, number: usize| {
+        if number > 0 {
+            let count: &mut u64 = counts.entry(kind).or_default();
+            *count = count.saturating_add(u64::try_from(number).unwrap_or(u64::MAX));
+        }
+    };
+    for target in &request.targets {
+        match target {
+            Target::Connection { route, connection, .. } => {
+                add(DataKind::DayKey, store.day_key_days(connection).await?.len());
+                let has_index_key = store.has_index_key(route, connection).await?;
+                add(DataKind::IndexKey, has_index_key.into());
+            }
+            Target::Message { conversation, message, .. } => {
+                let (conversation, message) = (conversation.clone(), message.clone());
+                let row = store.find_row(&MessageKey { conversation, message }).await?;
+                add(DataKind::Message, row.is_some_and(|row| !row.unsent).into());
+            }
+            // Its messages are counted as they are deleted.
+            Target::Contact { .. } => {}
+        }
+    }
+    if counts.is_empty() {
+        return Ok(request);
+    }
+    request.counts = counts;
+    Ok(store.save_progress(request, None).await?)
+}
+
+/// Makes one target unreadable. Marks come first: intake looks at them after it has written, so one
+/// of the two sees the other.
+pub(super) async fn shred_target(
+    store: &Store,
+    target: &Target,
+    now: Timestamp,
+) -> Result<(), ErasureError> {
+    let kept_until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
+    match target {
+        Target::Connection { route, connection, .. } => {
+            store.mark_connection_erased(route, connection, kept_until).await?;
+            destroy_keys(store, connection).await?;
+            store.delete_index_key(route, connection).await?;
+        }
+        Target::Contact { conversation, until, .. } => {
+            store.mark_contact_erased(conversation, *until, kept_until).await?;
+        }
+        Target::Message { conversation, message, .. } => {
+            let key = MessageKey { conversation: conversation.clone(), message: message.clone() };
+            // It is done as well where there is a tombstone already.
+            store.put_tombstone(&key, kept_until).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Destroys whatever day keys a connection has; returns how many there were.
+pub(super) async fn destroy_keys(
+    store: &Store,
+    connection: &ConnectionId,
+) -> Result<usize, ErasureError> {
+    let days = store.day_key_days(connection).await?;
+    store.delete_day_keys(connection, &days).await?;
+    Ok(days.len())
+}

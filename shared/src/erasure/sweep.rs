@@ -1,0 +1,303 @@
+//! Sweeping: deletes the rows that shredding left unreadable, in batches that are written down,
+//! with their counts, before they are deleted. Ends with the negative proof.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+
+use super::ErasureError;
+use super::shred::destroy_keys;
+use crate::domain::connection::ConnectionState;
+use crate::domain::data_kind::DataKind;
+use crate::domain::erasure::{Counts, Request, State, Target};
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
+use crate::domain::time::Day;
+use crate::store::messages::MessageKey;
+use crate::store::requests::InFlight;
+use crate::store::sweep::SweepRow;
+use crate::store::{Store, StoreError};
+
+/// Rows of one batch.
+const BATCH: usize = 250;
+/// Rows of one page.
+const PAGE: i32 = 250;
+/// Conversations that are read at once.
+const CONVERSATIONS: usize = 16;
+/// The proof is not given before this long after the shredding: what intake had under way then, it
+/// has written, and removed, or given up.
+const SETTLED: SignedDuration = SignedDuration::from_secs(10);
+
+/// Whether work is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// None.
+    Done,
+    /// Time ran out, it is too soon for the proof, or the proof found something new: another run
+    /// goes on.
+    More,
+}
+
+/// Deletes batch by batch, and remembers what it deleted.
+pub(super) struct Sweeper<'a> {
+    store: &'a Store,
+    has_time: &'a (dyn Fn() -> bool + Sync),
+    /// Where batches are written down; `None` when a report counts them (see `reapply`).
+    request: Option<Request>,
+    /// What was deleted.
+    pub(super) counts: Counts,
+    batch: InFlight,
+}
+
+/// Sweeps a request's targets from where the last worker stopped, then proves that nothing is left.
+///
+/// # Errors
+/// [`ErasureError`]; `Store(Conflict)` when another worker has the request.
+pub(super) async fn sweep(
+    store: &Store,
+    request: Request,
+    in_flight: Option<InFlight>,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(Request, Outcome), ErasureError> {
+    let targets = request.targets.clone();
+    let mut sweeper = Sweeper::new(store, Some(request), has_time);
+    if let Some(batch) = in_flight {
+        sweeper.delete(&batch).await?;
+    }
+    for target in targets.iter().skip(sweeper.targets_swept()) {
+        if sweeper.target(target).await? == Outcome::More {
+            return sweeper.stop(Outcome::More);
+        }
+        sweeper.target_swept().await?;
+    }
+    if !targets.is_empty() && !sweeper.is_settled(now) {
+        return sweeper.stop(Outcome::More);
+    }
+    for target in &targets {
+        if !is_clean(store, target).await? {
+            // A key made or a row written at the very moment of shredding: once more.
+            sweeper.start_again().await?;
+            return sweeper.stop(Outcome::More);
+        }
+    }
+    let (mut request, outcome) = sweeper.stop(Outcome::Done)?;
+    request.state = request.state.to(State::Verified)?;
+    Ok((store.save_progress(request, None).await?, outcome))
+}
+
+impl<'a> Sweeper<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        request: Option<Request>,
+        has_time: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let counts = request.as_ref().map(|request| request.counts.clone()).unwrap_or_default();
+        Self { store, has_time, request, counts, batch: InFlight::default() }
+    }
+
+    fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
+        self.request.map(|request| (request, outcome)).ok_or(ErasureError::Unknown)
+    }
+
+    fn is_settled(&self, now: Timestamp) -> bool {
+        let shredded_at = self.request.as_ref().and_then(|request| request.shredded_at);
+        shredded_at.is_some_and(|at| now.duration_since(at) >= SETTLED)
+    }
+
+    fn targets_swept(&self) -> usize {
+        self.request.as_ref().map_or(0, |request| request.targets_swept)
+    }
+
+    async fn target_swept(&mut self) -> Result<(), ErasureError> {
+        if let Some(request) = &mut self.request {
+            request.targets_swept = request.targets_swept.saturating_add(1);
+        }
+        self.save().await
+    }
+
+    async fn start_again(&mut self) -> Result<(), ErasureError> {
+        if let Some(request) = &mut self.request {
+            request.targets_swept = 0;
+        }
+        self.save().await
+    }
+
+    /// Saves the request with its counts and the batch that is about to go.
+    async fn save(&mut self) -> Result<(), ErasureError> {
+        if let Some(mut request) = self.request.take() {
+            request.counts = self.counts.clone();
+            let batch = (self.batch != InFlight::default()).then_some(&self.batch);
+            self.request = Some(self.store.save_progress(request, batch).await?);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, kind: DataKind, number: usize) {
+        if number > 0 {
+            let count = self.counts.entry(kind).or_default();
+            *count = count.saturating_add(u64::try_from(number).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Deletes what has been gathered: written down first.
+    async fn flush(&mut self) -> Result<(), ErasureError> {
+        if self.batch == InFlight::default() {
+            return Ok(());
+        }
+        self.count(DataKind::Message, self.batch.messages.len());
+        self.count(DataKind::Contact, self.batch.contacts.len());
+        self.save().await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.delete(&batch).await
+    }
+
+    async fn delete(&self, batch: &InFlight) -> Result<(), ErasureError> {
+        self.store.delete_rows(&batch.messages).await?;
+        Ok(self.store.delete_contacts(&batch.contacts).await?)
+    }
+
+    /// Sweeps one target.
+    pub(super) async fn target(&mut self, target: &Target) -> Result<Outcome, ErasureError> {
+        match target {
+            Target::Connection { account, route, connection } => {
+                self.connection(account, route, connection).await
+            }
+            Target::Contact { conversation, until, .. } => {
+                let outcome = self.conversation(conversation, None, Some(*until)).await?;
+                self.flush().await?;
+                Ok(outcome)
+            }
+            // The tombstone that shredding put there is all that is left of it.
+            Target::Message { .. } => Ok(Outcome::Done),
+        }
+    }
+
+    async fn connection(
+        &mut self,
+        account: &AccountId,
+        route: &RouteId,
+        connection: &ConnectionId,
+    ) -> Result<Outcome, ErasureError> {
+        let mut after = None;
+        loop {
+            let contacts = self.store.contacts_after(connection, after.as_ref()).await?;
+            let Some(last) = contacts.last().cloned() else { break };
+            if self.contacts(connection, contacts).await? == Outcome::More {
+                self.flush().await?;
+                return Ok(Outcome::More);
+            }
+            after = Some(last);
+        }
+        self.flush().await?;
+        // Keys that provisioning made while the connection was being shredded.
+        let late = destroy_keys(self.store, connection).await?;
+        self.count(DataKind::DayKey, late);
+        self.store.delete_index_key(route, connection).await?;
+        self.store.delete_place(account, connection).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Gathers these contacts with their conversations, whose first pages are read side by side.
+    async fn contacts(
+        &mut self,
+        connection: &ConnectionId,
+        contacts: Vec<ContactId>,
+    ) -> Result<Outcome, ErasureError> {
+        let store = self.store;
+        let pages = contacts.into_iter().map(async |contact| {
+            let conversation = ConversationId { connection: connection.clone(), contact };
+            let page = store.rows_after(&conversation, None, PAGE).await?;
+            Ok::<_, StoreError>((conversation, page))
+        });
+        let pages: Vec<_> = pages.collect();
+        let mut pages = stream::iter(pages).buffered(CONVERSATIONS);
+        while let Some((conversation, page)) = pages.try_next().await? {
+            if self.conversation(&conversation, Some(page), None).await? == Outcome::More {
+                return Ok(Outcome::More);
+            }
+            // Its rows are read to the end and gathered: it goes after them.
+            self.batch.contacts.push(conversation);
+            if !(self.has_time)() {
+                return Ok(Outcome::More);
+            }
+            if self.batch.contacts.len() >= BATCH {
+                self.flush().await?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Gathers a conversation's rows, and deletes them whenever a batch is full. `page` is its
+    /// first page, where that has been read.
+    async fn conversation(
+        &mut self,
+        conversation: &ConversationId,
+        page: Option<(Vec<SweepRow>, bool)>,
+        until: Option<Timestamp>,
+    ) -> Result<Outcome, ErasureError> {
+        let (mut rows, mut more) = match page {
+            Some(page) => page,
+            None => self.store.rows_after(conversation, None, PAGE).await?,
+        };
+        loop {
+            let last = rows.last().map(|row| row.message.clone());
+            for row in rows.into_iter().filter(|row| is_covered(row, until)) {
+                let conversation = conversation.clone();
+                self.batch.messages.push(MessageKey { conversation, message: row.message });
+                if self.batch.messages.len() >= BATCH {
+                    self.flush().await?;
+                }
+            }
+            let Some(last) = last.filter(|_| more) else { return Ok(Outcome::Done) };
+            if !(self.has_time)() {
+                return Ok(Outcome::More);
+            }
+            (rows, more) = self.store.rows_after(conversation, Some(&last), PAGE).await?;
+        }
+    }
+}
+
+/// Whether a row goes: all of an erased connection's do. Of a contact's, what was sent until then;
+/// a tombstone stays, as the mark that keeps the message out.
+fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
+    let Some(until) = until else { return true };
+    match (row.unsent, row.sent_at) {
+        (true, _) => false,
+        (false, Some(sent_at)) => sent_at <= until,
+        // An edit whose message has not come: it is of its own day.
+        (false, None) => row.edit_day.is_none_or(|day| day <= Day::of(until)),
+    }
+}
+
+/// The negative proof: whether nothing of a target can be found in any table or index.
+//= R8.3
+pub(super) async fn is_clean(store: &Store, target: &Target) -> Result<bool, ErasureError> {
+    match target {
+        Target::Connection { route, connection, .. } => {
+            let erased = store.connection(route, true).await?.is_none_or(|current| {
+                current.id != *connection || current.state == ConnectionState::Erased
+            });
+            Ok(erased
+                && store.day_key_days(connection).await?.is_empty()
+                && !store.has_index_key(route, connection).await?
+                && store.contacts_after(connection, None).await?.is_empty()
+                && store.inbox(connection, None, 1).await?.is_empty())
+        }
+        Target::Contact { conversation, until, .. } => {
+            let mut after = None;
+            loop {
+                let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
+                if rows.iter().any(|row| is_covered(row, Some(*until))) {
+                    return Ok(false);
+                }
+                let last = rows.last().map(|row| row.message.clone());
+                let Some(last) = last.filter(|_| more) else { return Ok(true) };
+                after = Some(last);
+            }
+        }
+        Target::Message { conversation, message, .. } => {
+            let (conversation, message) = (conversation.clone(), message.clone());
+            let row = store.find_row(&MessageKey { conversation, message }).await?;
+            Ok(row.is_none_or(|row| row.unsent))
+        }
+    }
+}

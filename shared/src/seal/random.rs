@@ -1,0 +1,40 @@
+//! Ids that cannot be guessed.
+
+use aws_lc_rs::rand;
+
+use super::SealError;
+use crate::domain::ids::RequestId;
+
+/// Crockford's base 32: digits and letters that people do not confuse.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 130 bits.
+const LEN: usize = 26;
+
+/// A new request's id, which is also its confirmation code: 26 letters and digits, 130 random bits.
+///
+/// # Errors
+/// [`SealError::DoesNotSeal`] when the random source fails.
+pub fn request_id() -> Result<RequestId, SealError> {
+    RequestId::parse(&code()?).ok_or(SealError::DoesNotSeal)
+}
+
+fn code() -> Result<String, SealError> {
+    let mut bytes = [0_u8; LEN];
+    rand::fill(&mut bytes).map_err(|_| SealError::DoesNotSeal)?;
+    // 32 divides 256, so every letter is as likely as any other.
+    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
+    Ok(bytes.iter().map(letter).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_alphanumeric_and_never_the_same() {
+        let codes: std::collections::BTreeSet<_> = (0..1000).map(|_| code().unwrap()).collect();
+        assert_eq!(codes.len(), 1000);
+        assert!(codes.iter().all(|code| code.len() == 26));
+        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_alphanumeric())));
+    }
+}
