@@ -2,16 +2,20 @@
 //! own `time`, so a run can be repeated, or tried at another time, by sending its event again.
 
 mod provision;
+mod resume;
 
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::edge::clock;
+use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct App {
     pub store: Store,
     /// Where day keys are made.
     pub day_keys: DayKeys,
+    /// Where erasures go on.
+    pub queue: ErasureQueue,
 }
 
 /// What EventBridge Scheduler sends when a schedule has no input of its own.
@@ -43,6 +49,9 @@ pub enum RetentionError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Stuck erasures were not queued again.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
 }
 
 impl From<RetentionError> for Diagnostic {
@@ -51,6 +60,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::BadTime => "BadTime",
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
+            RetentionError::Resume(_) => "Resume",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
@@ -60,12 +70,17 @@ impl From<RetentionError> for Diagnostic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Task {
     ProvisionDayKeys,
+    ResumeErasures,
 }
 
 impl Task {
     fn of(resources: &[String]) -> Option<Self> {
         let [schedule] = resources else { return None };
-        schedule.ends_with("provision-day-keys").then_some(Self::ProvisionDayKeys)
+        let tasks = [
+            ("provision-day-keys", Self::ProvisionDayKeys),
+            ("resume-erasures", Self::ResumeErasures),
+        ];
+        tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
 }
 
@@ -82,6 +97,10 @@ pub async fn handle(
     let task = Task::of(&event.resources).ok_or(RetentionError::UnknownTask)?;
     let time_left = clock::until(deadline);
     match task {
+        Task::ResumeErasures => {
+            let resumed = resume::run(app, now).await?;
+            Ok(json!({ "task": "resume-erasures", "resumed": resumed }))
+        }
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;
             Ok(json!({
@@ -109,6 +128,7 @@ mod tests {
             vec![format!("arn:aws:scheduler:eu-west-1:111122223333:schedule/default/{name}")]
         };
         assert_eq!(Task::of(&arn("numib-provision-day-keys")), Some(Task::ProvisionDayKeys));
+        assert_eq!(Task::of(&arn("numib-resume-erasures")), Some(Task::ResumeErasures));
         assert_eq!(Task::of(&arn("numib-make-coffee")), None);
         assert_eq!(Task::of(&[]), None);
     }

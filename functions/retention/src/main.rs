@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use numib::edge::{clients, config, config::Config, telemetry};
+use numib::edge::{clients, config, config::Config, queue::ErasureQueue, telemetry};
 use numib::seal::kms::DayKeys;
 use numib::store::Store;
 use retention::{App, Event, handle};
@@ -15,7 +15,9 @@ async fn main() -> Result<(), Error> {
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?);
-    let app = Arc::new(App { store, day_keys });
+    let queue = aws_sdk_sqs::Client::new(&sdk);
+    let queue = ErasureQueue::new(queue, config::erasure_queue_url()?);
+    let app = Arc::new(App { store, day_keys, queue });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         async move { handle(&app, event.payload, event.context.deadline()).await }

@@ -1,0 +1,185 @@
+//! Meta's callbacks: signed, shredded before they are answered, then queued.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use numib::domain::erasure::{Request as Erasure, Source, Target};
+use numib::domain::personal::Personal;
+use numib::edge::address;
+use numib::edge::problem::{Problem, json};
+use numib::edge::secrets::{MetaSecrets, SecretsError};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::erasure::{self, Asked, ErasureError, scope};
+use numib::meta::signed_request::{self, Callback, SignedRequestError};
+use numib::seal::pseudonym::Pepper;
+use numib::seal::random;
+use serde_json::json;
+
+use crate::App;
+
+/// A real callback has about 300 bytes.
+const BODY_LEN_MAX: usize = 16 * 1024;
+
+const TOO_LARGE: Problem =
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 16 KiB.");
+const UNSIGNED: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "signature",
+    "signed_request is not signed with this app's secret.",
+);
+const MALFORMED: Problem = Problem::bad_request(
+    "signed-request",
+    "One signed_request is needed: an HMAC-SHA256 signature, a dot and a payload, in base64url.",
+);
+
+/// `POST /meta/data-deletion`: erases what is held of the person, and answers where to follow it.
+///
+/// The answer is the same, and as fast, whether anything is held or not; the page says which.
+//= R8.3, R8.4
+pub(crate) async fn data_deletion(
+    app: &App,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let (callback, secrets) = read(app, request, now).await?;
+    let Callback { user, issued_at, .. } = callback;
+    let (subject, targets) = match &user {
+        Some(user) => {
+            let pepper = &secrets.pepper;
+            let targets = scope::of_person(&app.store, pepper, user, issued_at, now).await;
+            (format!("person {}", pepper.person(user)), targets.map_err(failed)?)
+        }
+        // Signed, but nobody is named: nothing is selected, and the page says so.
+        None => (format!("nobody {}", random_id()?), Vec::new()),
+    };
+    let erased = erase(app, Source::MetaDeletion, subject, targets, now).await?;
+    let url = address::status_page(app.public_url.as_deref(), request, &erased.id);
+    let body = json!({ "url": url, "confirmation_code": erased.id.as_str() });
+    Ok(json(StatusCode::OK, "application/json", &body))
+}
+
+/// `POST /meta/deauthorize`: erases the channels that the person connected, or the one that was
+/// disconnected. Meta ignores the answer.
+//= R8.3
+pub(crate) async fn deauthorize(
+    app: &App,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let (callback, secrets) = read(app, request, now).await?;
+    let pepper: &Pepper = &secrets.pepper;
+    let Callback { user, profile, issued_at } = callback;
+    let mut targets = Vec::new();
+    if let Some(user) = &user {
+        let found = scope::connected_by(&app.store, pepper, user, issued_at, now).await;
+        targets.extend(found.map_err(failed)?);
+    }
+    if let Some(profile) = &profile {
+        let found = scope::of_channel(&app.store, pepper, profile, issued_at, now).await;
+        targets.extend(found.map_err(failed)?);
+    }
+    targets.sort();
+    targets.dedup();
+    for target in targets {
+        let subject = format!("connection {}", target.connection());
+        erase(app, Source::MetaDeauthorize, subject, vec![target], now).await?;
+    }
+    Ok(json(StatusCode::OK, "application/json", &json!({})))
+}
+
+/// Begins a request, or finds the one under way, and has a worker go on.
+async fn erase(
+    app: &App,
+    source: Source,
+    subject: String,
+    targets: Vec<Target>,
+    now: Timestamp,
+) -> Result<Erasure, Problem> {
+    let asked = Asked { source, reference: None, subject, targets };
+    let shredded = erasure::begin(&app.store, asked, now).await.map_err(failed)?;
+    if shredded.state.is_work() {
+        let sent = app.queue.send(&shredded.id, Duration::ZERO).await;
+        sent.map_err(|error| {
+            tracing::error!(error = %error, "an erasure was not queued");
+            Problem::internal()
+        })?;
+    }
+    tracing::info!(source = source.as_str(), targets = shredded.targets.len(), "erasure shredded");
+    let mut metrics = Metrics::new(now);
+    metrics.add("ErasuresShredded", Unit::Count, 1);
+    metrics.emit();
+    Ok(shredded)
+}
+
+/// Reads and checks the callback.
+async fn read(
+    app: &App,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(Callback, std::sync::Arc<MetaSecrets>), Problem> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > BODY_LEN_MAX {
+        return Err(TOO_LARGE);
+    }
+    let signed = field(request, body).map_err(|error| refused(error, now))?;
+    let mut secrets = app.secrets.get().await.map_err(unavailable)?;
+    let check =
+        |secrets: &MetaSecrets| signed_request::verify(signed.expose(), &secrets.app_secrets, now);
+    let mut checked = check(&secrets);
+    if checked == Err(SignedRequestError::Mismatch)
+        && let Some(fresh) = app.secrets.refresh().await
+    {
+        secrets = fresh;
+        checked = check(&secrets);
+    }
+    let callback = checked.map_err(|error| refused(error, now))?;
+    Ok((callback, secrets))
+}
+
+/// From the form, or from the query, as tests of Meta's dashboard send it.
+fn field(request: &Request, body: &[u8]) -> Result<Personal<String>, SignedRequestError> {
+    let query = request.uri().query().unwrap_or_default();
+    let in_query = signed_request::from_form(query.as_bytes());
+    match (signed_request::from_form(body), in_query) {
+        (Err(SignedRequestError::Missing), in_query) => in_query,
+        (in_body, Err(SignedRequestError::Missing)) => in_body,
+        _ => Err(SignedRequestError::Repeated),
+    }
+}
+
+fn refused(error: SignedRequestError, now: Timestamp) -> Problem {
+    tracing::warn!(reason = %error, "callback refused");
+    let mut metrics = Metrics::new(now);
+    metrics.add("SignatureFailures", Unit::Count, 1);
+    metrics.emit();
+    match error {
+        SignedRequestError::Mismatch => UNSIGNED,
+        SignedRequestError::Missing
+        | SignedRequestError::Repeated
+        | SignedRequestError::TooLong
+        | SignedRequestError::Malformed
+        | SignedRequestError::Algorithm
+        | SignedRequestError::Id => MALFORMED,
+    }
+}
+
+fn random_id() -> Result<String, Problem> {
+    random::request_id().map(|id| id.to_string()).map_err(|error| {
+        tracing::error!(error = %error, "no randomness");
+        Problem::internal()
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+fn failed(error: ErasureError) -> Problem {
+    tracing::error!(error = %error, "an erasure failed");
+    Problem::internal()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+fn unavailable(error: SecretsError) -> Problem {
+    tracing::error!(error = %error, "no secrets");
+    Problem::internal()
+}

@@ -1,0 +1,173 @@
+//! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
+//! the receipt. Messages name requests; one that needs more time than an invocation has is queued
+//! again.
+//!
+//! An operator invokes it by hand to apply the erasure ledger again after a restore:
+//! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use numib::domain::ids::RequestId;
+use numib::edge::clock;
+use numib::edge::queue::{ErasureQueue, QueueError, Work};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::erasure::{self, ErasureError, Outcome, Reapplied};
+use numib::seal::receipt::SigningKey;
+use numib::store::{Store, StoreError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Kept back from the invocation's time for the last batch and the answer.
+const RESERVE: Duration = Duration::from_secs(10);
+/// How long a request waits for its next step, where there is one to wait for.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// What one warm container works with.
+#[derive(Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// The key that signs receipts.
+    pub receipts: SigningKey,
+    /// Where unfinished work goes.
+    pub queue: ErasureQueue,
+}
+
+/// What invokes the function.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A batch of the queue.
+    Queue {
+        /// Its messages.
+        #[serde(rename = "Records")]
+        records: Vec<Record>,
+    },
+    /// An operator, after a restore.
+    Reapply {
+        /// Where to start.
+        reapply: Start,
+    },
+}
+
+/// A message of the queue.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    /// Its id, to name it in the answer.
+    #[serde(rename = "messageId")]
+    pub message_id: String,
+    /// A [`Work`].
+    pub body: String,
+}
+
+/// The ledger position after which to start: 0 for its beginning.
+#[derive(Debug, Deserialize)]
+pub struct Start {
+    /// The position.
+    pub after: u64,
+}
+
+/// Why applying the ledger again stopped.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ReapplyError(#[from] ErasureError);
+
+impl From<ReapplyError> for Diagnostic {
+    fn from(error: ReapplyError) -> Self {
+        Self { error_type: "Reapply".to_owned(), error_message: error.to_string() }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error("the message is not one of ours")]
+    Unreadable,
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Works on a batch until it is done or `deadline` is near; returns which messages are to come
+/// again.
+///
+/// # Errors [`ReapplyError`] when the ledger could not be applied; start again after the last
+/// position logged.
+pub async fn handle(app: &App, event: Event, deadline: SystemTime) -> Result<Value, ReapplyError> {
+    let has_time = || clock::until(deadline) > RESERVE;
+    match event {
+        Event::Queue { records } => {
+            let mut failures = Vec::new();
+            for record in &records {
+                if let Err(error) = work(app, record, &has_time).await {
+                    tracing::error!(error = %error, "an erasure was not carried on");
+                    failures.push(json!({ "itemIdentifier": record.message_id }));
+                }
+            }
+            report(&records, &failures);
+            Ok(json!({ "batchItemFailures": failures }))
+        }
+        Event::Reapply { reapply } => {
+            Ok(reapply_all(app, reapply.after, clock::now(), &has_time).await?)
+        }
+    }
+}
+
+async fn work(
+    app: &App,
+    record: &Record,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(), WorkError> {
+    let work: Work = serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)?;
+    let id = RequestId::parse(&work.request).ok_or(WorkError::Unreadable)?;
+    match erasure::work(&app.store, &app.receipts, &id, clock::now(), has_time).await {
+        // Where another worker has it, that one has a message of its own.
+        Ok(Outcome::Done) | Err(ErasureError::Store(StoreError::Conflict)) => Ok(()),
+        Ok(Outcome::More) => Ok(app.queue.send(&id, AGAIN).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn reapply_all(
+    app: &App,
+    after: u64,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Value, ErasureError> {
+    let mut total = Reapplied { position: after, ..Reapplied::default() };
+    while !total.complete && has_time() {
+        let page = erasure::reapply(&app.store, total.position, now).await?;
+        total.position = page.position;
+        total.entries = total.entries.saturating_add(page.entries);
+        total.found = total.found.saturating_add(page.found);
+        total.held = total.held.saturating_add(page.held);
+        total.complete = page.complete;
+        for (kind, count) in page.removed {
+            let sum = total.removed.entry(kind).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        tracing::info!(position = total.position, found = total.found, "ledger applied again");
+    }
+    let removed: serde_json::Map<String, Value> = total
+        .removed
+        .iter()
+        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
+        .collect();
+    Ok(json!({
+        "position": total.position,
+        "entries": total.entries,
+        "targets_found_again": total.found,
+        "targets_held": total.held,
+        "removed": removed,
+        "complete": total.complete,
+    }))
+}
+
+fn report(records: &[Record], failures: &[Value]) {
+    let mut metrics = Metrics::new(clock::now());
+    metrics.add("ErasureSteps", Unit::Count, records.len());
+    metrics.add("ErasureFailures", Unit::Count, failures.len());
+    metrics.emit();
+}

@@ -1,0 +1,64 @@
+//! What every door does: begin the erasure, have a worker go on, say where to follow it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use numib::domain::erasure::Request as Erasure;
+use numib::edge::address;
+use numib::edge::problem::{Problem, json};
+use numib::edge::queue::QueueError;
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::erasure::{self, Asked, ErasureError};
+use serde_json::json;
+
+use crate::App;
+
+/// Makes unreadable what is asked for, or finds the request that is under way for it; a worker goes
+/// on with it. Answers 202 with its code.
+pub(crate) async fn erase(
+    app: &App,
+    request: &Request,
+    asked: Asked,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let erasure = erasure::begin(&app.store, asked, now).await.map_err(failed)?;
+    queue(app, &erasure).await.map_err(unqueued)?;
+    report(1, now);
+    Ok(accepted(app, request, &erasure))
+}
+
+/// Has a worker go on with a request, if there is something to do.
+pub(crate) async fn queue(app: &App, erasure: &Erasure) -> Result<(), QueueError> {
+    if erasure.state.is_work() { app.queue.send(&erasure.id, Duration::ZERO).await } else { Ok(()) }
+}
+
+/// 202: the code of a request, and where to follow it.
+pub(crate) fn accepted(app: &App, request: &Request, erasure: &Erasure) -> Response<Body> {
+    let body = json!({
+        "request": erasure.id.as_str(),
+        "state": erasure.state.as_str(),
+        "status_url": address::status_page(app.public_url.as_deref(), request, &erasure.id),
+    });
+    json(StatusCode::ACCEPTED, "application/json", &body)
+}
+
+/// Counts erasures that are under way since now.
+pub(crate) fn report(begun: usize, now: Timestamp) {
+    let mut metrics = Metrics::new(now);
+    metrics.add("ErasuresShredded", Unit::Count, begun);
+    metrics.emit();
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+pub(crate) fn failed(error: ErasureError) -> Problem {
+    tracing::error!(error = %error, "an erasure failed");
+    Problem::internal()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
+pub(crate) fn unqueued(error: QueueError) -> Problem {
+    tracing::error!(error = %error, "an erasure was not queued");
+    Problem::internal()
+}

@@ -1,0 +1,135 @@
+//! Legal holds (R6.7): what is held is not erased, whoever asks, until the last hold is lifted.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::domain::erasure::{Hold, is_reference};
+use numib::domain::ids::HoldId;
+use numib::edge::auth::Caller;
+use numib::edge::concurrent::try_all;
+use numib::edge::problem::{Problem, json};
+use numib::store::holds::{Held, Holds};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::erase::unqueued;
+use crate::requests::BAD_REFERENCE;
+use crate::{App, access, body};
+
+/// Characters of a reason.
+const REASON_LEN_MAX: usize = 500;
+/// Requests that are queued at once.
+const AT_ONCE: usize = 32;
+
+const BAD_ON: Problem = Problem::bad_request(
+    "on",
+    "`on` is account:ID, connection:ID or contact:ID; a contact's id is its conversation's.",
+);
+const BAD_REASON: Problem = Problem::bad_request(
+    "reason",
+    "`reason` is 1 to 500 characters on one line: the law or the order, never a person.",
+);
+const BAD_HOLD: Problem =
+    Problem::bad_request("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
+
+/// A hold, as an operator sets it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    on: String,
+    reason: String,
+    reference: String,
+}
+
+/// `PUT /v1/operator/holds/{hold_id}`: sets a hold. One that is there stays as it was set.
+//= R6.7
+pub(crate) async fn set(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    access::operator(&app.store, caller).await?;
+    let id = hold_id(request)?;
+    let Wanted { on, reason, reference } = body::json(request)?;
+    let on = Held::parse(&on).ok_or(BAD_ON)?;
+    if !is_reason(&reason) {
+        return Err(BAD_REASON);
+    }
+    if !is_reference(&reference) {
+        return Err(BAD_REFERENCE);
+    }
+    let hold = Hold { id, reason, reference, set_at: now };
+    let is_new = app.store.put_hold(&on, &hold).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let held = app.store.holds(&on).await?;
+    Ok(json(status, "application/json", &wire(&on, &held)))
+}
+
+/// `GET /v1/operator/holds?on=`: the holds on a record, and how many requests wait for them.
+//= R6.7
+pub(crate) async fn list(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+) -> Result<Response<Body>, Problem> {
+    access::operator(&app.store, caller).await?;
+    let on = on(request)?;
+    let held = app.store.holds(&on).await?;
+    Ok(json(StatusCode::OK, "application/json", &wire(&on, &held)))
+}
+
+/// `DELETE /v1/operator/holds/{hold_id}?on=`: lifts a hold; after the last one, what waited goes
+/// on.
+///
+/// Lifted first, and then read: a request that is held back meanwhile is noted first, and then
+/// looks again (see `erasure::shred`). So one of the two sees the other. Where queueing fails, the
+/// operator lifts the hold again, though it is gone: whatever waits then, is queued then.
+//= R6.7
+pub(crate) async fn lift(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+) -> Result<Response<Body>, Problem> {
+    access::operator(&app.store, caller).await?;
+    let (id, on) = (hold_id(request)?, on(request)?);
+    let was_there = app.store.lift_hold(&on, &id).await?;
+    let Holds { holds, waiting } = app.store.holds(&on).await?;
+    let resumed = if holds.is_empty() { waiting } else { Vec::new() };
+    if !was_there && resumed.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let sent = resumed.iter().map(|request| app.queue.send(request, Duration::ZERO));
+    try_all(sent, AT_ONCE).await.map_err(unqueued)?;
+    tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");
+    let body = json!({ "on": on.to_string(), "resumed": resumed.len(), "holds_left": holds.len() });
+    Ok(json(StatusCode::OK, "application/json", &body))
+}
+
+fn hold_id(request: &Request) -> Result<HoldId, Problem> {
+    request.path_parameters().first("hold_id").and_then(HoldId::parse).ok_or(BAD_HOLD)
+}
+
+fn on(request: &Request) -> Result<Held, Problem> {
+    request.query_string_parameters().first("on").and_then(Held::parse).ok_or(BAD_ON)
+}
+
+fn is_reason(text: &str) -> bool {
+    let is_short = (1..=REASON_LEN_MAX).contains(&text.chars().count());
+    is_short && !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+fn wire(on: &Held, Holds { holds, waiting }: &Holds) -> Value {
+    let hold = |hold: &Hold| {
+        json!({
+            "id": hold.id.as_str(),
+            "reason": hold.reason,
+            "reference": hold.reference,
+            "set_at": hold.set_at.to_string(),
+        })
+    };
+    let holds: Vec<Value> = holds.iter().map(hold).collect();
+    json!({ "on": on.to_string(), "holds": holds, "waiting": waiting.len() })
+}

@@ -1,0 +1,274 @@
+//! `POST /v1/operator/deletion-lists`: ids that Meta publishes to the app's owner (R8.7).
+//!
+//! Each id of a file is one request, for good: the file again changes nothing, and gives the same
+//! lines. So a caller who ran out of time posts it again, and says from which line to go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::domain::erasure::{Request as Erasure, Source};
+use numib::domain::ids::{MetaId, RequestId};
+use numib::edge::auth::Caller;
+use numib::edge::clock::Stopwatch;
+use numib::edge::concurrent::all;
+use numib::edge::problem::{Problem, json};
+use numib::edge::queue::QueueError;
+use numib::erasure::{self, Asked, ErasureError, scope};
+use numib::meta::deletion_list::{self, Entry, ListError};
+use numib::seal::pseudonym::Pepper;
+use serde::Serialize;
+
+use crate::erase::{queue, report};
+use crate::requests::unavailable;
+use crate::{App, access, body};
+
+/// So long after the time for lists, what is under way is given up.
+const GRACE: Duration = Duration::from_secs(5);
+/// People who are looked up at once.
+const AT_ONCE: usize = 16;
+
+const NOT_A_LIST: Problem = Problem::new(
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "content-type",
+    "The body must be of type text/csv or text/plain.",
+);
+const TOO_LONG: Problem = Problem::new(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "too-large",
+    "The list is larger than 4 MiB. Split it.",
+);
+const TOO_MANY: Problem = Problem::new(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "too-large",
+    "The list has more than 20,000 ids. Split it.",
+);
+const NOT_TEXT: Problem = Problem::bad_request("list", "The list is not text in UTF-8.");
+const OPEN_QUOTE: Problem =
+    Problem::bad_request("list", "A quote of the list is never closed. Nothing of it was done.");
+const EMPTY: Problem = Problem::bad_request("list", "The list has no line with an id.");
+const BAD_FROM: Problem = Problem::bad_request("from", "`from` is the number of a line, from 1.");
+
+/// What became of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// Its person is being erased because of this file.
+    Requested,
+    /// Nothing is held of its person; the request says so.
+    NothingHeld,
+    /// Its person was being erased before.
+    AlreadyUnderWay,
+    /// It is no id.
+    Malformed,
+    /// It could not be done, and others could: the log says why.
+    Failed,
+}
+
+/// A line of the answer. It has no id: who posted the list has it.
+#[derive(Debug, Serialize)]
+struct Reported {
+    line: usize,
+    state: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    file: &'a str,
+    lines: Vec<Reported>,
+    counts: BTreeMap<Outcome, usize>,
+    /// Where to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_from: Option<usize>,
+}
+
+/// Why an id was not taken.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl Refused {
+    /// Whether it speaks of one person only, so that others are still worth trying.
+    const fn is_of_one_person(&self) -> bool {
+        match self {
+            Self::Erasure(ErasureError::Store(error)) => error.is_of_one_item(),
+            Self::Erasure(
+                ErasureError::Transition(_) | ErasureError::Unknown | ErasureError::TooManyTargets,
+            ) => true,
+            Self::Erasure(ErasureError::Seal(_) | ErasureError::Signing(_)) | Self::Queue(_) => {
+                false
+            }
+        }
+    }
+}
+
+type Taken<'a> = BTreeMap<&'a MetaId, (Outcome, Option<RequestId>)>;
+
+/// Opens a request for each id of the list, as far as there is time.
+//= R8.7
+pub(crate) async fn import(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let stopwatch = Stopwatch::start();
+    access::operator(&app.store, caller).await?;
+    let types = ["text/csv", "text/plain"];
+    let len_max = deletion_list::LEN_MAX;
+    let bytes = body::of_type(request, &types, len_max, [NOT_A_LIST, TOO_LONG])?;
+    let from = from(request)?;
+    let mut entries = deletion_list::parse(bytes).map_err(unreadable)?;
+    entries.retain(|entry| entry.line >= from);
+    let file = name(bytes);
+    let secrets = app.secrets.get().await.map_err(unavailable)?;
+    let importer = Importer { app, pepper: &secrets.pepper, file: &file, now };
+    let taken = importer.take(&entries, &stopwatch).await;
+    let report = answer(&file, &entries, &taken);
+    if report.lines.is_empty() && report.resume_from.is_some() {
+        return Err(Problem::internal());
+    }
+    Ok(json(StatusCode::OK, "application/json", &report))
+}
+
+/// The line to go on from, where the caller says so. Nothing is lost without it, but to give the
+/// lines before again takes time.
+fn from(request: &Request) -> Result<usize, Problem> {
+    let query = request.query_string_parameters();
+    let Some(from) = query.first("from") else { return Ok(1) };
+    from.parse().ok().filter(|from| *from > 0).ok_or(BAD_FROM)
+}
+
+/// What a file is known by, whatever it is called.
+fn name(bytes: &[u8]) -> String {
+    let mut name = "sha256:".to_owned();
+    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+const fn unreadable(error: ListError) -> Problem {
+    match error {
+        ListError::TooLong => TOO_LONG,
+        ListError::TooMany => TOO_MANY,
+        ListError::NotText => NOT_TEXT,
+        ListError::OpenQuote => OPEN_QUOTE,
+        ListError::Empty => EMPTY,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Importer<'a> {
+    app: &'a App,
+    pepper: &'a Pepper,
+    file: &'a str,
+    now: Timestamp,
+}
+
+impl Importer<'_> {
+    /// Takes the ids in their order, each once, until they end, time runs out, or something fails
+    /// that is not one person's.
+    async fn take<'b>(&self, entries: &'b [Entry], stopwatch: &Stopwatch) -> Taken<'b> {
+        let mut seen = BTreeSet::new();
+        let ids = entries.iter().filter_map(|entry| entry.id.as_ref());
+        let ids: Vec<&MetaId> = ids.filter(|id| seen.insert(*id)).collect();
+        let mut taken = Taken::new();
+        for some in ids.chunks(AT_ONCE) {
+            let left = self.app.list_time.saturating_add(GRACE);
+            let left = left.saturating_sub(stopwatch.elapsed());
+            let outcomes = all(some.iter().map(|id| self.person(id)), AT_ONCE);
+            let Ok(outcomes) = tokio::time::timeout(left, outcomes).await else {
+                tracing::warn!("a list was given up within its time");
+                break;
+            };
+            let mut goes_on = stopwatch.elapsed() < self.app.list_time;
+            for (id, outcome) in some.iter().zip(outcomes) {
+                match outcome {
+                    Ok((outcome, code)) => {
+                        taken.insert(*id, (outcome, Some(code)));
+                    }
+                    Err(error) if error.is_of_one_person() => {
+                        tracing::error!(error = %error, "an id of a list was not taken");
+                        taken.insert(*id, (Outcome::Failed, None));
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %error, "a list was not taken to its end");
+                        goes_on = false;
+                    }
+                }
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        report(taken.len(), self.now);
+        taken
+    }
+
+    /// The one request of this file for a person: the one it has had before, or a new one, or the
+    /// one that is under way.
+    async fn person(&self, id: &MetaId) -> Result<(Outcome, RequestId), Refused> {
+        let store = &self.app.store;
+        let person = self.pepper.person(id);
+        let once = format!("{} {person}", self.file);
+        let met = store.request_asked_once(&once).await.map_err(ErasureError::from)?;
+        let request = if let Some(met) = met {
+            erasure::resume(store, &met, self.now).await?
+        } else {
+            let targets = scope::of_person(store, self.pepper, id, None, self.now).await?;
+            let asked = Asked {
+                source: Source::MetaList,
+                reference: Some(self.file.to_owned()),
+                subject: format!("person {person}"),
+                targets,
+            };
+            erasure::begin_once(store, asked, &once, self.now).await?
+        };
+        queue(self.app, &request).await?;
+        Ok((self.outcome(&request), request.id))
+    }
+
+    /// From what never changes of a request, so that it is the same whenever it is asked.
+    fn outcome(&self, request: &Erasure) -> Outcome {
+        if request.reference.as_deref() != Some(self.file) {
+            Outcome::AlreadyUnderWay
+        } else if request.targets.is_empty() {
+            Outcome::NothingHeld
+        } else {
+            Outcome::Requested
+        }
+    }
+}
+
+/// A line per entry, up to the first whose id was not taken.
+fn answer<'a>(file: &'a str, entries: &[Entry], taken: &Taken<'_>) -> Report<'a> {
+    let (mut lines, mut counts) = (Vec::new(), BTreeMap::new());
+    let outcome = |id: &Option<MetaId>| match id {
+        None => Some((Outcome::Malformed, None)),
+        Some(id) => taken.get(id).cloned(),
+    };
+    let mut resume_from = None;
+    for Entry { line, id } in entries {
+        let Some((state, request)) = outcome(id) else {
+            resume_from = Some(*line);
+            break;
+        };
+        let count: &mut usize = counts.entry(state).or_default();
+        *count = count.saturating_add(1);
+        lines.push(Reported { line: *line, state, request: request.map(|id| id.to_string()) });
+    }
+    Report { file, lines, counts, resume_from }
+}

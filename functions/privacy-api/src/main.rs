@@ -1,0 +1,30 @@
+//! The Lambda binary: configuration, clients, run.
+
+use std::sync::Arc;
+
+use lambda_http::{Error, Request, run, service_fn};
+use numib::edge::queue::ErasureQueue;
+use numib::edge::secrets::SecretsCache;
+use numib::edge::{clients, clock, config, config::Config, telemetry};
+use numib::store::Store;
+use privacy_api::{App, LIST_TIME, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = Config::from_env()?;
+    telemetry::install(&config);
+    let sdk = clients::sdk_config(&config);
+    let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
+    let app = Arc::new(App {
+        store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
+        secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
+        queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
+        public_url: config::public_url(),
+        list_time: LIST_TIME,
+    });
+    run(service_fn(move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
+    }))
+    .await
+}

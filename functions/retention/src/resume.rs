@@ -1,0 +1,45 @@
+//! Queues erasures again that have not ended in time: the message of one may have been lost, or its
+//! door may have died before it sent any.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use numib::edge::queue::QueueError;
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::StoreError;
+
+use crate::App;
+
+/// What is under way for longer than this is queued again; a worker that is at it loses nothing.
+const STUCK: SignedDuration = SignedDuration::from_mins(15);
+/// Erasures of one run, the oldest first; the next run goes on.
+const RUN_MAX: usize = 1000;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Queues them; returns how many.
+///
+/// # Errors
+/// [`ResumeError`]; what was queued stays queued.
+//= R5.8
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<usize, ResumeError> {
+    let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
+    let stuck = app.store.stuck_requests(before, RUN_MAX).await?;
+    for request in &stuck {
+        app.queue.send(request, Duration::ZERO).await?;
+    }
+    tracing::info!(resumed = stuck.len(), "stuck erasures queued again");
+    let mut metrics = Metrics::new(now);
+    metrics.add("ErasuresResumed", Unit::Count, stuck.len());
+    metrics.emit();
+    Ok(stuck.len())
+}
