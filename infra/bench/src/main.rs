@@ -3,6 +3,7 @@
 
 mod calls;
 mod endpoint;
+mod erasures;
 mod process;
 mod report;
 mod sandbox;
@@ -62,6 +63,9 @@ struct Options {
     /// Contacts that those come from; the default is the worst case
     #[arg(long, default_value_t = 1000)]
     body_contacts: usize,
+    /// Measure erasures of connections with so many messages each, and nothing else
+    #[arg(long, value_delimiter = ',')]
+    erasures: Vec<usize>,
     /// Writes every number behind the table to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -70,6 +74,10 @@ struct Options {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
+    if !options.erasures.is_empty() {
+        erasures::measure(&options.template, &options.erasures).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let results = measure(&options).await?;
     if let Some(path) = &options.json {
         let raw = serde_json::to_vec_pretty(&results.raw())?;

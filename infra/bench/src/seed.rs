@@ -40,6 +40,28 @@ pub(crate) async fn seed(
     template: &Path,
     now: Timestamp,
 ) -> anyhow::Result<Tables> {
+    let (store, tables) = database(database_url, template).await?;
+    let pepper = Pepper::new(PEPPER.as_bytes())?;
+    for (number, page) in PAGES.iter().enumerate() {
+        connect(&store, &connection(&pepper, number, page)?, Day::of(now)).await?;
+    }
+    Ok(tables)
+}
+
+/// The same, with one connected Page.
+pub(crate) async fn one(
+    database_url: &str,
+    template: &Path,
+    now: Timestamp,
+) -> anyhow::Result<(Store, Connection)> {
+    let (store, _) = database(database_url, template).await?;
+    let [page, ..] = PAGES;
+    let connection = connection(&Pepper::new(PEPPER.as_bytes())?, 0, page)?;
+    connect(&store, &connection, Day::of(now)).await?;
+    Ok((store, connection))
+}
+
+async fn database(database_url: &str, template: &Path) -> anyhow::Result<(Store, Tables)> {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
@@ -49,24 +71,23 @@ pub(crate) async fn seed(
         .build();
     let client = Client::from_conf(config);
     let tables = xtask::tables::create(&client, template, "bench-").await?;
-    let store = Store::new(client, tables.clone());
-    let pepper = Pepper::new(PEPPER.as_bytes())?;
-    for (number, page) in PAGES.iter().enumerate() {
-        // As long as real ids are, since they are part of every key.
-        let id = |kind: &str| format!("{kind}{number:0>20}");
-        let connection = Connection {
-            route: pepper.route(Channel::Messenger, &MetaId::from((*page).to_owned())),
-            id: ConnectionId::parse(&id("c-")).context("connection id")?,
-            account: AccountId::parse(&id("a-")).context("account id")?,
-            channel: Channel::Messenger,
-            plan: Plan::Days30,
-            state: ConnectionState::Active,
-            connected_at: Timestamp::UNIX_EPOCH,
-            day_keys: BTreeMap::new(),
-        };
-        connect(&store, &connection, Day::of(now)).await?;
-    }
-    Ok(tables)
+    Ok((Store::new(client, tables.clone()), tables))
+}
+
+fn connection(pepper: &Pepper, number: usize, page: &str) -> anyhow::Result<Connection> {
+    // As long as real ids are, since they are part of every key.
+    let id = |kind: &str| format!("{kind}{number:0>20}");
+    Ok(Connection {
+        route: pepper.route(Channel::Messenger, &MetaId::from(page.to_owned())),
+        id: ConnectionId::parse(&id("c-")).context("connection id")?,
+        account: AccountId::parse(&id("a-")).context("account id")?,
+        channel: Channel::Messenger,
+        plan: Plan::Days30,
+        authorized_by: None,
+        state: ConnectionState::Active,
+        connected_at: Timestamp::UNIX_EPOCH,
+        day_keys: BTreeMap::new(),
+    })
 }
 
 async fn connect(store: &Store, connection: &Connection, today: Day) -> anyhow::Result<()> {

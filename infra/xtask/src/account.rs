@@ -52,6 +52,7 @@ pub async fn connect(
         account: account.clone(),
         channel,
         plan,
+        authorized_by: None,
         state: ConnectionState::Active,
         connected_at: Timestamp::UNIX_EPOCH,
         day_keys: BTreeMap::new(),

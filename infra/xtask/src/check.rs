@@ -11,13 +11,13 @@ use crate::progress::note;
 use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
-use crate::{functions, project};
+use crate::{functions, pages, project};
 
 /// Runs every check, the quick ones first.
 ///
 /// # Errors
 /// At the first check that fails, by its name.
-pub fn run() -> anyhow::Result<()> {
+pub async fn run() -> anyhow::Result<()> {
     let stopwatch = Stopwatch::start();
     let linters = python::lint_venv()?;
     check("format", cargo(&["fmt", "--all", "--check"]))?;
@@ -27,23 +27,28 @@ pub fn run() -> anyhow::Result<()> {
     check("clippy", cargo(&clippy))?;
     check("documentation", rustdoc())?;
     check("jitter entropy is off", no_jitter_entropy())?;
-    tests()?;
+    tests().await?;
     note(&format!("\nAll checks passed in {:.0} s.", stopwatch.elapsed().as_secs_f32()));
     Ok(())
 }
 
-/// Unit, property and database tests, and the end-to-end tests on a stack deployed for them.
-fn tests() -> anyhow::Result<()> {
+/// Unit, property and database tests; the end-to-end tests on a stack deployed for them; and its
+/// public pages in a browser.
+async fn tests() -> anyhow::Result<()> {
     let venv = python::emulator_venv()?;
     let folder = project::local().join("test");
     std::fs::create_dir_all(&folder)?;
     let emulator = Emulator::start(&venv, &folder, emulator::free_port()?)?;
     let artifacts = functions::pack()?;
-    Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
+    let stack = Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
     let mut command = cargo(&["test", "--locked", "--workspace", "--", "--include-ignored"]);
     command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
     command.env("NUMIB_STACK", folder.join("stack.json"));
-    check("tests", command)
+    check("tests", command)?;
+    match pages::check(&stack).await? {
+        Some(command) => check("public pages", command),
+        None => Ok(()),
+    }
 }
 
 fn cfn_lint(venv: &Venv) -> Command {

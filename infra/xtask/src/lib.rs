@@ -3,11 +3,14 @@
 pub mod account;
 pub mod check;
 pub mod emulator;
+mod erasing;
 pub mod functions;
 pub mod meta;
+pub mod pages;
 pub mod progress;
 pub mod project;
 pub mod python;
+pub mod receipt;
 pub mod replay;
 pub mod stack;
 pub mod tables;

@@ -1,7 +1,7 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{check, progress, replay, up};
+use xtask::{check, progress, receipt, replay, up};
 
 /// NUMIB's commands.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ enum Task {
     Token,
     /// Deliver recorded webhook bodies to the running stack; print what each left in the store
     Replay(replay::Options),
+    /// Check the receipt of an erasure against the published keys, offline
+    VerifyReceipt(receipt::Options),
     /// Run every check: format, lints, dependencies, all tests
     Test,
     /// Measure the release binary of meta-webhook beside a floor
@@ -48,7 +50,8 @@ async fn run(task: Task) -> anyhow::Result<()> {
             Ok(())
         }
         Task::Replay(options) => replay::run(up::running()?, options).await,
-        Task::Test => check::run(),
+        Task::VerifyReceipt(options) => receipt::run(&options),
+        Task::Test => check::run().await,
         Task::Bench { arguments } => check::bench(&arguments),
     }
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::stack::Deployed;
@@ -36,6 +38,39 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
     let tag = hmac::sign(&key, body);
     let hex: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={}", hex.concat())
+}
+
+/// A `signed_request` of this payload under an app secret, as Meta makes them (meta-platform §6).
+#[must_use]
+pub fn signed_request(secret: &str, payload: &Value) -> String {
+    let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, payload.as_bytes());
+    format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+}
+
+/// Posts a `signed_request` to one of the callbacks, as a form.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn call_back(deployed: &Deployed, path: &str, signed: &str) -> anyhow::Result<Answer> {
+    let request = agent()
+        .post(format!("{}{path}", deployed.api_url))
+        .header("Host", &deployed.api_host)
+        .header("Content-Type", "application/x-www-form-urlencoded");
+    answer(request.send(format!("signed_request={signed}"))?)
+}
+
+/// Gets a public page as JSON, where it has that.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn get_json(deployed: &Deployed, path: &str) -> anyhow::Result<Answer> {
+    let request = agent()
+        .get(format!("{}{path}", deployed.api_url))
+        .header("Host", &deployed.api_host)
+        .header("Accept", "application/json");
+    answer(request.call()?)
 }
 
 /// Posts a webhook as the app with that secret.
@@ -72,6 +107,27 @@ pub fn get(deployed: &Deployed, path: &str, token: Option<&str>) -> anyhow::Resu
         request = request.header("Authorization", format!("Bearer {token}"));
     }
     answer(request.call()?)
+}
+
+/// Sends a request to the API as a member, with a body of this type where there is one.
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn send(
+    deployed: &Deployed,
+    (method, path): (&str, &str),
+    token: &str,
+    (content_type, body): (&str, &str),
+) -> anyhow::Result<Answer> {
+    let mut request = ureq::http::Request::builder()
+        .method(method)
+        .uri(format!("{}{path}", deployed.api_url))
+        .header("Host", &deployed.api_host)
+        .header("Authorization", format!("Bearer {token}"));
+    if !body.is_empty() {
+        request = request.header("Content-Type", content_type);
+    }
+    answer(agent().run(request.body(body.to_owned())?)?)
 }
 
 fn agent() -> ureq::Agent {

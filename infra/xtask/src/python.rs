@@ -51,6 +51,14 @@ pub fn lint_venv() -> anyhow::Result<Venv> {
     venv("Linters", "venv-lint", "requirements-lint.txt")
 }
 
+/// The environment of the check of the public pages.
+///
+/// # Errors
+/// As [`emulator_venv`].
+pub fn pages_venv() -> anyhow::Result<Venv> {
+    venv("Browser driver", "venv-pages", "requirements-pages.txt")
+}
+
 fn venv(name: &'static str, folder: &str, requirements: &str) -> anyhow::Result<Venv> {
     let venv = Venv { path: project::local().join(folder) };
     let requirements = project::root().join("infra/local").join(requirements);

@@ -201,7 +201,7 @@ impl Replay {
                 if connection.account != self.account {
                     bail!("an account of this stack has one of these channels connected already");
                 }
-                self.store.mark_connection_erased(&route, &connection.id).await?;
+                self.store.mark_connection_erased(&route, &connection.id, clock::now()).await?;
             }
             let channel_id = (*channel, id);
             let plan = options.plan;

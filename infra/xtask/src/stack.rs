@@ -52,10 +52,14 @@ pub struct Outputs {
     pub core_table: String,
     pub messages_table: String,
     pub keys_table: String,
+    pub ledger_table: String,
     pub data_key_arn: String,
     pub meta_secret_arn: String,
     pub meta_webhook_role: String,
     pub inbox_api_role: String,
+    pub privacy_api_role: String,
+    pub data_deletion_role: String,
+    pub erasure_role: String,
     pub retention_function: String,
     pub retention_role: String,
 }
@@ -195,6 +199,7 @@ impl Stack {
             core: outputs.core_table.clone(),
             messages: outputs.messages_table.clone(),
             keys: outputs.keys_table.clone(),
+            ledger: outputs.ledger_table.clone(),
         }
     }
 

@@ -43,6 +43,7 @@ pub async fn create(client: &Client, template: &Path, prefix: &str) -> anyhow::R
         core: name("CoreTable")?,
         messages: name("MessagesTable")?,
         keys: name("KeysTable")?,
+        ledger: name("LedgerTable")?,
     })
 }
 
@@ -206,6 +207,6 @@ mod tests {
         let index = &tables["MessagesTable"].local_secondary_indexes[0];
         assert_eq!((index.name.as_str(), index.key_schema.len()), ("by_sent_at", 2));
         assert_eq!(index.projection.projection_type, "ALL");
-        assert_eq!(tables["CoreTable"].global_secondary_indexes.len(), 2);
+        assert_eq!(tables["CoreTable"].global_secondary_indexes.len(), 4);
     }
 }

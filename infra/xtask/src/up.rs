@@ -20,7 +20,7 @@ use crate::meta::{self, Answer};
 use crate::progress::{Step, note, say};
 use crate::python::{self, Venv};
 use crate::stack::{Login, Stack};
-use crate::{functions, project};
+use crate::{erasing, functions, project};
 
 /// App secrets of the local stack: the Facebook app's and the Instagram app's.
 pub const APP_SECRETS: [&str; 2] =
@@ -32,6 +32,9 @@ const EMAIL: &str = "ana@demo.example";
 const ACCOUNT: &str = "demo";
 const PAGE: &str = "100000000000901";
 const INSTAGRAM: &str = "17841400000000901";
+/// Two people who write to the demo account.
+const MARTA: &str = "7000000000000911";
+const LUIS: &str = "17840000000000912";
 /// Characters of a message or a ciphertext that a line shows.
 const SHOWN: usize = 44;
 
@@ -111,6 +114,8 @@ async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
     webhooks(&stack)?;
     let conversation = inbox(&stack, &demo.login)?;
     rows(&stack, &conversation).await?;
+    let [_, instagram] = APP_SECRETS;
+    erasing::show(&stack, instagram, LUIS)?;
     addresses(&stack, &demo);
     Ok(())
 }
@@ -173,7 +178,7 @@ fn webhooks(stack: &Stack) -> anyhow::Result<()> {
         json!({"sender": {"id": from}, "recipient": {"id": to},
                "timestamp": now + at, field: value})
     };
-    let (marta, luis) = ("7000000000000911", "17840000000000912");
+    let (marta, luis) = (MARTA, LUIS);
     let text = |name: &str, text: &str| ("message", json!({"mid": mid(name), "text": text}));
     let batch = body(
         "page",
@@ -298,7 +303,7 @@ fn addresses(stack: &Stack, demo: &Demo) {
     let (url, host) = (&deployed.api_url, &deployed.api_host);
     let [secret, _] = APP_SECRETS;
     let [token, ..] = VERIFY_TOKENS;
-    say("\n4. Try it\n");
+    say("\n5. Try it\n");
     say(&format!("   HTTP API      {url}   with the header  Host: {host}"));
     say(&format!("   Member        {EMAIL}   password  {}", demo.password));
     say(&format!("   AWS APIs      {url}   credentials  test / test"));
