@@ -104,6 +104,12 @@ impl Database {
         Self { store, wire, raw, tables, sdk }
     }
 
+    /// The same database through another wire.
+    pub(crate) fn through(&self, wire: &Wire) -> Self {
+        let store = Store::new(Client::new(&wire.tap(&self.sdk)), self.tables.clone());
+        Self { store, wire: wire.clone(), ..self.clone() }
+    }
+
     /// KMS, through the same wire, with a key of its own.
     pub(crate) async fn day_keys(&self) -> DayKeys {
         let kms = aws_sdk_kms::Client::new(&self.wire.tap(&self.sdk));
@@ -113,16 +119,20 @@ impl Database {
 
     /// Leaves nothing behind where other tests look around. After a failure the tables stay.
     pub(crate) async fn drop_tables(&self) {
-        let ledger = self.tables.core.replace("CoreTable", "LedgerTable");
-        for table in [&self.tables.core, &self.tables.messages, &self.tables.keys, &ledger] {
+        for table in self.table_names() {
             self.raw.delete_table().table_name(table).send().await.unwrap();
         }
+    }
+
+    fn table_names(&self) -> [&str; 4] {
+        let Tables { core, messages, keys, ledger } = &self.tables;
+        [core, messages, keys, ledger]
     }
 
     /// Every item of every table, as text that compares and can be searched.
     pub(crate) async fn dump(&self) -> BTreeSet<String> {
         let mut items = BTreeSet::new();
-        for table in [&self.tables.core, &self.tables.messages, &self.tables.keys] {
+        for table in self.table_names() {
             items.extend(self.dump_table(table).await);
         }
         items

@@ -18,6 +18,8 @@ mod shop;
 mod webhook;
 mod wire;
 
+mod doors;
+mod erasure;
 mod inbox;
 mod intake;
 mod order;

@@ -6,11 +6,14 @@ use std::time::SystemTime;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::Connection;
+use numib::domain::erasure::{Source, State};
 use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::edge::clock;
+use numib::edge::queue::ErasureQueue;
+use numib::erasure::{self, Asked};
 use numib::seal::kms::{DayKeys, KeyName};
 use retention::{App, Event, RetentionError, handle};
 use serde_json::{Value, json};
@@ -18,7 +21,7 @@ use serde_json::{Value, json};
 use crate::database::Database;
 use crate::shop::{Shop, ago, key_pair, now};
 use crate::webhook::Intake;
-use crate::wire::{Call, Fate};
+use crate::wire::{Call, Fate, constant};
 
 on_ministack!(
     a_run_gives_every_connection_keys_for_the_whole_window,
@@ -33,6 +36,7 @@ on_ministack!(
     a_damaged_connection_costs_the_others_nothing,
     runs_at_the_same_time_agree_on_one_key_a_day,
     an_event_of_no_task_is_refused,
+    erasures_that_are_stuck_are_queued_again_and_no_others,
 );
 
 fn event(at: Timestamp, task: &str) -> Event {
@@ -44,7 +48,14 @@ fn event(at: Timestamp, task: &str) -> Event {
 /// A function, and what its KMS is.
 async fn function(db: &Database) -> (App, DayKeys) {
     let day_keys = db.day_keys().await;
-    (App { store: db.store.clone(), day_keys: day_keys.clone() }, day_keys)
+    let queue = queue(db, "https://sqs/queue");
+    (App { store: db.store.clone(), day_keys: day_keys.clone(), queue }, day_keys)
+}
+
+/// A queue that takes everything, on the test's wire.
+fn queue(db: &Database, url: &str) -> ErasureQueue {
+    let sqs = db.sdk.to_builder().http_client(constant(Some(json!({"MessageId": "m"})))).build();
+    ErasureQueue::new(aws_sdk_sqs::Client::new(&db.wire.tap(&sqs)), url.to_owned())
 }
 
 /// Runs the task with plenty of time.
@@ -290,7 +301,7 @@ async fn a_damaged_connection_costs_the_others_nothing(db: &Database) {
 
 async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {
     let (app, day_keys) = function(db).await;
-    let other = App { store: db.store.clone(), day_keys };
+    let other = App { store: db.store.clone(), day_keys, queue: app.queue.clone() };
     let shops = shops(db, 3).await;
     let (one, two) = tokio::join!(run(&app, now()), run(&other, now()));
     for done in [&one, &two] {
@@ -310,4 +321,29 @@ async fn an_event_of_no_task_is_refused(db: &Database) {
     assert!(matches!(unknown, Err(RetentionError::UnknownTask)));
     let timeless = Event { time: "yesterday".to_owned(), ..event(now(), "provision-day-keys") };
     assert!(matches!(handle(&app, timeless, deadline).await, Err(RetentionError::BadTime)));
+}
+
+//= R5.8
+async fn erasures_that_are_stuck_are_queued_again_and_no_others(db: &Database) {
+    let (app, _) = function(db).await;
+    let ask = async |subject: &str, ago: SignedDuration| {
+        let (source, subject) = (Source::Operator, subject.to_owned());
+        let asked = Asked { source, reference: None, subject, targets: Vec::new() };
+        erasure::begin(&db.store, asked, now() - ago).await.unwrap().id
+    };
+    let stuck = ask("stuck", SignedDuration::from_mins(16)).await;
+    ask("young", SignedDuration::from_mins(14)).await;
+    let ended = ask("ended", SignedDuration::from_mins(20)).await;
+    let mut request = db.store.request(&ended).await.unwrap().unwrap().request;
+    request.state = State::Completed;
+    db.store.save_progress(request, None).await.unwrap();
+    db.wire.calls();
+    let event = event(now(), "resume-erasures");
+    let deadline = deadline_in(SignedDuration::from_mins(5));
+    let done = handle(&app, event, deadline).await.unwrap();
+    assert_eq!(done, json!({"task": "resume-erasures", "resumed": 1}));
+    let sent: Vec<_> = db.wire.calls();
+    let sent: Vec<_> = sent.iter().filter(|call| call.operation == "SendMessage").collect();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].body["MessageBody"].as_str().unwrap().contains(stuck.as_str()));
 }

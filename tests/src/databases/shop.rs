@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
-use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MetaId, Mid};
+use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MetaId, Mid, PersonId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
-use numib::domain::row::Row;
+use numib::domain::row::{Row, SUPPRESSION};
 use numib::domain::sealed::{PublicKey, Sealed, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Direction, Kind};
@@ -16,6 +16,7 @@ use numib::seal::day_key::{Opener, PrivateKey, public_key_from_der};
 use numib::seal::kms::{DayKeys, KeyName};
 use numib::seal::message::{Place, open_edit, open_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
+use numib::store::contacts::Parties;
 use numib::store::messages::MessageKey;
 use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
@@ -68,6 +69,11 @@ impl Shop {
         shop
     }
 
+    /// A Messenger Page without keys.
+    pub(crate) async fn open_bare(db: &Database) -> Self {
+        Self::without_keys(db, Channel::Messenger, Plan::Days30).await
+    }
+
     /// A connection that provisioning has not seen yet.
     pub(crate) async fn without_keys(db: &Database, channel: Channel, plan: Plan) -> Self {
         Self::connect(db, (channel, random_digits()), plan).await
@@ -100,6 +106,7 @@ impl Shop {
             account,
             channel,
             plan,
+            authorized_by: None,
             state: ConnectionState::Active,
             connected_at,
             day_keys: BTreeMap::new(),
@@ -150,6 +157,21 @@ impl Shop {
         ConversationId { connection: self.connection.id.clone(), contact }
     }
 
+    /// Makes a contact known as its message does.
+    pub(crate) async fn moved(
+        &self,
+        db: &Database,
+        conversation: &ConversationId,
+        (at, expires_at): (Timestamp, Timestamp),
+    ) {
+        let parties = Parties {
+            conversation,
+            account: &self.connection.account,
+            person: &PersonId::parse("person").unwrap(),
+        };
+        db.store.move_conversation(parties, at, expires_at).await.unwrap();
+    }
+
     pub(crate) fn key(&self, contact: &str, mid: &str) -> MessageKey {
         let message = self.index_key.message(&Mid::from(mid.to_owned()));
         MessageKey { conversation: self.conversation(contact), message }
@@ -195,7 +217,7 @@ impl Shop {
     /// Marks the connection as an erasure does.
     pub(crate) async fn erase(&self, db: &Database) {
         let Connection { route, id, .. } = &self.connection;
-        db.store.mark_connection_erased(route, id).await.unwrap();
+        db.store.mark_connection_erased(route, id, now() + SUPPRESSION).await.unwrap();
     }
 
     /// Marks a contact as its erasure does: what it sent until then is gone.

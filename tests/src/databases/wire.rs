@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// Sees each request go out, and decides what becomes of it.
 #[derive(Clone, Default)]
@@ -20,11 +21,13 @@ pub(crate) struct Wire(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
-    interlude: Option<(&'static str, Interlude)>,
+    interlude: Option<(Which, Interlude)>,
     faults: Option<Faults>,
 }
 
 type Faults = Box<dyn FnMut(&Call) -> Fate + Send>;
+
+type Which = Box<dyn Fn(&Call) -> bool + Send>;
 
 type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -41,6 +44,30 @@ impl Call {
     pub(crate) fn is(&self, operation: &str, table: &str) -> bool {
         let on = self.body["TableName"].as_str().is_some_and(|name| name.ends_with(table));
         self.operation == operation && on
+    }
+}
+
+/// A request's turn: that it may go, and that it is answered, or given up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turn {
+    go: Arc<Notify>,
+    answered: Arc<Notify>,
+}
+
+impl Turn {
+    /// Lets the request go, and waits for its answer.
+    pub(crate) async fn take(&self) {
+        self.go.notify_one();
+        self.answered.notified().await;
+    }
+}
+
+/// Says so when a request is over, even if nobody waits for its answer any more.
+struct Over(Arc<Notify>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 
@@ -61,6 +88,8 @@ pub(crate) enum Fate {
     Late(Duration),
     /// Somebody else answers.
     Answered(Value),
+    /// It reaches the database when it is its turn.
+    Waits(Turn),
 }
 
 impl Wire {
@@ -80,7 +109,16 @@ impl Wire {
         operation: &'static str,
         interlude: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.0.lock().unwrap().interlude = Some((operation, Box::pin(interlude)));
+        self.before_call(move |call| call.operation == operation, interlude);
+    }
+
+    /// Something that happens just before the next request of this kind goes out.
+    pub(crate) fn before_call(
+        &self,
+        which: impl Fn(&Call) -> bool + Send + 'static,
+        interlude: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.0.lock().unwrap().interlude = Some((Box::new(which), Box::pin(interlude)));
     }
 
     /// Whether what was to happen in between has happened.
@@ -106,7 +144,7 @@ impl Wire {
     fn pass(&self, call: Call) -> (Option<Interlude>, Fate) {
         let mut state = self.0.lock().unwrap();
         let fate = state.faults.as_mut().map_or(Fate::Passes, |faults| faults(&call));
-        let due = state.interlude.take_if(|(operation, _)| *operation == call.operation);
+        let due = state.interlude.take_if(|(which, _)| which(&call));
         state.calls.push(call);
         (due.map(|(_, interlude)| interlude), fate)
     }
@@ -150,6 +188,13 @@ impl HttpConnector for Tapped {
                     Err(ConnectorError::io("lost".into()))
                 }
                 Fate::Answered(body) => Ok(answer(200, &body)),
+                Fate::Waits(turn) => {
+                    let over = Over(turn.answered);
+                    turn.go.notified().await;
+                    let answer = inner.call(request).await;
+                    drop(over);
+                    answer
+                }
             }
         })
     }

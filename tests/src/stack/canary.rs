@@ -1,6 +1,8 @@
 //! Nothing personal in clear, anywhere: unique strings go in through every door, then every table,
 //! stream, queue, object, log and metric is searched for them.
 
+use std::time::Duration;
+
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
@@ -110,7 +112,51 @@ fn found_in(text: &str, place: &str, canaries: &Canaries) {
     }
 }
 
-//= R1.1, R4.1
+/// Everything that is stored anywhere, searched; returns it by its place.
+fn searched(deployed: &Deployed, account: &Account, canaries: &Canaries) -> Vec<(String, String)> {
+    let dump = deployed.stack.dump().unwrap();
+    let mut sources = Vec::new();
+    for line in dump.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let source = entry["source"].as_str().unwrap().to_owned();
+        let content = entry["content"].to_string();
+        found_in(&content, &source, canaries);
+        // The Page's own id is personal data as well: rows are found by pseudonyms of it.
+        assert!(!content.contains(&account.meta_id), "the Page's id is in {source}");
+        sources.push((source, content));
+    }
+    sources
+}
+
+/// Has the contact erased through the public door, and the ones that refuse; returns once it is
+/// done.
+async fn erase(deployed: &Deployed, canaries: &Canaries) {
+    let stack = &deployed.stack.deployed;
+    let Canaries { text, token, contact, .. } = canaries;
+    let asked = json!({"user_id": contact, "algorithm": "HMAC-SHA256", "oauth_token": token,
+                       "user": {"locale": text}, "issued_at": now_ms() / 1000});
+    for (secret, status) in [("not the secret", 401), (APP_SECRETS[1], 200)] {
+        let signed = meta::signed_request(secret, &asked);
+        let answer = meta::call_back(stack, "/meta/data-deletion", &signed).unwrap();
+        assert_eq!(answer.status, status, "{}", answer.body);
+        found_in(&answer.body, "a callback's answer", canaries);
+        let Some(code) = answer.json()["confirmation_code"].as_str().map(str::to_owned) else {
+            continue;
+        };
+        let page = format!("/data-deletion/{code}");
+        for _ in 0..120 {
+            let status = meta::get_json(stack, &page).unwrap();
+            found_in(&status.body, "the page", canaries);
+            if status.json()["state"] == "completed" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    panic!("not erased within a minute");
+}
+
+//= R1.1, R4.1, R8.3
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
 async fn nothing_personal_is_in_clear_anywhere() {
@@ -129,17 +175,7 @@ async fn nothing_personal_is_in_clear_anywhere() {
         assert!(page.body.contains(&text), "{text} is not in {}", page.body);
     }
 
-    let dump = deployed.stack.dump().unwrap();
-    let mut sources = Vec::new();
-    for line in dump.lines() {
-        let entry: Value = serde_json::from_str(line).unwrap();
-        let source = entry["source"].as_str().unwrap().to_owned();
-        let content = entry["content"].to_string();
-        found_in(&content, &source, &canaries);
-        // The Page's own id is personal data as well: rows are found by pseudonyms of it.
-        assert!(!content.contains(&account.meta_id), "the Page's id is in {source}");
-        sources.push((source, content));
-    }
+    let sources = searched(&deployed, &account, &canaries);
     let has = |kind: &str, what: &str| {
         sources.iter().any(|(source, content)| source.starts_with(kind) && content.contains(what))
     };
@@ -147,6 +183,15 @@ async fn nothing_personal_is_in_clear_anywhere() {
     assert!(has("stream:", account.connection.id.as_str()), "the dump has no stream");
     assert!(has("log:", "webhook taken in"), "the dump has no log of the intake");
     assert!(has("log:", "inbox request"), "the dump has no log of the inbox");
+    // And when it is erased, of the conversation nothing is left but its mark and the proof.
+    erase(&deployed, &canaries).await;
+    let sources = searched(&deployed, &account, &canaries);
+    for (source, content) in sources.iter().filter(|(source, _)| source.starts_with("table:")) {
+        let items: Vec<Value> = serde_json::from_str(content).unwrap();
+        for item in items.iter().map(Value::to_string).filter(|item| item.contains(&id)) {
+            assert!(!item.contains("sealed"), "{source} has a ciphertext of it: {item}");
+        }
+    }
     let log = xtask::project::local().join("test/emulator.log");
     let log = std::fs::read_to_string(log).unwrap();
     // The emulator prints what a function writes: every log line and every metric.

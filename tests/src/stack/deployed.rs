@@ -100,6 +100,11 @@ impl Deployed {
         meta::deliver(&self.stack.deployed, APP_SECRETS[0], body.as_bytes()).unwrap()
     }
 
+    /// Sends a request to the API as a member, with a body of this type, if any.
+    pub(crate) fn send(&self, what: (&str, &str), login: &Login, body: (&str, &str)) -> Answer {
+        meta::send(&self.stack.deployed, what, &login.access_token, body).unwrap()
+    }
+
     /// Reads the API as a member.
     pub(crate) fn get(&self, path: &str, login: &Login) -> Answer {
         meta::get(&self.stack.deployed, path, Some(&login.access_token)).unwrap()

@@ -162,7 +162,11 @@ async fn what_arrives_for_an_erased_connection_is_acknowledged_and_dropped() {
     let deployed = deployed().await;
     let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
     let route = &account.connection.route;
-    deployed.store.mark_connection_erased(route, &account.connection.id).await.unwrap();
+    deployed
+        .store
+        .mark_connection_erased(route, &account.connection.id, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     let answer = deployed.deliver(&account, &[account.text("7001", now_ms(), "m_1", "late")]);
     assert_eq!((&answer["stored"], &answer["reasons"]), (&json!(0), &json!({"suppressed": 1})));
 }

@@ -12,7 +12,10 @@
 
 mod canary;
 mod deployed;
+mod doors;
+mod erasure;
 mod inbox;
 mod intake;
 mod replay;
+mod role_limits;
 mod roles;

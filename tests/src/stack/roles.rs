@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use numib::domain::ids::Channel;
+use numib::domain::ids::{Channel, ConversationId, MessageId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::seal::kms::{DayKeys, KeyName, KmsError};
 use numib::store::connections::RouteOwner;
+use numib::store::messages::MessageKey;
 use numib::store::{Store, StoreError, Tables};
 
 use crate::deployed::{Account, Deployed, deployed};
@@ -78,6 +79,8 @@ impl Actor {
         let all = [
             (&tables.core, "inbox", "connection_id"),
             (&tables.core, "provisioning", "provision_shard"),
+            (&tables.core, "by_person", "person_id"),
+            (&tables.core, "under_way", "under_way"),
             (&tables.messages, "by_sent_at", "pk"),
             (&tables.keys, "by_shred_date", "shred_on"),
         ];
@@ -212,13 +215,39 @@ async fn retentions_role_makes_keys_and_can_neither_open_them_nor_touch_messages
     let core = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)", "UpdateItem"];
     assert_eq!(role.operations(&tables.core).await, core, "core");
     assert_eq!(role.operations(&tables.keys).await, ["GetItem(public_key)", "PutItem"], "keys");
-    assert_eq!(role.indexes(&tables).await, ["provisioning"], "indexes");
+    assert_eq!(role.indexes(&tables).await, ["provisioning", "under_way"], "indexes");
     assert!(!role.may_read_secret(&deployed).await);
 
     let (today, wrapped) = wrapped(&deployed, &account).await;
     let opened = role.keys.unwrap(name(&account, today), &wrapped).await;
     assert!(matches!(opened, Err(KmsError::Denied(_))), "retention opened a day key");
     assert!(role.keys.generate(name(&account, today.plus(30))).await.is_ok());
+}
+
+//= R4.3, R4.5
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn the_privacy_apis_role_marks_and_destroys_and_can_read_and_open_nothing() {
+    let deployed = deployed().await;
+    let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
+    let role = Actor::new(&deployed, &deployed.stack.deployed.outputs.privacy_api_role);
+    let tables = deployed.stack.tables();
+    assert_eq!(role.operations(&tables.messages).await, ["PutItem"], "messages");
+    assert_eq!(role.operations(&tables.keys).await, ["DeleteItem"], "keys");
+    assert!(!role.operations(&tables.core).await.contains(&"Scan"), "core");
+    assert_eq!(role.indexes(&tables).await, ["by_person"], "indexes");
+
+    let (today, wrapped) = wrapped(&deployed, &account).await;
+    let opened = role.keys.unwrap(name(&account, today), &wrapped).await;
+    assert!(matches!(opened, Err(KmsError::Denied(_))), "a door opened a day key");
+    let made = role.keys.generate(name(&account, today)).await;
+    assert!(matches!(made, Err(KmsError::Denied(_))), "a door made a day key");
+
+    // Its job, with its own code: a row is found without what is sealed in it.
+    let conversation = ConversationId::parse(&format!("{}.p", account.connection.id)).unwrap();
+    let key = MessageKey { conversation, message: MessageId::parse("m").unwrap() };
+    assert_eq!(role.store.find_row(&key).await.unwrap(), None);
+    assert_eq!(role.store.message_row(&key).await.unwrap_err(), StoreError::Denied);
 }
 
 /// The schedule's task, run as deployed: it makes what is missing, and nothing twice.
@@ -253,81 +282,30 @@ async fn a_scheduled_event_that_names_no_task_or_time_fails_loudly() {
     assert!(format!("{time:#}").contains("BadTime"), "{time:#}");
 }
 
-/// Every statement of a role about tables in the template: its name, and which partitions it is
-/// limited to. The emulator does not evaluate that limit, so it is read instead.
-fn partitions(role: &str) -> Vec<(String, Option<String>)> {
-    let limit = "Condition: ForAllValues:StringLike: {\"dynamodb:LeadingKeys\": [";
-    let of = |statement: &str| {
-        let (_, rest) = statement.split_once(limit)?;
-        Some(rest.split_once("]}").unwrap().0.to_owned())
-    };
-    let about_tables = statements(role).into_iter().filter(|(_, it)| it.contains("dynamodb:"));
-    about_tables.map(|(sid, statement)| (sid, of(&statement))).collect()
-}
-
-/// The statements of a role in the template, each with its name and on one line.
-fn statements(role: &str) -> Vec<(String, String)> {
-    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
-    let (_, role) = template.split_once(&format!("\n  {role}:\n")).unwrap();
-    // Up to the next resource or section.
-    let role = role.split("\n\n").next().unwrap();
-    assert!(!role.contains("kms:"), "what a role may do with keys is up to the key");
-    let uncommented = role.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let role = uncommented.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
-    let named = role.split("- Sid: ").skip(1).map(|one| one.split_once(' ').unwrap());
-    let named = named.map(|(sid, it)| (sid.to_owned(), it.trim_end().to_owned()));
-    let named: Vec<_> = named.collect();
-    assert_eq!(named.len(), role.matches("Effect: Allow").count() - 1, "one has no name");
-    named
-}
-
-fn limited(sid: &str, partitions: &str) -> (String, Option<String>) {
-    (sid.to_owned(), Some(partitions.to_owned()))
-}
-
-fn unlimited(sid: &str) -> (String, Option<String>) {
-    (sid.to_owned(), None)
-}
-
 //= R4.5
-#[test]
-fn the_template_limits_the_intake_to_routes_and_contacts_and_its_writes_to_writing() {
-    let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
-    let expected = [
-        limited("FindConnectionsAndContacts", routes_and_connections),
-        limited("MoveConversationsUp", r#""CONNECTION#*""#),
-        // A conversation's partition has no prefix.
-        unlimited("StoreMessages"),
-        limited("ReadPublicAndIndexKeys", routes_and_connections),
-    ];
-    assert_eq!(partitions("MetaWebhookRole"), expected);
-    let all = statements("MetaWebhookRole");
-    let (_, store) = all.iter().find(|(sid, _)| sid == "StoreMessages").unwrap();
-    let returns_nothing = r#"Condition: StringEqualsIfExists: {"dynamodb:ReturnValues": NONE}"#;
-    assert!(store.ends_with(returns_nothing), "a write may return the row that it replaces");
-}
-
-//= R4.5
-#[test]
-fn the_template_limits_the_inbox_to_what_it_looks_up_and_keeps_index_keys_from_it() {
-    let expected = [
-        limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
-        limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
-        unlimited("ListConversations"),
-        unlimited("ReadMessages"),
-        limited("ReadDayKeys", r#""CONNECTION#*""#),
-    ];
-    assert_eq!(partitions("InboxApiRole"), expected);
-}
-
-//= R4.5
-#[test]
-fn the_template_limits_retention_to_connections_and_their_day_keys() {
-    let expected = [
-        unlimited("FindConnectionsDue"),
-        limited("UpdateConnections", r#""ROUTE#*""#),
-        limited("StoreKeys", r#""CONNECTION#*""#),
-        limited("ReadPublicKeys", r#""CONNECTION#*""#),
-    ];
-    assert_eq!(partitions("RetentionRole"), expected);
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn the_eraser_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_neither_opens() {
+    let deployed = deployed().await;
+    let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
+    let tables = deployed.stack.tables();
+    let outputs = &deployed.stack.deployed.outputs;
+    let (today, wrapped) = wrapped(&deployed, &account).await;
+    for (role, messages, indexes, reads_secret) in [
+        (&outputs.erasure_role, &["PutItem"][..], &["inbox"][..], false),
+        (&outputs.data_deletion_role, &[], &["by_person"], true),
+    ] {
+        let role = Actor::new(&deployed, role);
+        assert_eq!(role.operations(&tables.messages).await, messages, "messages");
+        assert_eq!(role.operations(&tables.keys).await, ["DeleteItem"], "keys");
+        for never in ["Scan", "BatchGetItem"] {
+            assert!(!role.operations(&tables.core).await.contains(&never), "{never} of core");
+        }
+        assert_eq!(role.indexes(&tables).await, indexes, "indexes");
+        assert_eq!(role.may_read_secret(&deployed).await, reads_secret);
+        let opened = role.keys.unwrap(name(&account, today), &wrapped).await;
+        assert!(matches!(opened, Err(KmsError::Denied(_))), "it opened a day key");
+        let made = role.keys.generate(name(&account, today)).await;
+        assert!(matches!(made, Err(KmsError::Denied(_))), "it made a day key");
+    }
 }

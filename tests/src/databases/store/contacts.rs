@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use numib::domain::ids::ConversationId;
-use numib::store::contacts::{Contact, INBOX_STEP, InboxEntry, InboxStart};
+use numib::domain::ids::{AccountId, ConversationId, PersonId};
+use numib::store::contacts::{Contact, INBOX_STEP, InboxEntry, InboxStart, Parties};
 
 use crate::database::Database;
 use crate::shop::{Shop, now};
@@ -21,7 +21,10 @@ const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 async fn moved(db: &Database, conversation: &ConversationId, at: Timestamp) -> Contact {
     let expires_at = at + SignedDuration::from_hours(24);
-    db.store.move_conversation(conversation, at, expires_at).await.unwrap();
+    let account = AccountId::parse("account").unwrap();
+    let person = PersonId::parse("person").unwrap();
+    let parties = Parties { conversation, account: &account, person: &person };
+    db.store.move_conversation(parties, at, expires_at).await.unwrap();
     seen(db, conversation).await
 }
 

@@ -48,7 +48,7 @@ async fn a_look_at_more_than_a_batch_sees_everything(db: &Database) {
         (0..230).map(|n| shop.conversation(&n.to_string())).collect();
     let expires_at = now() + SignedDuration::from_hours(1);
     for conversation in &known {
-        db.store.move_conversation(conversation, now(), expires_at).await.unwrap();
+        shop.moved(db, conversation, (now(), expires_at)).await;
     }
     let routes = BTreeSet::from([shop.connection.route.clone()]);
     let sight = db.store.look_again(&routes, &known).await.unwrap();

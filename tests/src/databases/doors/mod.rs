@@ -1,0 +1,172 @@
+//! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
+
+mod account;
+mod holds;
+mod lists;
+mod operator;
+mod requests;
+mod roles;
+
+use numib::domain::erasure::{Request as Erasure, State};
+use numib::domain::ids::{AccountId, MemberId, RequestId};
+use numib::domain::role::Role;
+use numib::edge::queue::ErasureQueue;
+use numib::edge::secrets::SecretsCache;
+use numib::erasure::{self, Outcome};
+use numib::seal::receipt::SigningKey;
+use numib::store::accounts::Member;
+use privacy_api::{App, LIST_TIME, handle};
+use serde_json::{Value, json};
+use xtask::account::random_id;
+
+use crate::database::Database;
+use crate::shop::{PEPPER, Shop, ago, now};
+use crate::webhook::{Answer, Intake, event, request};
+use crate::wire::{Wire, constant};
+
+const CONNECTION: &str = "DELETE /v1/connections/{id}";
+const CONTACT: &str = "DELETE /v1/conversations/{id}";
+const MESSAGE: &str = "DELETE /v1/conversations/{id}/messages/{message_id}";
+const REQUEST: &str = "GET /v1/requests/{code}";
+const LODGE: &str = "POST /v1/operator/requests";
+const LISTS: &str = "POST /v1/operator/deletion-lists";
+const HOLDS: &str = "GET /v1/operator/holds";
+const SET_HOLD: &str = "PUT /v1/operator/holds/{hold_id}";
+const LIFT_HOLD: &str = "DELETE /v1/operator/holds/{hold_id}";
+
+const EVERYONE: [Role; 5] = [Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator];
+
+/// The function, with a queue that a test can look into.
+struct Office<'a> {
+    db: &'a Database,
+    app: App,
+    queue: Wire,
+}
+
+/// What a request says besides its route.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    parameters: Value,
+    query: String,
+    content_type: Option<&'static str>,
+    body: Option<String>,
+}
+
+impl<'a> Office<'a> {
+    /// With a queue that takes everything.
+    fn open(db: &'a Database) -> Self {
+        Self::with_queue(db, "https://sqs/queue", Some(json!({"MessageId": "m"})))
+    }
+
+    /// With a queue that answers this to everything, or fails.
+    fn with_queue(db: &'a Database, url: &str, answer: Option<Value>) -> Self {
+        let queue = Wire::default();
+        let sqs = db.sdk.to_builder().http_client(constant(answer)).build();
+        let sqs = aws_sdk_sqs::Client::new(&queue.tap(&sqs));
+        let secret = json!({"app_secrets": [], "verify_tokens": [], "pepper": PEPPER});
+        let secret = json!({"ARN": "arn", "Name": "meta", "SecretString": secret.to_string()});
+        let secrets = db.sdk.to_builder().http_client(constant(Some(secret))).build();
+        let secrets = aws_sdk_secretsmanager::Client::new(&secrets);
+        let app = App {
+            store: db.store.clone(),
+            secrets: SecretsCache::new(secrets, "meta".to_owned()),
+            queue: ErasureQueue::new(sqs, url.to_owned()),
+            public_url: None,
+            list_time: LIST_TIME,
+        };
+        Self { db, app, queue }
+    }
+
+    /// Calls a route with these claims, now.
+    async fn call(&self, claims: &Value, route: &str, said: Said) -> Answer {
+        let mut event = event(route, &said.query);
+        if !claims.is_null() {
+            event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims}});
+        }
+        event["pathParameters"] = said.parameters;
+        if let Some(content_type) = said.content_type {
+            event["headers"] = json!({"content-type": content_type});
+        }
+        event["body"] = json!(said.body);
+        Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
+    }
+
+    async fn delete(&self, claims: &Value, route: &str, parameters: Value) -> Answer {
+        self.call(claims, route, Said { parameters, ..Said::default() }).await
+    }
+
+    async fn post(&self, claims: &Value, route: &str, body: &Value) -> Answer {
+        let (content_type, body) = (Some("application/json"), Some(body.to_string()));
+        self.call(claims, route, Said { content_type, body, ..Said::default() }).await
+    }
+
+    async fn get(&self, claims: &Value, code: &str) -> Answer {
+        let parameters = json!({"code": code});
+        self.call(claims, REQUEST, Said { parameters, ..Said::default() }).await
+    }
+
+    /// The requests that were queued since the last time of asking.
+    fn queued(&self) -> Vec<String> {
+        let body = |call: crate::wire::Call| {
+            let work = call.body["MessageBody"].as_str().map(str::to_owned);
+            let work: Value = serde_json::from_str(&work.unwrap()).unwrap();
+            work["request"].as_str().unwrap().to_owned()
+        };
+        self.queue.calls().into_iter().map(body).collect()
+    }
+
+    async fn stored(&self, code: &str) -> Erasure {
+        let code = RequestId::parse(code).unwrap();
+        self.db.store.request(&code).await.unwrap().unwrap().request
+    }
+
+    /// What a worker does with it while it is too early for the proof.
+    async fn work(&self, code: &str) -> Outcome {
+        let key = SigningKey::new(self.nobodys_kms(), "none".to_owned());
+        let code = RequestId::parse(code).unwrap();
+        erasure::work(&self.db.store, &key, &code, now(), &|| true).await.unwrap()
+    }
+
+    fn nobodys_kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.db.sdk.to_builder().http_client(constant(None)).build())
+    }
+}
+
+/// The code of a request that was accepted in this state.
+fn code(answer: &Answer, state: State) -> String {
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let body = answer.json();
+    assert_eq!(body["state"], state.as_str());
+    let code = body["request"].as_str().unwrap().to_owned();
+    assert_eq!(body["status_url"], format!("https://d/data-deletion/{code}").as_str());
+    code
+}
+
+fn assert_problem(answer: &Answer, status: u16, kind: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.content_type, "application/problem+json");
+    assert_eq!(answer.json()["type"], format!("tag:numib.app,2026:problem/{kind}").as_str());
+}
+
+/// A new member, and the claims of its access token.
+async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
+    let id = MemberId::parse(&random_id().unwrap()).unwrap();
+    db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
+    let groups = format!("[{}]", role.as_str());
+    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})
+}
+
+async fn operator(db: &Database) -> Value {
+    sign_in(db, &AccountId::parse("numib").unwrap(), Role::Operator).await
+}
+
+/// Two contacts: two messages of one, one of the other.
+async fn fill(db: &Database, shop: &Shop) {
+    let items = [
+        shop.text("7001", ago(3000), "m_1", "one"),
+        shop.text("7001", ago(2000), "m_2", "two"),
+        shop.text("7002", ago(1000), "m_3", "three"),
+    ];
+    let counts = Intake::start(db).deliver(&shop.body(&items)).await.counts();
+    assert_eq!(counts["stored"], 3, "{counts}");
+}

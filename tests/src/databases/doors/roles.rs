@@ -1,0 +1,94 @@
+//! Who is let in at which door.
+
+use numib::domain::ids::MemberId;
+use numib::domain::role::Role;
+use numib::store::accounts::Member;
+use serde_json::{Value, json};
+
+use super::{
+    CONNECTION, CONTACT, EVERYONE, HOLDS, LIFT_HOLD, LISTS, LODGE, MESSAGE, Office, REQUEST,
+    SET_HOLD, Said, assert_problem, sign_in,
+};
+use crate::database::Database;
+use crate::shop::Shop;
+
+on_both_databases!(
+    every_door_lets_in_the_roles_it_is_for_and_nobody_else,
+    membership_and_token_must_agree,
+    a_route_that_is_none_is_not_found,
+);
+
+/// A door, who may go in, and what it answers when there is nothing for them.
+const DOORS: [(&str, &[Role], u16); 9] = [
+    (CONNECTION, &[Role::Owner, Role::Admin], 404),
+    (CONTACT, &[Role::Owner, Role::Admin, Role::Privacy], 404),
+    (MESSAGE, &[Role::Owner, Role::Admin, Role::Privacy], 404),
+    (REQUEST, &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator], 404),
+    (LODGE, &[Role::Operator], 415),
+    (LISTS, &[Role::Operator], 415),
+    (HOLDS, &[Role::Operator], 400),
+    (SET_HOLD, &[Role::Operator], 415),
+    (LIFT_HOLD, &[Role::Operator], 400),
+];
+
+fn nothing() -> Said {
+    let parameters = json!({"id": "x.y", "message_id": "m", "code": "none", "hold_id": "h"});
+    Said { parameters, ..Said::default() }
+}
+
+//= R4.3, R5.3, R5.7
+async fn every_door_lets_in_the_roles_it_is_for_and_nobody_else(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let before = db.dump_table(&db.tables.ledger).await;
+    for role in EVERYONE {
+        let member = sign_in(db, &shop.connection.account, role).await;
+        for (route, roles, inside) in DOORS {
+            let answer = office.call(&member, route, nothing()).await;
+            let expected = if roles.contains(&role) { inside } else { 403 };
+            assert_eq!(answer.status, expected, "{role:?} at {route}: {}", answer.text);
+        }
+    }
+    assert_eq!(db.dump_table(&db.tables.ledger).await, before);
+}
+
+//= R4.3
+async fn membership_and_token_must_agree(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = shop.connection.account.clone();
+    let owner = sign_in(db, &account, Role::Owner).await;
+    let with = |name: &str, value: Value| {
+        let mut claims = owner.clone();
+        claims[name] = value;
+        claims
+    };
+    let bad = [
+        Value::Null,
+        json!({}),
+        with("token_use", json!("id")),
+        with("sub", json!("nobody")),
+        with("cognito:groups", json!("")),
+        // Who has the groups of staff in the token, but not the membership.
+        with("cognito:groups", json!("[operator]")),
+        with("cognito:groups", json!("[admin privacy]")),
+    ];
+    for claims in bad {
+        for (route, _, _) in DOORS {
+            let answer = office.call(&claims, route, nothing()).await;
+            assert_problem(&answer, 403, "forbidden");
+        }
+    }
+    // Staff in the database by now, but not in the token yet.
+    let id = MemberId::parse(owner["sub"].as_str().unwrap()).unwrap();
+    db.store.put_member(&id, &Member { account, role: Role::Operator }).await.unwrap();
+    for (route, _, _) in DOORS {
+        assert_problem(&office.call(&owner, route, nothing()).await, 403, "forbidden");
+    }
+}
+
+async fn a_route_that_is_none_is_not_found(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
+    for route in ["GET /v1/connections/{id}", "DELETE /v1/accounts", "$default /"] {
+        assert_problem(&office.call(&owner, route, nothing()).await, 404, "not-found");
+    }
+}

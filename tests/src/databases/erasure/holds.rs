@@ -1,0 +1,131 @@
+//! Legal holds: what is held is not erased, says so, and goes on when the hold is lifted (R6.7).
+
+use jiff::Timestamp;
+use numib::domain::erasure::{Hold, State};
+use numib::domain::ids::HoldId;
+use numib::erasure::Outcome;
+use numib::store::holds::Held;
+
+use super::{ask, connection, contact, counts, fill, held, resume, signing_key, stored, work};
+use crate::database::Database;
+use crate::shop::{Shop, now};
+use crate::wire::Call;
+
+on_ministack!(
+    what_is_held_is_not_erased_until_the_last_hold_is_lifted,
+    a_hold_on_a_contact_keeps_its_connection_but_no_other_contact,
+    a_hold_on_one_part_keeps_no_other,
+    a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it,
+);
+
+fn hold(id: &str) -> Hold {
+    Hold {
+        id: HoldId::parse(id).unwrap(),
+        reason: "a lawsuit".to_owned(),
+        reference: "case 7".to_owned(),
+        set_at: now(),
+    }
+}
+
+//= R6.7
+async fn what_is_held_is_not_erased_until_the_last_hold_is_lifted(db: &Database) {
+    let key = signing_key(db).await;
+    for number in 0..3 {
+        let shop = Shop::open(db).await;
+        fill(db, &shop).await;
+        let record = match number {
+            0 => Held::Account(shop.connection.account.clone()),
+            1 => Held::Connection(shop.connection.id.clone()),
+            _ => Held::Contact(shop.conversation("7001")),
+        };
+        let target = match number {
+            2 => contact(&shop, "7001", now()),
+            _ => connection(&shop),
+        };
+        db.store.put_hold(&record, &hold("h1")).await.unwrap();
+        db.store.put_hold(&record, &hold("h2")).await.unwrap();
+        let before = held(db, &shop).await;
+        let request = ask(db, std::slice::from_ref(&target)).await.unwrap();
+        assert_eq!(request.state, State::Held);
+        for lifted in ["h1", "h2"] {
+            assert_eq!(work(db, &key, &request).await.unwrap(), Outcome::Done);
+            assert_eq!(stored(db, &request).await.state, State::Held);
+            assert_eq!(held(db, &shop).await, before, "nothing is touched");
+            let waiting = db.store.holds(&record).await.unwrap().waiting;
+            assert_eq!(waiting, std::slice::from_ref(&request.id));
+            assert!(db.store.lift_hold(&record, &HoldId::parse(lifted).unwrap()).await.unwrap());
+        }
+        let done = resume(db, &key, &request).await;
+        assert_eq!(done.state, State::Completed);
+        assert_eq!(done.deadline, request.deadline, "no clock starts again");
+        assert_eq!(done.requested_at, request.requested_at);
+        assert!(counts(&done)["message"] > 1);
+        assert!(db.store.holds(&record).await.unwrap().waiting.is_empty());
+    }
+}
+
+//= R6.7
+async fn a_hold_on_a_contact_keeps_its_connection_but_no_other_contact(db: &Database) {
+    let key = signing_key(db).await;
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let record = Held::Contact(shop.conversation("7001"));
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    let request = ask(db, &[connection(&shop)]).await.unwrap();
+    assert_eq!(request.state, State::Held, "its keys open what is held");
+    let other = ask(db, &[contact(&shop, "7002", now())]).await.unwrap();
+    assert_eq!(other.state, State::Shredded);
+    assert_eq!(work(db, &key, &other).await.unwrap(), Outcome::Done);
+    assert_eq!(shop.row(db, "7001", "m_1").await.unwrap().shown(), Some("one"));
+    assert!(db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap());
+    assert_eq!(db.store.holds(&record).await.unwrap().waiting, std::slice::from_ref(&request.id));
+    resume(db, &key, &request).await;
+    assert!(db.store.holds(&record).await.unwrap().waiting.is_empty());
+}
+
+//= R6.7
+async fn a_hold_on_one_part_keeps_no_other(db: &Database) {
+    let key = signing_key(db).await;
+    let (shop, kept) = (Shop::open(db).await, Shop::open(db).await);
+    fill(db, &shop).await;
+    fill(db, &kept).await;
+    let record = Held::Account(kept.connection.account.clone());
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    let before = held(db, &kept).await;
+    let until: Timestamp = now();
+    let targets = [contact(&shop, "7001", until), contact(&kept, "7001", until)];
+    let request = ask(db, &targets).await.unwrap();
+    assert_eq!(request.state, State::Shredded);
+    assert_eq!(work(db, &key, &request).await.unwrap(), Outcome::Done);
+    assert_eq!(shop.row(db, "7001", "m_1").await, None);
+    assert_eq!(held(db, &kept).await, before);
+    // The other part is followed by a code of its own, and goes on by itself.
+    let part = db.store.request(request.held_part.as_ref().unwrap()).await.unwrap().unwrap();
+    assert_eq!(part.request.state, State::Held);
+    db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap();
+    resume(db, &key, &part.request).await;
+    assert_eq!(kept.row(db, "7001", "m_1").await, None);
+    assert_eq!(kept.row(db, "7002", "m_4").await.unwrap().shown(), Some("four"));
+}
+
+//= R6.7
+async fn a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it(db: &Database) {
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let record = Held::Connection(shop.connection.id.clone());
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    // Lifted just before the request is noted as waiting: who lifts it finds nobody to wake.
+    let meanwhile = (db.clone(), record.clone());
+    let id = HoldId::parse("h1").unwrap();
+    let is_note =
+        |call: &Call| call.operation == "PutItem" && call.body["Item"]["request_id"].is_object();
+    db.wire.before_call(is_note, async move {
+        let (db, record) = meanwhile;
+        db.store.lift_hold(&record, &id).await.unwrap();
+        assert!(db.store.holds(&record).await.unwrap().waiting.is_empty());
+    });
+    let request = ask(db, &[connection(&shop)]).await.unwrap();
+    assert!(db.wire.interlude_is_over());
+    assert_eq!(request.state, State::Shredded, "it sees by itself that the hold is gone");
+    assert!(db.store.holds(&record).await.unwrap().waiting.is_empty());
+}

@@ -1,0 +1,136 @@
+//! The erasure engine on real databases: what is left, what is counted, what a dead worker costs.
+
+mod callback;
+mod crash;
+mod engine;
+mod holds;
+mod race;
+mod restore;
+
+use std::collections::BTreeMap;
+
+use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use jiff::{SignedDuration, Timestamp};
+use numib::domain::data_kind::DataKind;
+use numib::domain::erasure::{Request, Source, Target};
+use numib::erasure::{self, Asked, ErasureError, Outcome};
+use numib::seal::receipt::{self, Jwk, SigningKey};
+use serde_json::Value;
+
+use crate::database::Database;
+use crate::shop::{Shop, ago, now};
+use crate::webhook::Intake;
+
+/// So long after an erasure was asked for, its proof can be given.
+const LATER: SignedDuration = SignedDuration::from_secs(11);
+
+fn later() -> Timestamp {
+    now() + LATER
+}
+
+/// A key that signs receipts, at KMS.
+async fn signing_key(db: &Database) -> SigningKey {
+    let kms = aws_sdk_kms::Client::new(&db.wire.tap(&db.sdk));
+    let made = kms.create_key().key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
+    let made = made.send().await.unwrap();
+    SigningKey::new(kms, made.key_metadata.unwrap().arn.unwrap())
+}
+
+fn connection(shop: &Shop) -> Target {
+    Target::Connection {
+        account: shop.connection.account.clone(),
+        route: shop.connection.route.clone(),
+        connection: shop.connection.id.clone(),
+    }
+}
+
+fn contact(shop: &Shop, contact: &str, until: Timestamp) -> Target {
+    let (account, conversation) = (shop.connection.account.clone(), shop.conversation(contact));
+    Target::Contact { account, conversation, until }
+}
+
+fn message(shop: &Shop, contact: &str, mid: &str) -> Target {
+    let key = shop.key(contact, mid);
+    let account = shop.connection.account.clone();
+    Target::Message { account, conversation: key.conversation, message: key.message }
+}
+
+fn asked(targets: &[Target]) -> Asked {
+    let subject = targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let subject = if subject.is_empty() { "nobody".to_owned() } else { subject };
+    Asked { source: Source::Disconnect, reference: None, subject, targets: targets.to_vec() }
+}
+
+/// Asks for an erasure, and shreds what it covers.
+async fn ask(db: &Database, targets: &[Target]) -> Result<Request, ErasureError> {
+    let request = erasure::open(&db.store, asked(targets), now()).await?;
+    erasure::shred(&db.store, request, now()).await
+}
+
+/// What a worker does with it, at a time when the proof can be given.
+async fn work(db: &Database, key: &SigningKey, request: &Request) -> Result<Outcome, ErasureError> {
+    erasure::work(&db.store, key, &request.id, later(), &|| true).await
+}
+
+/// What workers do with one that waited for a hold: it is shredded only now.
+async fn resume(db: &Database, key: &SigningKey, request: &Request) -> Request {
+    assert_eq!(work(db, key, request).await.unwrap(), Outcome::More);
+    let proof = later() + LATER;
+    let done = erasure::work(&db.store, key, &request.id, proof, &|| true).await;
+    assert_eq!(done.unwrap(), Outcome::Done);
+    stored(db, request).await
+}
+
+async fn stored(db: &Database, request: &Request) -> Request {
+    db.store.request(&request.id).await.unwrap().unwrap().request
+}
+
+/// Asks, and works until it is done.
+async fn erase(db: &Database, key: &SigningKey, targets: &[Target]) -> Request {
+    let request = ask(db, targets).await.unwrap();
+    assert_eq!(work(db, key, &request).await.unwrap(), Outcome::Done);
+    stored(db, &request).await
+}
+
+/// The claims of a request's receipt, verified with the published key.
+async fn claims(key: &SigningKey, request: &Request) -> Value {
+    let published: Jwk = key.public().await.unwrap();
+    receipt::verify(request.receipt.as_ref().unwrap(), &[published]).unwrap()
+}
+
+fn counts(request: &Request) -> BTreeMap<&'static str, u64> {
+    request.counts.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
+}
+
+fn counted(kinds: &[(DataKind, u64)]) -> BTreeMap<&'static str, u64> {
+    kinds.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
+}
+
+/// Three contacts: messages, an edit, an edit that waits, a tombstone. Seven rows in all.
+async fn fill(db: &Database, shop: &Shop) {
+    let items = [
+        shop.text("7001", ago(9000), "m_1", "one"),
+        shop.text("7001", ago(8000), "m_2", "two"),
+        shop.edit("7001", ago(7000), "m_2", (1, "edited")),
+        shop.text("7001", ago(6000), "m_3", "regretted"),
+        shop.unsend("7001", ago(5000), "m_3"),
+        shop.text("7002", ago(4000), "m_4", "four"),
+        shop.edit("7002", ago(3000), "m_5", (1, "waits")),
+        shop.unsend("7003", ago(2000), "m_6"),
+        shop.text("7002", ago(1000), "m_7", "seven"),
+    ];
+    let counts = Intake::start(db).deliver(&shop.body(&items)).await.counts();
+    assert_eq!(counts["reasons"].as_object().map_or(0, serde_json::Map::len), 1, "{counts}");
+}
+
+/// What there is of rows, contacts and keys that belongs to this shop.
+async fn held(db: &Database, shop: &Shop) -> Vec<String> {
+    let id = shop.connection.id.as_str();
+    let all = db.dump().await.into_iter();
+    all.filter(|item| {
+        let is_proof =
+            ["REQUEST#", "SUBJECT#", "ERASURES", "HOLD#"].iter().any(|of| item.contains(of));
+        item.contains(id) && !is_proof
+    })
+    .collect()
+}

@@ -1,0 +1,62 @@
+//! After a restore: what the ledger says was erased is erased again (R8.6).
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use numib::domain::data_kind::DataKind;
+use numib::erasure::reapply;
+
+use super::{connection, contact, erase, fill, held, later, message, signing_key};
+use crate::database::Database;
+use crate::shop::{Shop, now};
+
+on_ministack!(what_a_restore_brings_back_is_erased_again_and_reported);
+
+#[expect(clippy::disallowed_types, reason = "the SDK's own type")]
+type Items = Vec<(String, std::collections::HashMap<String, AttributeValue>)>;
+
+/// Every item of the tables that a restore replaces, as it is.
+async fn backup(db: &Database) -> Items {
+    let mut items = Vec::new();
+    for table in [&db.tables.core, &db.tables.messages, &db.tables.keys] {
+        let pages = db.raw.scan().table_name(table).into_paginator().items().send();
+        let found: Result<Vec<_>, _> = pages.collect().await;
+        items.extend(found.unwrap().into_iter().map(|item| (table.clone(), item)));
+    }
+    items
+}
+
+async fn restore(db: &Database, items: Items) {
+    for (table, item) in items {
+        db.raw.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+}
+
+//= R8.6, R6.6
+async fn what_a_restore_brings_back_is_erased_again_and_reported(db: &Database) {
+    let (shop, other) = (Shop::open(db).await, Shop::open(db).await);
+    fill(db, &shop).await;
+    fill(db, &other).await;
+    let items = backup(db).await;
+    let key = signing_key(db).await;
+    erase(db, &key, &[connection(&shop)]).await;
+    erase(db, &key, &[contact(&other, "7001", now())]).await;
+    erase(db, &key, &[message(&other, "7002", "m_4")]).await;
+    restore(db, items).await;
+    assert!(shop.row(db, "7001", "m_1").await.is_some(), "it is back, keys and all");
+    assert!(other.row(db, "7001", "m_1").await.is_some());
+    let done = reapply(&db.store, 0, later()).await.unwrap();
+    assert_eq!((done.position, done.entries, done.found), (3, 3, 3));
+    let removed: BTreeMap<_, _> = done.removed.iter().map(|(kind, n)| (*kind, *n)).collect();
+    assert_eq!(removed[&DataKind::Message], 9);
+    assert_eq!(removed[&DataKind::Contact], 3);
+    let left = held(db, &shop).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].contains("state=erased"));
+    assert_eq!(other.row(db, "7001", "m_1").await, None);
+    assert!(other.row(db, "7002", "m_4").await.unwrap().row.unsent);
+    assert_eq!(other.row(db, "7002", "m_7").await.unwrap().shown(), Some("seven"));
+    let again = reapply(&db.store, 0, later()).await.unwrap();
+    assert_eq!((again.entries, again.found), (3, 0));
+    assert!(reapply(&db.store, 3, later()).await.unwrap().complete);
+}

@@ -1,0 +1,143 @@
+//! What the template limits each role to. The emulator does not evaluate limits on partitions, so
+//! they are read in the template: a new, a widened or an unlimited statement fails here.
+
+/// Every statement of a role about tables in the template: its name, and which partitions it is
+/// limited to. The emulator does not evaluate that limit, so it is read instead.
+fn partitions(role: &str) -> Vec<(String, Option<String>)> {
+    let of = |statement: &str| {
+        let (_, limit) = statement.split_once("Condition: ForAllValues:StringLike: ")?;
+        let limit = limit.trim_start_matches('{').strip_prefix("\"dynamodb:LeadingKeys\": [")?;
+        Some(limit.split_once(']').unwrap().0.to_owned())
+    };
+    let about_tables = statements(role).into_iter().filter(|(_, it)| it.contains("dynamodb:"));
+    about_tables.map(|(sid, statement)| (sid, of(&statement))).collect()
+}
+
+/// The statements of a role in the template, each with its name and on one line.
+fn statements(role: &str) -> Vec<(String, String)> {
+    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
+    let (_, role) = template.split_once(&format!("\n  {role}:\n")).unwrap();
+    // Up to the next resource or section.
+    let role = role.split("\n\n").next().unwrap();
+    assert!(!role.contains("kms:"), "what a role may do with keys is up to the key");
+    let uncommented = role.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let role = uncommented.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    let named = role.split("- Sid: ").skip(1).map(|one| one.split_once(' ').unwrap());
+    let named = named.map(|(sid, it)| (sid.to_owned(), it.trim_end().to_owned()));
+    let named: Vec<_> = named.collect();
+    assert_eq!(named.len(), role.matches("Effect: Allow").count() - 1, "one has no name");
+    named
+}
+
+fn limited(sid: &str, partitions: &str) -> (String, Option<String>) {
+    (sid.to_owned(), Some(partitions.to_owned()))
+}
+
+fn unlimited(sid: &str) -> (String, Option<String>) {
+    (sid.to_owned(), None)
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_intake_to_routes_and_contacts_and_its_writes_to_writing() {
+    let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
+    let expected = [
+        limited("FindConnectionsAndContacts", routes_and_connections),
+        limited("MoveConversationsUp", r#""CONNECTION#*""#),
+        // A conversation's partition has no prefix.
+        unlimited("StoreMessages"),
+        limited("ReadPublicAndIndexKeys", routes_and_connections),
+    ];
+    assert_eq!(partitions("MetaWebhookRole"), expected);
+    let all = statements("MetaWebhookRole");
+    let (_, store) = all.iter().find(|(sid, _)| sid == "StoreMessages").unwrap();
+    let returns_nothing = r#"Condition: StringEqualsIfExists: {"dynamodb:ReturnValues": NONE}"#;
+    assert!(store.ends_with(returns_nothing), "a write may return the row that it replaces");
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_inbox_to_what_it_looks_up_and_keeps_index_keys_from_it() {
+    let expected = [
+        limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
+        limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
+        unlimited("ListConversations"),
+        unlimited("ReadMessages"),
+        limited("ReadDayKeys", r#""CONNECTION#*""#),
+    ];
+    assert_eq!(partitions("InboxApiRole"), expected);
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
+    let requests = r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*""#;
+    let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
+    let expected = [
+        limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
+        limited("LookAtConnectionsAndContacts", routes_and_connections),
+        unlimited("FindWhatIsHeld"),
+        limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
+        limited("OpenRequestsAndHold", requests),
+        limited("LiftHolds", r#""HOLD#*""#),
+        limited("MarkErased", routes_and_connections),
+        // Limited to attributes that say nothing, to tombstones, to destroying, to the ledger.
+        unlimited("FindRows"),
+        unlimited("PutTombstones"),
+        unlimited("FindKeys"),
+        unlimited("DestroyKeys"),
+        unlimited("WriteLedger"),
+    ];
+    assert_eq!(partitions("PrivacyApiRole"), expected);
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_retention_to_connections_and_their_day_keys() {
+    let expected = [
+        unlimited("FindConnectionsDue"),
+        limited("UpdateConnections", r#""ROUTE#*""#),
+        limited("StoreKeys", r#""CONNECTION#*""#),
+        limited("ReadPublicKeys", r#""CONNECTION#*""#),
+        unlimited("FindStuckErasures"),
+    ];
+    assert_eq!(partitions("RetentionRole"), expected);
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_callbacks_to_marking_and_destroying() {
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
+    let expected = [
+        unlimited("FindWhatIsHeld"),
+        limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
+        limited("OpenRequests", requests),
+        limited("WaitNoMore", r#""HOLD#*""#),
+        limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
+        unlimited("FindKeys"),
+        unlimited("DestroyKeys"),
+        unlimited("WriteLedger"),
+    ];
+    assert_eq!(partitions("DataDeletionRole"), expected);
+}
+
+//= R4.5
+#[test]
+fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
+    let expected = [
+        limited(
+            "ReadRequestsAndTargets",
+            r#""ROUTE#*", "CONNECTION#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
+        ),
+        unlimited("ProveTheInboxEmpty"),
+        limited("SaveProgress", r#""REQUEST#*", "HOLD#*""#),
+        limited("MarkErased", r#""ROUTE#*", "CONNECTION#*", "SUBJECT#*""#),
+        limited("DeleteContactsAndPlaces", r#""CONNECTION#*", "ACCOUNT#*", "HOLD#*""#),
+        unlimited("FindRows"),
+        unlimited("DeleteRows"),
+        unlimited("FindKeys"),
+        unlimited("DestroyKeys"),
+        unlimited("Ledger"),
+    ];
+    assert_eq!(partitions("ErasureRole"), expected);
+}
