@@ -38,6 +38,15 @@ pub struct App {
     pub public_url: Option<String>,
 }
 
+impl App {
+    /// Fetches the secret during init, which has burst CPU; a failure shows at the first request.
+    pub async fn warm(&self) {
+        if let Err(error) = self.secrets.get().await {
+            tracing::warn!(error = %error, "the secret was not there at init");
+        }
+    }
+}
+
 const ROUTES: [&str; 8] = [
     "POST /meta/data-deletion",
     "POST /meta/deauthorize",

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
         receipts: SigningKey::new(aws_sdk_kms::Client::new(&sdk), config::receipt_key_arn()?),
         public_url: config::public_url(),
     };
-    app.secrets.get().await.ok();
+    app.warm().await;
     let app = &app;
     run(service_fn(move |request: Request| async move {
         Ok::<_, std::convert::Infallible>(handle(app, &request, clock::now()).await)

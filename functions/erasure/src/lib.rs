@@ -93,7 +93,8 @@ enum WorkError {
 /// Works on a batch until it is done or `deadline` is near; returns which messages are to come
 /// again.
 ///
-/// # Errors [`ReapplyError`] when the ledger could not be applied; start again after the last
+/// # Errors
+/// [`ReapplyError`] when the ledger could not be applied; start again after the last
 /// position logged.
 pub async fn handle(app: &App, event: Event, deadline: SystemTime) -> Result<Value, ReapplyError> {
     let has_time = || clock::until(deadline) > RESERVE;

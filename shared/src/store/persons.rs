@@ -19,8 +19,8 @@ pub struct Person {
 }
 
 impl Store {
-    /// What is held of a person. From an index: may be a moment old, so an erasure looks again when
-    /// it proves that nothing is left.
+    /// What is held of a person. From an index, which may be a moment old: a contact that became
+    /// known within the last second may be missed.
     ///
     /// # Errors
     /// [`StoreError`].
