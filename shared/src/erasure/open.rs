@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::ErasureError;
+use super::{ErasureError, at_once};
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::ids::RequestId;
@@ -56,9 +56,9 @@ pub(super) async fn open_as(
     }
     let mut free = Vec::with_capacity(asked.targets.len());
     let mut held = Vec::new();
-    for target in &asked.targets {
-        let kept = !holds_on(store, target).await?.is_empty();
-        if kept { &mut held } else { &mut free }.push(target.clone());
+    let each = at_once(asked.targets.iter().map(|target| holds_on(store, target))).await?;
+    for (target, holds) in asked.targets.iter().zip(each) {
+        if holds.is_empty() { &mut free } else { &mut held }.push(target.clone());
     }
     if held.is_empty() || free.is_empty() {
         return open_one(store, asked, None, once, now).await;

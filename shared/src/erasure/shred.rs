@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::ErasureError;
 use super::open::{holds_on, records};
+use super::{ErasureError, at_once};
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::ConnectionId;
@@ -51,9 +51,8 @@ pub async fn shred(
         }
     }
     let mut request = count(store, request).await?;
-    for target in &request.targets {
-        shred_target(store, target, now).await?;
-    }
+    let each = request.targets.iter().map(|target| shred_target(store, target, now));
+    at_once(each).await?;
     if !request.targets.is_empty() {
         let (id, source) = (&request.id, request.source);
         let position = store.append_to_ledger(id, source, &request.targets, now).await?;
@@ -71,11 +70,8 @@ pub async fn shred(
 }
 
 async fn held_of(store: &Store, request: &Request) -> Result<BTreeSet<Held>, ErasureError> {
-    let mut held = BTreeSet::new();
-    for target in &request.targets {
-        held.extend(holds_on(store, target).await?);
-    }
-    Ok(held)
+    let each = request.targets.iter().map(|target| holds_on(store, target));
+    Ok(at_once(each).await?.into_iter().flatten().collect())
 }
 
 async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
