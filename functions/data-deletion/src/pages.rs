@@ -95,11 +95,6 @@ pub(crate) fn status(
 
 /// The same for machines.
 pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
-    let counts: serde_json::Map<String, Value> = request
-        .counts
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
-        .collect();
     let kept: Vec<Value> = kept_of(request)
         .into_iter()
         .map(|(kind, reason)| json!({ "kind": kind.as_str(), "reason": reason.as_str() }))
@@ -114,7 +109,7 @@ pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
         "deadline": request.deadline.to_string(),
         "unreadable_since": time(request.shredded_at),
         "completed_at": time(request.completed_at),
-        "removed": counts,
+        "removed": request.counts,
         "kept": kept,
         "held_part": request.held_part.as_ref().map(RequestId::as_str),
         "receipt": request.receipt,

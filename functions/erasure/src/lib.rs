@@ -151,17 +151,12 @@ async fn reapply_all(
         }
         tracing::info!(position = total.position, found = total.found, "ledger applied again");
     }
-    let removed: serde_json::Map<String, Value> = total
-        .removed
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
-        .collect();
     Ok(json!({
         "position": total.position,
         "entries": total.entries,
         "targets_found_again": total.found,
         "targets_held": total.held,
-        "removed": removed,
+        "removed": total.removed,
         "complete": total.complete,
     }))
 }

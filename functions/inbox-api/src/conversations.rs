@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{AccountId, ConnectionId, ConversationId};
-use numib::edge::concurrent::try_all;
 use numib::edge::problem::Problem;
+use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, InboxEntry, InboxStart};
 use numib::store::messages::{Order, StoredMessage};
 

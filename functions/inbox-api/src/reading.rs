@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{ConnectionId, ConversationId};
 use numib::domain::time::Day;
-use numib::edge::concurrent::try_all;
 use numib::edge::problem::Problem;
 use numib::seal::SealError;
 use numib::seal::day_key::Opener;
 use numib::seal::kms::{KeyName, KmsError};
 use numib::seal::message::{Place, open_edit, open_message};
+use numib::store::concurrent::try_all;
 use numib::store::messages::StoredMessage;
 
 use crate::{App, wire};

@@ -11,10 +11,10 @@ use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
 use numib::domain::update::{Content, Edit, Ignored};
-use numib::edge::concurrent::all;
 use numib::seal::message::{Place, Recipient, seal_edit, seal_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::StoreError;
+use numib::store::concurrent::all;
 use numib::store::connections::RouteOwner;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage};
 

@@ -10,7 +10,7 @@ use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
 use numib::domain::row::{Arrival, SUPPRESSION};
 use numib::domain::update::Ignored;
-use numib::edge::concurrent::try_all;
+use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, INBOX_STEP, Parties};
 use numib::store::look_again::Sight;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage, Written};

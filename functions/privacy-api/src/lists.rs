@@ -15,12 +15,12 @@ use numib::domain::erasure::{Request as Erasure, Source};
 use numib::domain::ids::{MetaId, RequestId};
 use numib::edge::auth::Caller;
 use numib::edge::clock::Stopwatch;
-use numib::edge::concurrent::all;
 use numib::edge::problem::{Problem, json};
 use numib::edge::queue::QueueError;
 use numib::erasure::{self, Asked, ErasureError, scope};
 use numib::meta::deletion_list::{self, Entry, ListError};
 use numib::seal::pseudonym::Pepper;
+use numib::store::concurrent::all;
 use serde::Serialize;
 
 use crate::erase::{queue, report};

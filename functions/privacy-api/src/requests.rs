@@ -77,11 +77,6 @@ pub(crate) async fn show(
 }
 
 fn wire(request: &Erasure, status_url: &str) -> Value {
-    let counts: serde_json::Map<String, Value> = request
-        .counts
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
-        .collect();
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
         "request": request.id.as_str(),
@@ -95,7 +90,7 @@ fn wire(request: &Erasure, status_url: &str) -> Value {
         "deadline": request.deadline.to_string(),
         "unreadable_since": time(request.shredded_at),
         "completed_at": time(request.completed_at),
-        "removed": counts,
+        "removed": request.counts,
         "status_url": status_url,
     })
 }

@@ -13,10 +13,10 @@ use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId, Request
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::clock::{self, Stopwatch};
-use numib::edge::concurrent::try_all;
 use numib::erasure::{self, Asked, ErasureError, Outcome};
 use numib::seal::receipt::SigningKey;
 use numib::store::Store;
+use numib::store::concurrent::try_all;
 use numib::store::contacts::Parties;
 use numib::store::messages::{MessageKey, NewMessage};
 use xtask::progress::{Step, say};

@@ -4,7 +4,6 @@ pub mod address;
 pub mod auth;
 pub mod clients;
 pub mod clock;
-pub mod concurrent;
 pub mod config;
 pub mod problem;
 pub mod queue;

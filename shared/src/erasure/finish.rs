@@ -37,11 +37,6 @@ pub(super) async fn complete(
 fn claims(request: &Request) -> Value {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
     let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
-    let counts: serde_json::Map<String, Value> = request
-        .counts
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), (*count).into()))
-        .collect();
     let kept: Vec<Value> = kept(&request.targets)
         .into_iter()
         .map(|(kind, reason)| json!({ "kind": kind.as_str(), "basis": reason.as_str() }))
@@ -56,7 +51,7 @@ fn claims(request: &Request) -> Value {
         "requested_at": request.requested_at.as_second(),
         "shredded_at": seconds(request.shredded_at),
         "completed_at": seconds(request.completed_at),
-        "removed": counts,
+        "removed": request.counts,
         "keys_destroyed": of(DataKind::DayKey).saturating_add(of(DataKind::IndexKey)),
         "kept": kept,
         "ledger_position": request.ledger_position,

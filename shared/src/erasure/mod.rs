@@ -18,7 +18,6 @@ pub use reapply::{Reapplied, reapply};
 pub use shred::shred;
 pub use sweep::Outcome;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use crate::domain::erasure::{InvalidTransition, Request, State};
@@ -31,16 +30,6 @@ use crate::store::{Store, StoreError};
 /// Targets that are worked on at once: a person may have written to hundreds of accounts, and
 /// whoever asked is waiting.
 const TARGETS_AT_ONCE: usize = 16;
-
-/// Does the same for many targets, so many at once; returns the results in their order.
-async fn at_once<T, F>(each: impl Iterator<Item = F>) -> Result<Vec<T>, ErasureError>
-where
-    F: Future<Output = Result<T, ErasureError>>,
-{
-    // Collected first: a lazily mapped stream of borrowing closures is not `Send` to the compiler.
-    let each: Vec<F> = each.collect();
-    stream::iter(each).buffered(TARGETS_AT_ONCE).try_collect().await
-}
 
 /// Why a step was not taken. All of it may be tried again.
 #[derive(Debug, thiserror::Error)]

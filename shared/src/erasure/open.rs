@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{ErasureError, at_once};
+use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::ids::RequestId;
 use crate::seal::random;
 use crate::store::Store;
+use crate::store::concurrent::try_all;
 use crate::store::holds::Held;
 use crate::store::requests::Opened;
 
@@ -56,7 +57,8 @@ pub(super) async fn open_as(
     }
     let mut free = Vec::with_capacity(asked.targets.len());
     let mut held = Vec::new();
-    let each = at_once(asked.targets.iter().map(|target| holds_on(store, target))).await?;
+    let each = asked.targets.iter().map(|target| holds_on(store, target));
+    let each = try_all(each, TARGETS_AT_ONCE).await?;
     for (target, holds) in asked.targets.iter().zip(each) {
         if holds.is_empty() { &mut free } else { &mut held }.push(target.clone());
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::open::{holds_on, records};
-use super::{ErasureError, at_once};
+use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::ConnectionId;
 use crate::domain::row::SUPPRESSION;
 use crate::store::Store;
+use crate::store::concurrent::try_all;
 use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
 
@@ -52,7 +53,7 @@ pub async fn shred(
     }
     let mut request = count(store, request).await?;
     let each = request.targets.iter().map(|target| shred_target(store, target, now));
-    at_once(each).await?;
+    try_all(each, TARGETS_AT_ONCE).await?;
     if !request.targets.is_empty() {
         let (id, source) = (&request.id, request.source);
         let position = store.append_to_ledger(id, source, &request.targets, now).await?;
@@ -71,7 +72,7 @@ pub async fn shred(
 
 async fn held_of(store: &Store, request: &Request) -> Result<BTreeSet<Held>, ErasureError> {
     let each = request.targets.iter().map(|target| holds_on(store, target));
-    Ok(at_once(each).await?.into_iter().flatten().collect())
+    Ok(try_all(each, TARGETS_AT_ONCE).await?.into_iter().flatten().collect())
 }
 
 async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureError> {

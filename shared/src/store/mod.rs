@@ -4,6 +4,7 @@
 //! "Not found" is `Ok(None)`.
 
 pub mod accounts;
+pub mod concurrent;
 pub mod connections;
 pub mod contacts;
 pub mod day_keys;

@@ -186,7 +186,6 @@ impl Store {
         Ok(request)
     }
 
-    /// The request that a pointer leads to, until it has ended; read consistently.
     /// Requests that a worker should have ended, asked for before that time: the oldest first, so
     /// many at most.
     ///
@@ -218,6 +217,7 @@ impl Store {
         Ok(found)
     }
 
+    /// The request that a pointer leads to, until it has ended; read consistently.
     async fn pointed(&self, key: Item) -> Result<Option<RequestId>, StoreError> {
         let answer = self
             .client

@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
+use super::concurrent::try_all;
 use super::contacts::{contact_id, contact_key, unless_refused};
 use super::messages::{MessageKey, primary};
 use super::schema::{self, Item};
@@ -285,23 +286,15 @@ impl Store {
     /// One by one: the right to `BatchWriteItem` is a right to put items as well, which no eraser
     /// of keys or contacts has.
     async fn delete_each(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
-        for some in keys.chunks(SINGLES) {
-            let deletions = some.iter().map(|key| {
-                self.client.delete_item().table_name(table).set_key(Some(key.clone())).send()
-            });
-            let deleted = futures_util::future::try_join_all(deletions).await;
-            deleted.map_err(|error| classify(&error))?;
-        }
-        Ok(())
+        let deletions = keys
+            .into_iter()
+            .map(|key| self.client.delete_item().table_name(table).set_key(Some(key)).send());
+        try_all(deletions, SINGLES).await.map(|_| ()).map_err(|error| classify(&error))
     }
 
     async fn delete_batches(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
-        let batches: Vec<Vec<Item>> = keys.chunks(BATCH_MAX).map(<[Item]>::to_vec).collect();
-        for some in batches.chunks(BATCHES) {
-            let deletions = some.iter().map(|batch| self.delete_batch(table, batch.clone()));
-            futures_util::future::try_join_all(deletions).await?;
-        }
-        Ok(())
+        let batches = keys.chunks(BATCH_MAX).map(|batch| self.delete_batch(table, batch.to_vec()));
+        try_all(batches, BATCHES).await.map(|_| ())
     }
 
     async fn delete_batch(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {

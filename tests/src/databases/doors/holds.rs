@@ -4,7 +4,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use numib::domain::erasure::State;
 use numib::domain::ids::{HoldId, RequestId};
 use numib::domain::role::Role;
-use numib::edge::concurrent::all;
+use numib::store::concurrent::all;
 use numib::store::holds::Held;
 use serde_json::{Value, json};
 use xtask::account::random_id;
