@@ -1,7 +1,5 @@
 //! Meta's callbacks: signed, shredded before they are answered, then queued.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -9,9 +7,9 @@ use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::personal::Personal;
 use numib::edge::address;
 use numib::edge::problem::{Problem, json};
-use numib::edge::secrets::{MetaSecrets, SecretsError};
+use numib::edge::secrets::MetaSecrets;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::erasure::{self, Asked, ErasureError, scope};
+use numib::erasure::{self, Asked, scope};
 use numib::meta::signed_request::{self, Callback, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
@@ -49,7 +47,7 @@ pub(crate) async fn data_deletion(
         Some(user) => {
             let pepper = &secrets.pepper;
             let targets = scope::of_person(&app.store, pepper, user, issued_at, now).await;
-            (format!("person {}", pepper.person(user)), targets.map_err(failed)?)
+            (format!("person {}", pepper.person(user)), targets?)
         }
         // Signed, but nobody is named: nothing is selected, and the page says so.
         None => (format!("nobody {}", random_id()?), Vec::new()),
@@ -74,17 +72,16 @@ pub(crate) async fn deauthorize(
     let mut targets = Vec::new();
     if let Some(user) = &user {
         let found = scope::connected_by(&app.store, pepper, user, issued_at, now).await;
-        targets.extend(found.map_err(failed)?);
+        targets.extend(found?);
     }
     if let Some(profile) = &profile {
         let found = scope::of_channel(&app.store, pepper, profile, issued_at, now).await;
-        targets.extend(found.map_err(failed)?);
+        targets.extend(found?);
     }
     targets.sort();
     targets.dedup();
     for target in targets {
-        let subject = format!("connection {}", target.connection());
-        erase(app, Source::MetaDeauthorize, subject, vec![target], now).await?;
+        erase(app, Source::MetaDeauthorize, target.subject(), vec![target], now).await?;
     }
     Ok(json(StatusCode::OK, "application/json", &json!({})))
 }
@@ -97,15 +94,9 @@ async fn erase(
     targets: Vec<Target>,
     now: Timestamp,
 ) -> Result<Erasure, Problem> {
-    let asked = Asked { source, reference: None, subject, targets };
-    let shredded = erasure::begin(&app.store, asked, now).await.map_err(failed)?;
-    if shredded.state.is_work() {
-        let sent = app.queue.send(&shredded.id, Duration::ZERO).await;
-        sent.map_err(|error| {
-            tracing::error!(error = %error, "an erasure was not queued");
-            Problem::internal()
-        })?;
-    }
+    let asked = Asked { source, reference: None, subject, targets, due_at: None };
+    let shredded = erasure::begin(&app.store, asked, now).await?;
+    app.queue.carry_on(&shredded, now).await?;
     tracing::info!(source = source.as_str(), targets = shredded.targets.len(), "erasure shredded");
     let mut metrics = Metrics::new(now);
     metrics.add("ErasuresShredded", Unit::Count, 1);
@@ -124,7 +115,7 @@ async fn read(
         return Err(TOO_LARGE);
     }
     let signed = field(request, body).map_err(|error| refused(error, now))?;
-    let mut secrets = app.secrets.get().await.map_err(unavailable)?;
+    let mut secrets = app.secrets.get().await?;
     let check =
         |secrets: &MetaSecrets| signed_request::verify(signed.expose(), &secrets.app_secrets, now);
     let mut checked = check(&secrets);
@@ -170,16 +161,4 @@ fn random_id() -> Result<String, Problem> {
         tracing::error!(error = %error, "no randomness");
         Problem::internal()
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-fn failed(error: ErasureError) -> Problem {
-    tracing::error!(error = %error, "an erasure failed");
-    Problem::internal()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-fn unavailable(error: SecretsError) -> Problem {
-    tracing::error!(error = %error, "no secrets");
-    Problem::internal()
 }

@@ -106,6 +106,7 @@ pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
         "source": request.source.as_str(),
         "data_held": !request.targets.is_empty(),
         "requested_at": request.requested_at.to_string(),
+        "due_at": time(request.due_at),
         "deadline": request.deadline.to_string(),
         "unreadable_since": time(request.shredded_at),
         "completed_at": time(request.completed_at),
@@ -162,6 +163,9 @@ fn facts(request: &Request, language: Language) -> Vec<(&'static str, String)> {
         [(texts.unreadable_since, request.shredded_at), (texts.completed_on, request.completed_at)];
     if !request.targets.is_empty() {
         facts.extend(times.iter().filter_map(|(name, at)| Some((*name, language.moment((*at)?)))));
+        if let Some(due_at) = request.due_at.filter(|_| request.is_revocable()) {
+            facts.push((texts.carried_out_on, language.moment(due_at)));
+        }
         // A hold outlasts the date, and what is over has none.
         if request.state.is_work() {
             facts.push((texts.due, language.day(request.deadline)));
@@ -242,6 +246,7 @@ mod tests {
             held_part: None,
             state,
             requested_at: at("2026-11-24T08:03:00Z"),
+            due_at: None,
             deadline: Day::parse("2026-12-24").unwrap(),
             shredded_at: is_erased(state).then(|| at("2026-11-24T08:04:00Z")),
             completed_at: is_done.then(|| at("2026-11-24T08:05:00Z")),
@@ -323,6 +328,18 @@ mod tests {
                 for absent in [texts.progress, texts.removed, texts.kept, texts.due] {
                     assert!(!page.contains(absent), "{absent}");
                 }
+            }
+        }
+    }
+
+    //= R6.1
+    #[test]
+    fn a_request_that_can_be_taken_back_says_until_when() {
+        let due_at = Some("2026-12-08T08:03:00Z".parse().unwrap());
+        for (state, is_shown) in [(State::Requested, true), (State::Completed, false)] {
+            for language in LANGUAGES {
+                let page = page(&Request { due_at, ..request(state) }, language);
+                assert_eq!(page.contains(language.texts().carried_out_on), is_shown, "{state:?}");
             }
         }
     }

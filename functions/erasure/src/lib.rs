@@ -5,17 +5,19 @@
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
 
+mod notice;
+
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::domain::ids::RequestId;
 use numib::edge::clock;
+use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::erasure::{self, ErasureError, Outcome, Reapplied};
-use numib::seal::receipt::SigningKey;
-use numib::store::{Store, StoreError};
+use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
+use numib::store::StoreError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,12 +29,14 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// What one warm container works with.
 #[derive(Debug)]
 pub struct App {
-    /// The database.
-    pub store: Store,
-    /// The key that signs receipts.
-    pub receipts: SigningKey,
+    /// What carries erasures out.
+    pub eraser: Eraser,
     /// Where unfinished work goes.
     pub queue: ErasureQueue,
+    /// What e-mail is sent with, where any is.
+    pub mailer: Option<Mailer>,
+    /// Where people find the service.
+    pub public_url: String,
 }
 
 /// What invokes the function.
@@ -123,10 +127,20 @@ async fn work(
 ) -> Result<(), WorkError> {
     let work: Work = serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)?;
     let id = RequestId::parse(&work.request).ok_or(WorkError::Unreadable)?;
-    match erasure::work(&app.store, &app.receipts, &id, clock::now(), has_time).await {
+    // A schedule tried at another time takes its work with it.
+    let now = work.at.map_or_else(clock::now, |at| clock::now().max(at));
+    let found = app.eraser.store.request(&id).await.map_err(ErasureError::from)?;
+    if let Some(found) = found {
+        notice::before(app, &found.request, now).await;
+    }
+    match app.eraser.work(&id, now, has_time).await {
         // Where another worker has it, that one has a message of its own.
-        Ok(Outcome::Done) | Err(ErasureError::Store(StoreError::Conflict)) => Ok(()),
-        Ok(Outcome::More) => Ok(app.queue.send(&id, AGAIN).await?),
+        Ok(Progress::Nothing) | Err(ErasureError::Store(StoreError::Conflict)) => Ok(()),
+        Ok(Progress::Completed(request)) => {
+            notice::after(app, &request).await;
+            Ok(())
+        }
+        Ok(Progress::More) => Ok(app.queue.send(&id, work.at, AGAIN).await?),
         Err(error) => Err(error.into()),
     }
 }
@@ -139,7 +153,7 @@ async fn reapply_all(
 ) -> Result<Value, ErasureError> {
     let mut total = Reapplied { position: after, ..Reapplied::default() };
     while !total.complete && has_time() {
-        let page = erasure::reapply(&app.store, total.position, now).await?;
+        let page = app.eraser.reapply(total.position, now).await?;
         total.position = page.position;
         total.entries = total.entries.saturating_add(page.entries);
         total.found = total.found.saturating_add(page.found);

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use erasure::{App, Event, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use numib::edge::queue::ErasureQueue;
-use numib::edge::{clients, config, config::Config, telemetry};
-use numib::seal::receipt::SigningKey;
-use numib::store::Store;
+use numib::edge::{clients, config, config::Config, mail::Mailer, queue::ErasureQueue, telemetry};
+use numib::{erasure::Eraser, identity::UserPool, seal::receipt::SigningKey, store::Store};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -15,9 +13,13 @@ async fn main() -> Result<(), Error> {
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
+    let user_pool = UserPool::new(&sdk, config::user_pool_id()?);
     let receipts = SigningKey::new(aws_sdk_kms::Client::new(&sdk), config::receipt_key_arn()?);
     let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?);
-    let app = Arc::new(App { store, receipts, queue });
+    let mailer = config::sender_address().map(|from| Mailer::new(&sdk, from));
+    let public_url = config::public_url().unwrap_or_default();
+    let eraser = Eraser { store, user_pool, receipts };
+    let app = Arc::new(App { eraser, queue, mailer, public_url });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         async move { handle(&app, event.payload, event.context.deadline()).await }

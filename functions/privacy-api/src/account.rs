@@ -26,7 +26,7 @@ pub(crate) async fn connection(
     match app.store.account_connection(&account, &id).await? {
         Some(route) => {
             let target = Target::Connection { account, route, connection: id };
-            erase(app, request, asked(Source::Disconnect, subject, target), now).await
+            erase(app, request, asked(Source::Disconnect, target), now).await
         }
         None => under_way(app, request, &subject, &account).await,
     }
@@ -46,7 +46,7 @@ pub(crate) async fn contact(
     match app.store.account_conversation(&account, &conversation).await? {
         Some(_) => {
             let target = Target::Contact { account, conversation, until: now };
-            erase(app, request, asked(Source::Account, subject, target), now).await
+            erase(app, request, asked(Source::Account, target), now).await
         }
         None => under_way(app, request, &subject, &account).await,
     }
@@ -72,11 +72,12 @@ pub(crate) async fn message(
     }
     let MessageKey { conversation, message } = key;
     let target = Target::Message { account, conversation, message };
-    erase(app, request, asked(Source::Account, subject, target), now).await
+    erase(app, request, asked(Source::Account, target), now).await
 }
 
-fn asked(source: Source, subject: String, target: Target) -> Asked {
-    Asked { source, reference: None, subject, targets: vec![target] }
+fn asked(source: Source, target: Target) -> Asked {
+    let subject = target.subject();
+    Asked { source, reference: None, subject, targets: vec![target], due_at: None }
 }
 
 /// An id of the path; whatever is none is nobody's.

@@ -1,16 +1,13 @@
 //! What every door does: begin the erasure, have a worker go on, say where to follow it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use numib::domain::erasure::Request as Erasure;
 use numib::edge::address;
 use numib::edge::problem::{Problem, json};
-use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::erasure::{self, Asked, ErasureError};
+use numib::erasure::{self, Asked};
 use serde_json::json;
 
 use crate::App;
@@ -23,15 +20,10 @@ pub(crate) async fn erase(
     asked: Asked,
     now: Timestamp,
 ) -> Result<Response<Body>, Problem> {
-    let erasure = erasure::begin(&app.store, asked, now).await.map_err(failed)?;
-    queue(app, &erasure).await.map_err(unqueued)?;
+    let erasure = erasure::begin(&app.store, asked, now).await?;
+    app.queue.carry_on(&erasure, now).await?;
     report(1, now);
     Ok(accepted(app, request, &erasure))
-}
-
-/// Has a worker go on with a request, if there is something to do.
-pub(crate) async fn queue(app: &App, erasure: &Erasure) -> Result<(), QueueError> {
-    if erasure.state.is_work() { app.queue.send(&erasure.id, Duration::ZERO).await } else { Ok(()) }
 }
 
 /// 202: the code of a request, and where to follow it.
@@ -49,16 +41,4 @@ pub(crate) fn report(begun: usize, now: Timestamp) {
     let mut metrics = Metrics::new(now);
     metrics.add("ErasuresShredded", Unit::Count, begun);
     metrics.emit();
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-pub(crate) fn failed(error: ErasureError) -> Problem {
-    tracing::error!(error = %error, "an erasure failed");
-    Problem::internal()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-pub(crate) fn unqueued(error: QueueError) -> Problem {
-    tracing::error!(error = %error, "an erasure was not queued");
-    Problem::internal()
 }

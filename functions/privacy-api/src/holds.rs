@@ -14,7 +14,6 @@ use numib::store::holds::{Held, Holds};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::erase::unqueued;
 use crate::requests::BAD_REFERENCE;
 use crate::{App, access, body};
 
@@ -101,8 +100,8 @@ pub(crate) async fn lift(
     if !was_there && resumed.is_empty() {
         return Err(Problem::not_found());
     }
-    let sent = resumed.iter().map(|request| app.queue.send(request, Duration::ZERO));
-    try_all(sent, AT_ONCE).await.map_err(unqueued)?;
+    let sent = resumed.iter().map(|request| app.queue.send(request, None, Duration::ZERO));
+    try_all(sent, AT_ONCE).await?;
     tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");
     let body = json!({ "on": on.to_string(), "resumed": resumed.len(), "holds_left": holds.len() });
     Ok(json(StatusCode::OK, "application/json", &body))

@@ -1,5 +1,5 @@
-//! The doors of erasure under `/v1`: an account disconnects a channel, or erases a contact or a
-//! message; an operator lodges what people ask for, and sets legal holds; both follow requests.
+//! The doors of erasure under `/v1`: an account disconnects a channel, erases a contact or a
+//! message, or ends; an operator lodges what people ask for, and sets legal holds; both follow requests.
 //!
 //! What a door covers is unreadable before it answers (R8.3); the rest is queued. Another account's
 //! ids answer 404, like ids that never were. Nothing here reads content, and no Meta id is in an
@@ -8,6 +8,7 @@
 mod access;
 mod account;
 mod body;
+mod deletion;
 mod erase;
 mod holds;
 mod lists;
@@ -24,6 +25,7 @@ use numib::edge::problem::Problem;
 use numib::edge::queue::ErasureQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
+use numib::identity::UserPool;
 use numib::store::Store;
 
 /// What one warm container works with.
@@ -35,6 +37,10 @@ pub struct App {
     pub secrets: SecretsCache,
     /// Where shredded requests go on.
     pub queue: ErasureQueue,
+    /// The members' identities.
+    pub user_pool: UserPool,
+    /// How many days the deletion of an account can be taken back.
+    pub grace_days: u8,
     /// Where people find the service, when not at the HTTP API's own address.
     pub public_url: Option<String>,
     /// So long a list of ids is worked on before the answer says where to go on.
@@ -44,11 +50,13 @@ pub struct App {
 /// [`App::list_time`] under an API that waits for 29 seconds.
 pub const LIST_TIME: Duration = Duration::from_secs(20);
 
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 11] = [
+    "DELETE /v1/account",
     "DELETE /v1/connections/{id}",
     "DELETE /v1/conversations/{id}",
     "DELETE /v1/conversations/{id}/messages/{message_id}",
     "GET /v1/requests/{code}",
+    "POST /v1/requests/{code}/cancel",
     "POST /v1/operator/requests",
     "POST /v1/operator/deletion-lists",
     "GET /v1/operator/holds",
@@ -73,12 +81,14 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
 async fn route(app: &App, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
     let caller = auth::caller(request)?;
     match route_key(request) {
+        "DELETE /v1/account" => deletion::delete(app, request, &caller, now).await,
         "DELETE /v1/connections/{id}" => account::connection(app, request, &caller, now).await,
         "DELETE /v1/conversations/{id}" => account::contact(app, request, &caller, now).await,
         "DELETE /v1/conversations/{id}/messages/{message_id}" => {
             account::message(app, request, &caller, now).await
         }
         "GET /v1/requests/{code}" => requests::show(app, request, &caller).await,
+        "POST /v1/requests/{code}/cancel" => deletion::cancel(app, request, &caller).await,
         "POST /v1/operator/requests" => requests::lodge(app, request, &caller, now).await,
         "POST /v1/operator/deletion-lists" => lists::import(app, request, &caller, now).await,
         "GET /v1/operator/holds" => holds::list(app, request, &caller).await,

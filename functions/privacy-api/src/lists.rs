@@ -23,8 +23,7 @@ use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
 use serde::Serialize;
 
-use crate::erase::{queue, report};
-use crate::requests::unavailable;
+use crate::erase::report;
 use crate::{App, access, body};
 
 /// So long after the time for lists, what is under way is given up.
@@ -106,9 +105,10 @@ impl Refused {
             Self::Erasure(
                 ErasureError::Transition(_) | ErasureError::Unknown | ErasureError::TooManyTargets,
             ) => true,
-            Self::Erasure(ErasureError::Seal(_) | ErasureError::Signing(_)) | Self::Queue(_) => {
-                false
-            }
+            Self::Erasure(
+                ErasureError::Seal(_) | ErasureError::Signing(_) | ErasureError::Identity(_),
+            )
+            | Self::Queue(_) => false,
         }
     }
 }
@@ -132,7 +132,7 @@ pub(crate) async fn import(
     let mut entries = deletion_list::parse(bytes).map_err(unreadable)?;
     entries.retain(|entry| entry.line >= from);
     let file = name(bytes);
-    let secrets = app.secrets.get().await.map_err(unavailable)?;
+    let secrets = app.secrets.get().await?;
     let importer = Importer { app, pepper: &secrets.pepper, file: &file, now };
     let taken = importer.take(&entries, &stopwatch).await;
     let report = answer(&file, &entries, &taken);
@@ -234,10 +234,11 @@ impl Importer<'_> {
                 reference: Some(self.file.to_owned()),
                 subject: format!("person {person}"),
                 targets,
+                due_at: None,
             };
             erasure::begin_once(store, asked, &once, self.now).await?
         };
-        queue(self.app, &request).await?;
+        self.app.queue.carry_on(&request, self.now).await?;
         Ok((self.outcome(&request), request.id))
     }
 

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::queue::ErasureQueue;
-use numib::edge::secrets::SecretsCache;
 use numib::edge::{clients, clock, config, config::Config, telemetry};
-use numib::store::Store;
+use numib::edge::{queue::ErasureQueue, secrets::SecretsCache};
+use numib::{identity::UserPool, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,6 +18,8 @@ async fn main() -> Result<(), Error> {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
         secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
         queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
+        user_pool: UserPool::new(&sdk, config::user_pool_id()?),
+        grace_days: config::account_grace_days()?,
         public_url: config::public_url(),
         list_time: LIST_TIME,
     });

@@ -9,13 +9,12 @@ use numib::domain::role::Role;
 use numib::edge::address;
 use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
-use numib::edge::secrets::SecretsError;
 use numib::erasure::{Asked, scope};
 use numib::meta::deletion_list::meta_id;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::erase::{erase, failed};
+use crate::erase::erase;
 use crate::{App, access, body};
 
 pub(crate) const BAD_REFERENCE: Problem = Problem::bad_request(
@@ -51,11 +50,11 @@ pub(crate) async fn lodge(
     if !is_reference(&reference) {
         return Err(BAD_REFERENCE);
     }
-    let secrets = app.secrets.get().await.map_err(unavailable)?;
+    let secrets = app.secrets.get().await?;
     let targets = scope::of_person(&app.store, &secrets.pepper, &id, None, now).await;
     let subject = format!("person {}", secrets.pepper.person(&id));
-    let targets = targets.map_err(failed)?;
-    let asked = Asked { source, reference: Some(reference), subject, targets };
+    let targets = targets?;
+    let asked = Asked { source, reference: Some(reference), subject, targets, due_at: None };
     erase(app, request, asked, now).await
 }
 
@@ -76,7 +75,7 @@ pub(crate) async fn show(
     Ok(json(StatusCode::OK, "application/json", &wire(&found, &url)))
 }
 
-fn wire(request: &Erasure, status_url: &str) -> Value {
+pub(crate) fn wire(request: &Erasure, status_url: &str) -> Value {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
         "request": request.id.as_str(),
@@ -87,16 +86,11 @@ fn wire(request: &Erasure, status_url: &str) -> Value {
         "held": request.state == State::Held,
         "held_part": request.held_part.as_ref().map(RequestId::as_str),
         "requested_at": request.requested_at.to_string(),
+        "due_at": time(request.due_at),
         "deadline": request.deadline.to_string(),
         "unreadable_since": time(request.shredded_at),
         "completed_at": time(request.completed_at),
         "removed": request.counts,
         "status_url": status_url,
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-pub(crate) fn unavailable(error: SecretsError) -> Problem {
-    tracing::error!(error = %error, "no secrets");
-    Problem::internal()
 }

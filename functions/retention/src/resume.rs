@@ -35,7 +35,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<usize, ResumeError>
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
     let stuck = app.store.stuck_requests(before, RUN_MAX).await?;
     for request in &stuck {
-        app.queue.send(request, Duration::ZERO).await?;
+        app.queue.send(request, Some(now), Duration::ZERO).await?;
     }
     tracing::info!(resumed = stuck.len(), "stuck erasures queued again");
     let mut metrics = Metrics::new(now);

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::Connection;
 use numib::domain::data_kind::DataKind;
@@ -13,7 +14,8 @@ use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId, Request
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::clock::{self, Stopwatch};
-use numib::erasure::{self, Asked, ErasureError, Outcome};
+use numib::erasure::{self, Asked, Eraser, ErasureError, Progress};
+use numib::identity::UserPool;
 use numib::seal::receipt::SigningKey;
 use numib::store::Store;
 use numib::store::concurrent::try_all;
@@ -97,7 +99,8 @@ async fn erase(
     let Connection { account, route, id, .. } = connection.clone();
     let targets = vec![Target::Connection { account, route, connection: id }];
     let subject = "bench".to_owned();
-    let asked = Asked { source: Source::Disconnect, reference: None, subject, targets };
+    let asked =
+        Asked { source: Source::Disconnect, reference: None, subject, targets, due_at: None };
     let stopwatch = Stopwatch::start();
     let request = erasure::begin(store, asked, now).await?;
     let unreadable = stopwatch.elapsed();
@@ -112,17 +115,21 @@ async fn erase(
 
 /// Up to the proof. The signature that comes after it is KMS's work, and there is none here.
 async fn sweep(store: &Store, id: &RequestId, now: Timestamp) -> anyhow::Result<()> {
-    let kms = aws_sdk_kms::Config::builder()
-        .behavior_version(aws_sdk_kms::config::BehaviorVersion::v2026_01_12())
-        .region(aws_sdk_kms::config::Region::new("us-east-1"))
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .retry_config(RetryConfig::disabled())
-        .endpoint_url("http://127.0.0.1:1");
-    let key = SigningKey::new(aws_sdk_kms::Client::from_conf(kms.build()), "none".to_owned());
+        .endpoint_url("http://127.0.0.1:1")
+        .build();
+    let receipts = SigningKey::new(aws_sdk_kms::Client::new(&sdk), "none".to_owned());
+    let user_pool = UserPool::new(&sdk, "none".to_owned());
+    let store = store.clone();
+    let eraser = Eraser { store, user_pool, receipts };
     let later = now.saturating_add(SignedDuration::from_mins(1))?;
     loop {
-        match erasure::work(store, &key, id, later, &|| true).await {
-            Ok(Outcome::More) => {}
+        match eraser.work(id, later, &|| true).await {
+            Ok(Progress::More) => {}
             Err(ErasureError::Signing(_)) => return Ok(()),
             other => bail!("the proof was not given: {other:?}"),
         }

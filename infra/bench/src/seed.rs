@@ -91,6 +91,7 @@ fn connection(pepper: &Pepper, number: usize, page: &str) -> anyhow::Result<Conn
 }
 
 async fn connect(store: &Store, connection: &Connection, today: Day) -> anyhow::Result<()> {
+    store.create_account(&connection.account, connection.plan).await?;
     store.create_connection(connection, IndexKey::generate()?.expose()).await?;
     let mut day_keys = BTreeMap::new();
     for day in key_window::days(today) {

@@ -58,6 +58,7 @@ pub async fn connect(
         day_keys: BTreeMap::new(),
     };
     let index_key = IndexKey::generate()?;
+    store.create_account(account, plan).await?;
     store.create_connection(&connection, index_key.expose()).await?;
     Ok(Connected { connection, index_key })
 }

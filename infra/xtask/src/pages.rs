@@ -52,11 +52,13 @@ fn is_there(program: &str) -> bool {
 /// Stores a request for each look that a page can have; returns their codes.
 async fn seed(store: &Store, now: Timestamp) -> anyhow::Result<BTreeMap<&'static str, String>> {
     let held = request(State::Held, now)?;
+    let due_at = Some(now.saturating_add(SignedDuration::from_hours(14 * 24))?);
     let held_part = Some(held.id.clone());
     let completed = request(State::Completed, now)?;
     let nothing = Request { targets: Vec::new(), counts: BTreeMap::new(), ..completed };
     let requests = [
         ("requested", request(State::Requested, now)?),
+        ("scheduled", Request { due_at, ..request(State::Requested, now)? }),
         ("held", held),
         // Sweeping and verified look the same.
         ("under-way", request(State::Shredded, now)?),
@@ -93,6 +95,7 @@ fn request(state: State, now: Timestamp) -> anyhow::Result<Request> {
         held_part: None,
         state,
         requested_at: at(20)?,
+        due_at: None,
         deadline: Day::of(now).plus(30),
         shredded_at: is_shredded.then(|| at(20)).transpose()?,
         completed_at: is_completed.then(|| at(10)).transpose()?,

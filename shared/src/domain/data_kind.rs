@@ -16,6 +16,8 @@ words! {
         IndexKey = "index-key",
         /// A wrapped day key.
         DayKey = "day-key",
+        /// An account, with its plan.
+        Account = "account",
         /// A person's membership of an account.
         Member = "member",
         /// An erasure request.
@@ -62,18 +64,47 @@ impl DataKind {
     //= R8.3
     #[must_use]
     pub const fn fate(self, target: &Target) -> Fate {
-        match (self, target) {
-            (Self::DayKey | Self::IndexKey, Target::Connection { .. }) => Fate::Shredded,
-            (Self::Message, _) | (Self::Contact, Target::Connection { .. }) => Fate::Swept,
-            (Self::Connection, Target::Connection { .. })
-            | (Self::Contact, Target::Contact { .. }) => Fate::Kept(Reason::SuppressionMark),
-            (Self::Request | Self::LedgerEntry, _) => Fate::Kept(Reason::ProofOfErasure),
-            (Self::DayKey | Self::IndexKey | Self::Connection, Target::Contact { .. })
-            | (
-                Self::DayKey | Self::IndexKey | Self::Connection | Self::Contact,
-                Target::Message { .. },
-            )
-            | (Self::Member | Self::Hold, _) => Fate::Untouched,
+        match target {
+            Target::Account { .. } => match self {
+                Self::Account | Self::Member => Fate::Swept,
+                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+                // The connections of an account are targets of their own.
+                Self::Message
+                | Self::Contact
+                | Self::Connection
+                | Self::IndexKey
+                | Self::DayKey
+                | Self::Hold => Fate::Untouched,
+            },
+            Target::Connection { .. } => match self {
+                Self::DayKey | Self::IndexKey => Fate::Shredded,
+                Self::Message | Self::Contact => Fate::Swept,
+                Self::Connection => Fate::Kept(Reason::SuppressionMark),
+                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+                Self::Account | Self::Member | Self::Hold => Fate::Untouched,
+            },
+            Target::Contact { .. } => match self {
+                Self::Message => Fate::Swept,
+                Self::Contact => Fate::Kept(Reason::SuppressionMark),
+                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+                Self::Connection
+                | Self::IndexKey
+                | Self::DayKey
+                | Self::Account
+                | Self::Member
+                | Self::Hold => Fate::Untouched,
+            },
+            Target::Message { .. } => match self {
+                Self::Message => Fate::Swept,
+                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+                Self::Contact
+                | Self::Connection
+                | Self::IndexKey
+                | Self::DayKey
+                | Self::Account
+                | Self::Member
+                | Self::Hold => Fate::Untouched,
+            },
         }
     }
 }

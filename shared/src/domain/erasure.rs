@@ -13,9 +13,15 @@ use super::time::Day;
 /// rest.
 const CALLBACK_DELAY_MAX: SignedDuration = SignedDuration::from_mins(15);
 
-/// One thing to erase. An account is erased as the list of its connections.
+/// One thing to erase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
+    /// What an account is besides its connections, which are targets of their own: its profile and
+    /// its members.
+    Account {
+        /// Which one.
+        account: AccountId,
+    },
     /// Everything of a connected channel.
     Connection {
         /// Whose it is.
@@ -46,24 +52,27 @@ pub enum Target {
 }
 
 impl Target {
-    /// The connection it belongs to.
-    #[must_use]
-    pub const fn connection(&self) -> &ConnectionId {
-        match self {
-            Self::Connection { connection, .. } => connection,
-            Self::Contact { conversation, .. } | Self::Message { conversation, .. } => {
-                &conversation.connection
-            }
-        }
-    }
-
     /// The account it belongs to.
     #[must_use]
     pub const fn account(&self) -> &AccountId {
         match self {
-            Self::Connection { account, .. }
+            Self::Account { account }
+            | Self::Connection { account, .. }
             | Self::Contact { account, .. }
             | Self::Message { account, .. } => account,
+        }
+    }
+
+    /// What a request for this alone is about: whoever asks for it, it is the same request.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Account { account } => format!("account {account}"),
+            Self::Connection { connection, .. } => format!("connection {connection}"),
+            Self::Contact { conversation, .. } => format!("contact {conversation}"),
+            Self::Message { conversation, message, .. } => {
+                format!("message {conversation} {message}")
+            }
         }
     }
 
@@ -71,20 +80,23 @@ impl Target {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(' ').collect();
-        let [kind, account, first, second] = parts.as_slice() else { return None };
-        let account = AccountId::parse(account)?;
-        Some(match *kind {
-            "connection" => Self::Connection {
+        let (kind, account, rest) = match parts.as_slice() {
+            [kind, account, rest @ ..] => (*kind, AccountId::parse(account)?, rest),
+            _ => return None,
+        };
+        Some(match (kind, rest) {
+            ("account", []) => Self::Account { account },
+            ("connection", [first, second]) => Self::Connection {
                 account,
                 route: RouteId::parse(first)?,
                 connection: ConnectionId::parse(second)?,
             },
-            "contact" => Self::Contact {
+            ("contact", [first, second]) => Self::Contact {
                 account,
                 conversation: ConversationId::parse(first)?,
                 until: Timestamp::from_millisecond(second.parse().ok()?).ok()?,
             },
-            "message" => Self::Message {
+            ("message", [first, second]) => Self::Message {
                 account,
                 conversation: ConversationId::parse(first)?,
                 message: MessageId::parse(second)?,
@@ -97,6 +109,7 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Account { account } => write!(f, "account {account}"),
             Self::Connection { account, route, connection } => {
                 write!(f, "connection {account} {route} {connection}")
             }
@@ -248,6 +261,8 @@ pub struct Request {
     pub state: State,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// Not carried out before this, where there is a time to take it back.
+    pub due_at: Option<Timestamp>,
     /// When it must be done (R5.8).
     pub deadline: Day,
     /// When it became unreadable.
@@ -264,6 +279,29 @@ pub struct Request {
     pub receipt: Option<String>,
     /// Increased by every write; a write that names another one fails.
     pub version: u64,
+}
+
+impl Request {
+    /// Whether a worker has something to do for it now.
+    #[must_use]
+    pub fn is_work(&self, now: Timestamp) -> bool {
+        self.state.is_work() && !self.is_early(now)
+    }
+
+    /// Whether it waits for its day.
+    #[must_use]
+    pub fn is_early(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due_at| now < due_at)
+    }
+
+    /// Whether it can still be taken back: it waits for its day, or for a hold after that, and
+    /// nothing of it is gone yet. What is about to be destroyed is counted first.
+    //= R6.1
+    #[must_use]
+    pub fn is_revocable(&self) -> bool {
+        let waits = matches!(self.state, State::Requested | State::Held);
+        waits && self.due_at.is_some() && self.counts.is_empty()
+    }
 }
 
 /// A legal hold (R6.7).
@@ -302,12 +340,16 @@ mod tests {
 
     #[test]
     fn a_target_reads_back_what_it_wrote_and_nothing_else() {
-        for text in ["connection a1 r1 c1", "contact a1 c1.p1 1796100000000", "message a1 c1.p1 m1"]
-        {
+        for text in [
+            "account a1",
+            "connection a1 r1 c1",
+            "contact a1 c1.p1 1796100000000",
+            "message a1 c1.p1 m1",
+        ] {
             assert_eq!(Target::parse(text).unwrap().to_string(), text);
         }
         for bad in
-            ["", "connection r1 c1", "contact a c1 1", "message a c1.p1 m1 x", "account a1 x y"]
+            ["", "connection r1 c1", "contact a c1 1", "message a c1.p1 m1 x", "account a1 x"]
         {
             assert_eq!(Target::parse(bad), None, "{bad:?}");
         }

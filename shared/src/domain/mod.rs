@@ -7,6 +7,7 @@
 #[macro_use]
 mod words;
 
+pub mod account;
 pub mod calendar;
 pub mod connection;
 pub mod data_kind;

@@ -85,6 +85,29 @@ pub fn erasure_queue_url() -> Result<String, ConfigError> {
     var("ERASURE_QUEUE_URL")
 }
 
+/// `USER_POOL_ID`: the user pool of the members.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn user_pool_id() -> Result<String, ConfigError> {
+    var("USER_POOL_ID")
+}
+
+/// `ACCOUNT_GRACE_DAYS`: how long the deletion of an account can be taken back.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing, or no number of days.
+pub fn account_grace_days() -> Result<u8, ConfigError> {
+    const NAME: &str = "ACCOUNT_GRACE_DAYS";
+    var(NAME)?.parse().map_err(|_| ConfigError(NAME))
+}
+
+/// `SENDER_ADDRESS`: where e-mail is sent from; `None` when none is sent.
+#[must_use]
+pub fn sender_address() -> Option<String> {
+    var("SENDER_ADDRESS").ok()
+}
+
 /// `PUBLIC_URL`: where people find the service, without a slash at the end; `None` when that is the
 /// HTTP API's own address.
 #[must_use]

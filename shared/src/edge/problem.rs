@@ -4,6 +4,9 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
+use super::queue::QueueError;
+use super::secrets::SecretsError;
+use crate::erasure::ErasureError;
 use crate::store::StoreError;
 
 /// An error the caller is told about.
@@ -50,6 +53,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// 409: it is too late for it, or too early.
+    #[must_use]
+    pub const fn conflict(detail: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
     /// 500: our fault; the same request can be sent again.
     #[must_use]
     pub const fn internal() -> Self {
@@ -76,6 +85,27 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = %error, "the store failed");
+        Self::internal()
+    }
+}
+
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        tracing::error!(error = %error, "an erasure failed");
+        Self::internal()
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        tracing::error!(error = %error, "work was not queued");
+        Self::internal()
+    }
+}
+
+impl From<SecretsError> for Problem {
+    fn from(error: SecretsError) -> Self {
+        tracing::error!(error = %error, "no secrets");
         Self::internal()
     }
 }

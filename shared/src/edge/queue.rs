@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::erasure::Request;
 use crate::domain::ids::RequestId;
 
 /// What a message says.
@@ -11,6 +13,9 @@ use crate::domain::ids::RequestId;
 pub struct Work {
     /// The request to go on with.
     pub request: String,
+    /// When the schedule that queued it was due, where one did: the worker's clock is never behind
+    /// it, so a schedule tried at another time takes the work with it.
+    pub at: Option<Timestamp>,
 }
 
 /// A message was not queued: the caller's own retry brings it again.
@@ -32,12 +37,29 @@ impl ErasureQueue {
         Self { client, url }
     }
 
-    /// Asks a worker to go on with a request, after this delay (15 minutes at most).
+    /// Has a worker go on with a request, if it has something to do for it now.
     ///
     /// # Errors
     /// [`QueueError`].
-    pub async fn send(&self, request: &RequestId, delay: Duration) -> Result<(), QueueError> {
-        let work = Work { request: request.to_string() };
+    pub async fn carry_on(&self, request: &Request, now: Timestamp) -> Result<(), QueueError> {
+        if !request.is_work(now) {
+            return Ok(());
+        }
+        self.send(&request.id, None, Duration::ZERO).await
+    }
+
+    /// Asks a worker to go on with a request, after this delay (15 minutes at most). `at` is the
+    /// time of the schedule that asks, where one does.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn send(
+        &self,
+        request: &RequestId,
+        at: Option<Timestamp>,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let work = Work { request: request.to_string(), at };
         let body = serde_json::to_string(&work).map_err(|error| QueueError(error.to_string()))?;
         self.client
             .send_message()

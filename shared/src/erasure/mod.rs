@@ -5,6 +5,7 @@
 //! receipt. Every step may be repeated; what a dead worker left half done, the next one finishes.
 
 mod begin;
+mod cancel;
 mod finish;
 mod open;
 mod reapply;
@@ -13,19 +14,21 @@ mod shred;
 mod sweep;
 
 pub use begin::{begin, begin_once, resume};
+pub use cancel::{CancelError, cancel};
 pub use open::{Asked, open};
-pub use reapply::{Reapplied, reapply};
+pub use reapply::Reapplied;
 pub use shred::shred;
-pub use sweep::Outcome;
 
 use jiff::Timestamp;
 
 use crate::domain::erasure::{InvalidTransition, Request, State};
 use crate::domain::ids::RequestId;
+use crate::identity::{IdentityError, UserPool};
 use crate::seal::SealError;
 use crate::seal::receipt::{SigningError, SigningKey};
 use crate::store::requests::StoredRequest;
 use crate::store::{Store, StoreError};
+use sweep::Outcome;
 
 /// Targets that are worked on at once: a person may have written to hundreds of accounts, and
 /// whoever asked is waiting.
@@ -46,6 +49,9 @@ pub enum ErasureError {
     /// The receipt could not be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The members' identities.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// There is no such request.
     #[error("there is no such request")]
     Unknown,
@@ -54,39 +60,67 @@ pub enum ErasureError {
     TooManyTargets,
 }
 
-/// Takes a request as far as it gets while `has_time` says so.
-///
-/// # Errors
-/// [`ErasureError`]; the work so far is kept.
-pub async fn work(
-    store: &Store,
-    receipts: &SigningKey,
-    id: &RequestId,
-    now: Timestamp,
-    has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<Outcome, ErasureError> {
-    let mut stored = store.request(id).await?.ok_or(ErasureError::Unknown)?;
-    loop {
-        let request = stored.request;
-        let request = match request.state {
-            State::Requested | State::Held => shred(store, request, now).await?,
-            State::Shredded => {
-                let state = request.state.to(State::Sweeping)?;
-                store.save_progress(Request { state, ..request }, None).await?
-            }
-            State::Sweeping => {
-                let swept = sweep::sweep(store, request, stored.in_flight, now, has_time).await?;
-                match swept {
-                    (request, Outcome::Done) => request,
-                    (_, more) => return Ok(more),
+/// What carries erasures out.
+#[derive(Debug, Clone)]
+pub struct Eraser {
+    /// The database.
+    pub store: Store,
+    /// The members' identities.
+    pub user_pool: UserPool,
+    /// The key that signs receipts.
+    pub receipts: SigningKey,
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Another run goes on.
+    More,
+    /// It was completed by this very run.
+    Completed(Box<Request>),
+    /// There is nothing to do: it is over, or waits for a hold or for its day.
+    Nothing,
+}
+
+impl Eraser {
+    /// Takes a request as far as it gets while `has_time` says so.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; the work so far is kept.
+    pub async fn work(
+        &self,
+        id: &RequestId,
+        now: Timestamp,
+        has_time: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Progress, ErasureError> {
+        let store = &self.store;
+        let mut stored = store.request(id).await?.ok_or(ErasureError::Unknown)?;
+        while stored.request.is_work(now) || stored.request.state == State::Held {
+            let request = stored.request;
+            let request = match request.state {
+                State::Requested => shred(store, request, now).await?,
+                State::Held => match shred(store, request, now).await? {
+                    still if still.state == State::Held => return Ok(Progress::Nothing),
+                    shredded => shredded,
+                },
+                State::Shredded => {
+                    let state = request.state.to(State::Sweeping)?;
+                    store.save_progress(Request { state, ..request }, None).await?
                 }
-            }
-            State::Verified => finish::complete(store, receipts, request, now).await?,
-            State::Completed | State::Rejected | State::Cancelled => return Ok(Outcome::Done),
-        };
-        if !request.state.is_work() {
-            return Ok(Outcome::Done);
+                State::Sweeping => {
+                    match sweep::sweep(self, request, stored.in_flight, now, has_time).await? {
+                        (request, Outcome::Done) => request,
+                        (_, Outcome::More) => return Ok(Progress::More),
+                    }
+                }
+                State::Verified => {
+                    let completed = finish::complete(store, &self.receipts, request, now).await?;
+                    return Ok(Progress::Completed(Box::new(completed)));
+                }
+                State::Completed | State::Rejected | State::Cancelled => request,
+            };
+            stored = StoredRequest { request, in_flight: None };
         }
-        stored = StoredRequest { request, in_flight: None };
+        Ok(Progress::Nothing)
     }
 }

@@ -29,6 +29,8 @@ pub struct Asked {
     pub subject: String,
     /// What is held of it.
     pub targets: Vec<Target>,
+    /// When it is carried out, where that is not at once: until then it may be taken back.
+    pub due_at: Option<Timestamp>,
 }
 
 /// Opens a request, or finds the one that is under way for the same subject. It is followed by its
@@ -88,6 +90,7 @@ async fn open_one(
         held_part,
         state: State::Requested,
         requested_at: now,
+        due_at: asked.due_at,
         deadline: deadline(now).day,
         shredded_at: None,
         completed_at: None,
@@ -108,17 +111,18 @@ async fn open_one(
 
 /// The records whose holds cover a target.
 pub(super) fn records(target: &Target) -> Vec<Held> {
-    let mut records = vec![
-        Held::Account(target.account().clone()),
-        Held::Connection(target.connection().clone()),
-    ];
+    let account = Held::Account(target.account().clone());
     match target {
-        Target::Connection { connection, .. } => records.push(Held::Within(connection.clone())),
+        Target::Account { .. } => vec![account],
+        Target::Connection { connection, .. } => {
+            let connection = connection.clone();
+            vec![account, Held::Connection(connection.clone()), Held::Within(connection)]
+        }
         Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
-            records.push(Held::Contact(conversation.clone()));
+            let connection = Held::Connection(conversation.connection.clone());
+            vec![account, connection, Held::Contact(conversation.clone())]
         }
     }
-    records
 }
 
 /// Those of them that have a hold.

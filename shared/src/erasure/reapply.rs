@@ -1,13 +1,12 @@
 //! After a restore: what the ledger says was erased is erased again (R8.6).
 
-use super::ErasureError;
 use super::open::holds_on;
 use super::shred::shred_target;
 use super::sweep::{Outcome, Sweeper, is_clean};
+use super::{Eraser, ErasureError};
 use jiff::Timestamp;
 
 use crate::domain::erasure::Counts;
-use crate::store::Store;
 
 /// What applying a page of the ledger found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,39 +25,38 @@ pub struct Reapplied {
     pub complete: bool,
 }
 
-/// Applies a page of the ledger after `position` to the tables as they are now. What is clean
-/// already is only looked at, so that it may be run at any time, and again.
-///
-/// # Errors
-/// [`ErasureError`]; the next run starts at the same position.
-//= R8.6, R6.6
-pub async fn reapply(
-    store: &Store,
-    position: u64,
-    now: Timestamp,
-) -> Result<Reapplied, ErasureError> {
-    let page = store.ledger_after(position).await?;
-    let mut done = Reapplied { position, complete: page.is_empty(), ..Reapplied::default() };
-    for entry in page {
-        for target in &entry.targets {
-            if is_clean(store, target).await? {
-                continue;
+impl Eraser {
+    /// Applies a page of the ledger after `position` to the tables as they are now. What is clean
+    /// already is only looked at, so that it may be run at any time, and again.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; the next run starts at the same position.
+    //= R8.6, R6.6
+    pub async fn reapply(&self, position: u64, now: Timestamp) -> Result<Reapplied, ErasureError> {
+        let store = &self.store;
+        let page = store.ledger_after(position).await?;
+        let mut done = Reapplied { position, complete: page.is_empty(), ..Reapplied::default() };
+        for entry in page {
+            for target in &entry.targets {
+                if is_clean(self, target).await? {
+                    continue;
+                }
+                done.found = done.found.saturating_add(1);
+                if !holds_on(store, target).await?.is_empty() {
+                    done.held = done.held.saturating_add(1);
+                    continue;
+                }
+                shred_target(store, target, now).await?;
+                let mut sweeper = Sweeper::new(self, None, &|| true);
+                while sweeper.target(target).await? == Outcome::More {}
+                for (kind, count) in sweeper.counts {
+                    let sum = done.removed.entry(kind).or_default();
+                    *sum = sum.saturating_add(count);
+                }
             }
-            done.found = done.found.saturating_add(1);
-            if !holds_on(store, target).await?.is_empty() {
-                done.held = done.held.saturating_add(1);
-                continue;
-            }
-            shred_target(store, target, now).await?;
-            let mut sweeper = Sweeper::new(store, None, &|| true);
-            while sweeper.target(target).await? == Outcome::More {}
-            for (kind, count) in sweeper.counts {
-                let sum = done.removed.entry(kind).or_default();
-                *sum = sum.saturating_add(count);
-            }
+            done.position = entry.position;
+            done.entries = done.entries.saturating_add(1);
         }
-        done.position = entry.position;
-        done.entries = done.entries.saturating_add(1);
+        Ok(done)
     }
-    Ok(done)
 }

@@ -16,8 +16,8 @@ use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
 
 /// Makes a request's targets unreadable, writes that into the ledger, and says so on the request.
-/// What a hold covers is left, and the request waits. Anything but a new or waiting request stays
-/// as it is.
+/// What a hold covers is left, and the request waits; one whose day has not come waits too.
+/// Anything but a new or waiting request stays as it is.
 ///
 /// The cost is a handful of writes per target and one deletion per day of a connection, whatever
 /// the number of messages.
@@ -38,6 +38,9 @@ pub async fn shred(
         | State::Completed
         | State::Rejected
         | State::Cancelled => return Ok(request),
+    }
+    if request.is_early(now) {
+        return Ok(request);
     }
     let held = held_of(store, &request).await?;
     let has_waited = request.state == State::Held || !held.is_empty();
@@ -97,6 +100,9 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
     };
     for target in &request.targets {
         match target {
+            Target::Account { account } => {
+                add(DataKind::Account, store.account(account).await?.is_some().into());
+            }
             Target::Connection { route, connection, .. } => {
                 add(DataKind::DayKey, store.day_key_days(connection).await?.len());
                 let has_index_key = store.has_index_key(route, connection).await?;
@@ -127,6 +133,9 @@ pub(super) async fn shred_target(
 ) -> Result<(), ErasureError> {
     let kept_until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
     match target {
+        Target::Account { account } => {
+            store.mark_account_erased(account).await?;
+        }
         Target::Connection { route, connection, .. } => {
             store.mark_connection_erased(route, connection, kept_until).await?;
             destroy_keys(store, connection).await?;

@@ -4,8 +4,8 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
-use super::ErasureError;
 use super::shred::destroy_keys;
+use super::{Eraser, ErasureError};
 use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
@@ -18,6 +18,8 @@ use crate::store::{Store, StoreError};
 
 /// Rows of one batch.
 const BATCH: usize = 250;
+/// Members of one batch: the user pool takes a few calls a second.
+const MEMBERS: usize = 10;
 /// Rows of one page.
 const PAGE: i32 = 250;
 /// Conversations that are read at once.
@@ -28,7 +30,7 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether work is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// None.
     Done,
     /// Time ran out, it is too soon for the proof, or the proof found something new: another run
@@ -38,6 +40,7 @@ pub enum Outcome {
 
 /// Deletes batch by batch, and remembers what it deleted.
 pub(super) struct Sweeper<'a> {
+    eraser: &'a Eraser,
     store: &'a Store,
     has_time: &'a (dyn Fn() -> bool + Sync),
     /// Where batches are written down; `None` when a report counts them (see `reapply`).
@@ -52,14 +55,14 @@ pub(super) struct Sweeper<'a> {
 /// # Errors
 /// [`ErasureError`]; `Store(Conflict)` when another worker has the request.
 pub(super) async fn sweep(
-    store: &Store,
+    eraser: &Eraser,
     request: Request,
     in_flight: Option<InFlight>,
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(Request, Outcome), ErasureError> {
     let targets = request.targets.clone();
-    let mut sweeper = Sweeper::new(store, Some(request), has_time);
+    let mut sweeper = Sweeper::new(eraser, Some(request), has_time);
     if let Some(batch) = in_flight {
         sweeper.delete(&batch).await?;
     }
@@ -73,7 +76,7 @@ pub(super) async fn sweep(
         return sweeper.stop(Outcome::More);
     }
     for target in &targets {
-        if !is_clean(store, target).await? {
+        if !is_clean(eraser, target).await? {
             // A key made or a row written at the very moment of shredding: once more.
             sweeper.start_again().await?;
             return sweeper.stop(Outcome::More);
@@ -81,17 +84,17 @@ pub(super) async fn sweep(
     }
     let (mut request, outcome) = sweeper.stop(Outcome::Done)?;
     request.state = request.state.to(State::Verified)?;
-    Ok((store.save_progress(request, None).await?, outcome))
+    Ok((eraser.store.save_progress(request, None).await?, outcome))
 }
 
 impl<'a> Sweeper<'a> {
     pub(super) fn new(
-        store: &'a Store,
+        eraser: &'a Eraser,
         request: Option<Request>,
         has_time: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let counts = request.as_ref().map(|request| request.counts.clone()).unwrap_or_default();
-        Self { store, has_time, request, counts, batch: InFlight::default() }
+        Self { eraser, store: &eraser.store, has_time, request, counts, batch: InFlight::default() }
     }
 
     fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
@@ -145,6 +148,7 @@ impl<'a> Sweeper<'a> {
         }
         self.count(DataKind::Message, self.batch.messages.len());
         self.count(DataKind::Contact, self.batch.contacts.len());
+        self.count(DataKind::Member, self.batch.members.len());
         self.save().await?;
         let batch = std::mem::take(&mut self.batch);
         self.delete(&batch).await
@@ -152,12 +156,19 @@ impl<'a> Sweeper<'a> {
 
     async fn delete(&self, batch: &InFlight) -> Result<(), ErasureError> {
         self.store.delete_rows(&batch.messages).await?;
-        Ok(self.store.delete_contacts(&batch.contacts).await?)
+        self.store.delete_contacts(&batch.contacts).await?;
+        for (account, member) in &batch.members {
+            // The identity first: without the item nobody would know of it any more.
+            self.eraser.user_pool.delete(member).await?;
+            self.store.delete_member(account, member).await?;
+        }
+        Ok(())
     }
 
     /// Sweeps one target.
     pub(super) async fn target(&mut self, target: &Target) -> Result<Outcome, ErasureError> {
         match target {
+            Target::Account { account } => self.account(account).await,
             Target::Connection { account, route, connection } => {
                 self.connection(account, route, connection).await
             }
@@ -169,6 +180,24 @@ impl<'a> Sweeper<'a> {
             // The tombstone that shredding put there is all that is left of it.
             Target::Message { .. } => Ok(Outcome::Done),
         }
+    }
+
+    /// Members, then the account itself. Its connections are targets of their own, and none is made
+    /// once it is locked.
+    async fn account(&mut self, account: &AccountId) -> Result<Outcome, ErasureError> {
+        for member in self.store.account_members(account).await? {
+            self.batch.members.push((account.clone(), member));
+            if self.batch.members.len() >= MEMBERS {
+                self.flush().await?;
+            }
+            if !(self.has_time)() {
+                self.flush().await?;
+                return Ok(Outcome::More);
+            }
+        }
+        self.flush().await?;
+        self.store.delete_account(account).await?;
+        Ok(Outcome::Done)
     }
 
     async fn connection(
@@ -270,8 +299,12 @@ fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
 
 /// The negative proof: whether nothing of a target can be found in any table or index.
 //= R8.3
-pub(super) async fn is_clean(store: &Store, target: &Target) -> Result<bool, ErasureError> {
+pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, ErasureError> {
+    let store = &eraser.store;
     match target {
+        Target::Account { account } => Ok(store.account(account).await?.is_none()
+            && store.account_members(account).await?.is_empty()
+            && store.account_connections(account).await?.is_empty()),
         Target::Connection { route, connection, .. } => {
             let erased = store.connection(route, true).await?.is_none_or(|current| {
                 current.id != *connection || current.state == ConnectionState::Erased

@@ -1,12 +1,19 @@
-//! Members and the connections of an account: who may see what.
+//! Accounts: `core`, `ACCOUNT#account`, with the account itself under `ACCOUNT` and one item per
+//! connection and member it has; a member is found under `MEMBER#member`.
 
 use std::collections::BTreeSet;
 
-use super::contacts::Contact;
-use super::schema;
-use super::{Store, StoreError, classify};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+
+use super::connections::put;
+use super::contacts::{Contact, unless_refused};
+use super::requests::request_id;
+use super::schema::{self, Item};
+use super::{Store, StoreError, Tables, classify};
+use crate::domain::account::{Account, AccountState};
 use crate::domain::connection::Connection;
-use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RouteId};
+use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RequestId, RouteId};
+use crate::domain::plan::Plan;
 use crate::domain::role::Role;
 
 /// A member of an account.
@@ -19,21 +26,128 @@ pub struct Member {
 }
 
 impl Store {
+    /// Opens an account; one that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create_account(&self, id: &AccountId, plan: Plan) -> Result<(), StoreError> {
+        let created = self
+            .client
+            .put_item()
+            .table_name(&self.tables.core)
+            .set_item(Some(account_key(id)))
+            .item(schema::STATE, schema::text(AccountState::Active.as_str()))
+            .item(schema::PLAN_DAYS, schema::number(plan.days()))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        unless_refused(created.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    /// An account, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(account_key(id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        answer.item.map(|item| account(id, &item)).transpose()
+    }
+
+    /// Marks an account erased, whatever it was; does nothing where it is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.1
+    pub async fn mark_account_erased(&self, id: &AccountId) -> Result<(), StoreError> {
+        let marked = self
+            .client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(account_key(id)))
+            .update_expression("SET #state = :erased")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":erased", schema::text(AccountState::Erased.as_str()))
+            .send()
+            .await;
+        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    /// Deletes an account's own item, once its connections and members are gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_account(&self, id: &AccountId) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(account_key(id)))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| classify(&error))
+    }
+
     /// Makes someone a member of an account, or changes the role; a person belongs to one account.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn put_member(&self, id: &MemberId, member: &Member) -> Result<(), StoreError> {
+        let mut item = schema::key(schema::member_pk(id), schema::MEMBER.to_owned());
+        item.extend([
+            (schema::ACCOUNT_ID.to_owned(), schema::text(member.account.as_str())),
+            (schema::ROLE.to_owned(), schema::text(member.role.as_str())),
+        ]);
+        let place = schema::key(schema::account_pk(&member.account), schema::member_pk(id));
+        let write = |put: Put| TransactWriteItem::builder().put(put).build();
         self.client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(schema::key(schema::member_pk(id), schema::MEMBER.to_owned())))
-            .item(schema::ACCOUNT_ID, schema::text(member.account.as_str()))
-            .item(schema::ROLE, schema::text(member.role.as_str()))
+            .transact_write_items()
+            .transact_items(write(put(&self.tables.core, item)?))
+            .transact_items(write(put(&self.tables.core, place)?))
             .send()
             .await
             .map(|_| ())
             .map_err(|error| classify(&error))
+    }
+
+    /// The members of an account, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_members(&self, account: &AccountId) -> Result<Vec<MemberId>, StoreError> {
+        let member = |item: &Item| {
+            schema::member_of(schema::get_text(item, schema::SK)?)
+                .ok_or(StoreError::Corrupt(schema::SK))
+        };
+        self.account_items(account, schema::MEMBER_PREFIX).await?.iter().map(member).collect()
+    }
+
+    /// Deletes a member: first what lets them in, then their place in the account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_member(
+        &self,
+        account: &AccountId,
+        member: &MemberId,
+    ) -> Result<(), StoreError> {
+        let keys = [
+            schema::key(schema::member_pk(member), schema::MEMBER.to_owned()),
+            schema::key(schema::account_pk(account), schema::member_pk(member)),
+        ];
+        for key in keys {
+            let delete = self.client.delete_item().table_name(&self.tables.core);
+            delete.set_key(Some(key)).send().await.map_err(|error| classify(&error))?;
+        }
+        Ok(())
     }
 
     /// The membership of someone who signed in, read consistently: a removed member is out at once.
@@ -110,24 +224,90 @@ impl Store {
         &self,
         account: &AccountId,
     ) -> Result<Vec<RouteId>, StoreError> {
+        self.account_items(account, schema::CONNECTION_PREFIX).await?.iter().map(route).collect()
+    }
+
+    /// All connections of this account with their routes, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_channels(
+        &self,
+        account: &AccountId,
+    ) -> Result<Vec<(RouteId, ConnectionId)>, StoreError> {
+        let channel = |item: &Item| {
+            let id = schema::connection_of(schema::get_text(item, schema::SK)?);
+            Ok((route(item)?, id.ok_or(StoreError::Corrupt(schema::SK))?))
+        };
+        self.account_items(account, schema::CONNECTION_PREFIX).await?.iter().map(channel).collect()
+    }
+
+    async fn account_items(
+        &self,
+        account: &AccountId,
+        prefix: &str,
+    ) -> Result<Vec<Item>, StoreError> {
         let items: Result<Vec<_>, _> = self
             .client
             .query()
             .table_name(&self.tables.core)
             .consistent_read(true)
-            .key_condition_expression("pk = :account AND begins_with(sk, :connections)")
+            .key_condition_expression("pk = :account AND begins_with(sk, :prefix)")
             .expression_attribute_values(":account", schema::text(schema::account_pk(account)))
-            .expression_attribute_values(":connections", schema::text(schema::CONNECTION_PREFIX))
+            .expression_attribute_values(":prefix", schema::text(prefix))
             .into_paginator()
             .items()
             .send()
             .collect()
             .await;
-        items.map_err(|error| classify(&error))?.iter().map(route).collect()
+        items.map_err(|error| classify(&error))
     }
 }
 
-fn route(item: &schema::Item) -> Result<RouteId, StoreError> {
+pub(super) fn account_key(id: &AccountId) -> Item {
+    schema::key(schema::account_pk(id), schema::ACCOUNT.to_owned())
+}
+
+/// Locks an account for the request that will erase it.
+//= R6.1
+pub(super) fn lock(tables: &Tables, id: &AccountId, request: &RequestId) -> Option<Update> {
+    let update = Update::builder()
+        .table_name(&tables.core)
+        .set_key(Some(account_key(id)))
+        .update_expression("SET #state = :locked, request_id = :request")
+        .condition_expression("#state IN (:active, :locked)")
+        .expression_attribute_names("#state", schema::STATE)
+        .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+        .expression_attribute_values(":locked", schema::text(AccountState::Locked.as_str()))
+        .expression_attribute_values(":request", schema::text(request.as_str()));
+    update.build().ok()
+}
+
+/// Takes that lock away, and no other's.
+pub(super) fn unlock(tables: &Tables, id: &AccountId, request: &RequestId) -> Option<Update> {
+    let update = Update::builder()
+        .table_name(&tables.core)
+        .set_key(Some(account_key(id)))
+        .update_expression("SET #state = :active REMOVE request_id")
+        .condition_expression("request_id = :request")
+        .expression_attribute_names("#state", schema::STATE)
+        .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+        .expression_attribute_values(":request", schema::text(request.as_str()));
+    update.build().ok()
+}
+
+fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
+    let plan_days = schema::get_number(item, schema::PLAN_DAYS)?;
+    Ok(Account {
+        id: id.clone(),
+        state: AccountState::parse(schema::get_text(item, schema::STATE)?)
+            .ok_or(StoreError::Corrupt(schema::STATE))?,
+        deletion: item.contains_key(schema::REQUEST_ID).then(|| request_id(item)).transpose()?,
+        plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
+    })
+}
+
+fn route(item: &Item) -> Result<RouteId, StoreError> {
     RouteId::parse(schema::get_text(item, schema::ROUTE_ID)?)
         .ok_or(StoreError::Corrupt(schema::ROUTE_ID))
 }

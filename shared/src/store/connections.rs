@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
 use jiff::Timestamp;
 
+use super::accounts::account_key;
 use super::contacts::unless_refused;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
+use crate::domain::account::AccountState;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RouteId};
 use crate::domain::plan::Plan;
@@ -120,7 +122,8 @@ impl Store {
     /// It has no day keys yet; provisioning finds it at once.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when an active connection already has this route.
+    /// [`StoreError::Conflict`] when an active connection already has this route, or the account is
+    /// not active: one that is being deleted gets no new data.
     pub async fn create_connection(
         &self,
         connection: &Connection,
@@ -151,6 +154,14 @@ impl Store {
             .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
             .build()
             .map_err(|_| StoreError::Refused("put".to_owned()))?;
+        let active = ConditionCheck::builder()
+            .table_name(&self.tables.core)
+            .set_key(Some(account_key(&connection.account)))
+            .condition_expression("#state = :active")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+            .build()
+            .map_err(|_| StoreError::Refused("check".to_owned()))?;
         self.client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(claim).build())
@@ -160,6 +171,7 @@ impl Store {
             .transact_items(
                 TransactWriteItem::builder().put(put(&self.tables.core, place)?).build(),
             )
+            .transact_items(TransactWriteItem::builder().condition_check(active).build())
             .send()
             .await
             .map(|_| ())
@@ -287,7 +299,7 @@ impl Store {
     }
 }
 
-fn put(table: &str, item: Item) -> Result<Put, StoreError> {
+pub(super) fn put(table: &str, item: Item) -> Result<Put, StoreError> {
     Put::builder()
         .table_name(table)
         .set_item(Some(item))

@@ -4,7 +4,8 @@
 //! |---|---|---|---|
 //! | core | `ROUTE#route` | `CONNECTION` | a connection, found by where its webhooks are routed |
 //! | core | `CONNECTION#connection` | `CONTACT#contact` | a contact and its marks |
-//! | core | `ACCOUNT#account` | `CONNECTION#connection` | which connections an account has |
+//! | core | `ACCOUNT#account` | `ACCOUNT` | an account |
+//! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
@@ -41,7 +42,7 @@ pub(super) const SK: &str = "sk";
 pub(super) const INBOX: &str = "inbox";
 /// Index of `core`: contacts and connections by person.
 pub(super) const BY_PERSON: &str = "by_person";
-/// Index of `core`, and what is in it: requests that a worker has to end, by when they were asked.
+/// Index of `core`, and what is in it: requests that a worker has to end, by when they are due.
 pub(super) const UNDER_WAY: &str = "under_way";
 /// Index of `core`: connections by how far ahead their keys reach.
 pub(super) const PROVISIONING: &str = "provisioning";
@@ -88,6 +89,9 @@ pub(super) const HELD_PART: &str = "held_part";
 /// Of a subject: its request has ended.
 pub(super) const ENDED: &str = "ended";
 pub(super) const REQUESTED_AT: &str = "requested_at";
+pub(super) const DUE_AT: &str = "due_at";
+/// Of a request that a worker has to end: from when on.
+pub(super) const READY_AT: &str = "ready_at";
 pub(super) const DEADLINE: &str = "deadline";
 pub(super) const REFERENCE: &str = "reference";
 pub(super) const REASON: &str = "reason";
@@ -99,9 +103,10 @@ pub(super) const SHREDDED_AT: &str = "shredded_at";
 pub(super) const COMPLETED_AT: &str = "completed_at";
 pub(super) const POSITION: &str = "position";
 pub(super) const RECEIPT: &str = "receipt";
-/// Rows that are about to be deleted, and contacts after them.
+/// Rows that are about to be deleted, contacts after them, and members.
 pub(super) const IN_FLIGHT_MESSAGES: &str = "in_flight_messages";
 pub(super) const IN_FLIGHT_CONTACTS: &str = "in_flight_contacts";
+pub(super) const IN_FLIGHT_MEMBERS: &str = "in_flight_members";
 pub(super) const INDEX_KEY: &str = "index_key";
 pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
@@ -109,6 +114,8 @@ pub(super) const SHRED_ON: &str = "shred_on";
 
 /// Sort key of a connection and of the item that holds it.
 pub(super) const CONNECTION: &str = "CONNECTION";
+/// Sort key of an account.
+pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// Sort key of a member.
 pub(super) const MEMBER: &str = "MEMBER";
 /// Sort key of an index key.
@@ -126,6 +133,8 @@ pub(super) const HEAD: &str = "HEAD";
 /// Prefix of an account's connections.
 pub(super) const CONNECTION_PREFIX: &str = "CONNECTION#";
 pub(super) const CONTACT_PREFIX: &str = "CONTACT#";
+/// Prefix of an account's members.
+pub(super) const MEMBER_PREFIX: &str = "MEMBER#";
 /// Prefix of the holds on a record.
 pub(super) const HOLD_PREFIX: &str = "HOLD#";
 
@@ -142,7 +151,7 @@ pub(super) fn account_pk(account: &AccountId) -> String {
 }
 
 pub(super) fn member_pk(member: &MemberId) -> String {
-    format!("MEMBER#{member}")
+    format!("{MEMBER_PREFIX}{member}")
 }
 
 pub(super) fn contact_sk(contact: &ContactId) -> String {
@@ -201,6 +210,11 @@ pub(super) fn connection_of(pk: &str) -> Option<ConnectionId> {
 /// The contact named by a sort key.
 pub(super) fn contact_of(sk: &str) -> Option<ContactId> {
     ContactId::parse(sk.strip_prefix(CONTACT_PREFIX)?)
+}
+
+/// The member named by a sort key.
+pub(super) fn member_of(sk: &str) -> Option<MemberId> {
+    MemberId::parse(sk.strip_prefix(MEMBER_PREFIX)?)
 }
 
 /// The route named by a partition key.

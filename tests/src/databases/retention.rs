@@ -328,7 +328,7 @@ async fn erasures_that_are_stuck_are_queued_again_and_no_others(db: &Database) {
     let (app, _) = function(db).await;
     let ask = async |subject: &str, ago: SignedDuration| {
         let (source, subject) = (Source::Operator, subject.to_owned());
-        let asked = Asked { source, reference: None, subject, targets: Vec::new() };
+        let asked = Asked { source, reference: None, subject, targets: Vec::new(), due_at: None };
         erasure::begin(&db.store, asked, now() - ago).await.unwrap().id
     };
     let stuck = ask("stuck", SignedDuration::from_mins(16)).await;

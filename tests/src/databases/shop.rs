@@ -112,6 +112,7 @@ impl Shop {
             day_keys: BTreeMap::new(),
         };
         let index_key = IndexKey::generate().unwrap();
+        db.store.create_account(&connection.account, plan).await.unwrap();
         db.store.create_connection(&connection, index_key.expose()).await.unwrap();
         Self { connection, index_key, meta_id }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Texts {
     pub(crate) asked: &'static str,
     pub(crate) asked_on: &'static str,
     pub(crate) due: &'static str,
+    /// When a request that can be taken back until then is carried out.
+    pub(crate) carried_out_on: &'static str,
     pub(crate) unreadable_since: &'static str,
     pub(crate) completed_on: &'static str,
     pub(crate) held_part: &'static str,
@@ -60,6 +62,7 @@ pub(super) const ENGLISH: Texts = Texts {
     asked: "What was asked",
     asked_on: "Asked on",
     due: "To be done by",
+    carried_out_on: "Will be carried out on, unless it is taken back",
     unreadable_since: "Unreadable since",
     completed_on: "Completed on",
     held_part: "This does not cover a part of the data that, for legal reasons, has to be kept \
@@ -120,6 +123,7 @@ pub(super) const SPANISH: Texts = Texts {
     asked: "Qué se pidió",
     asked_on: "Fecha de la solicitud",
     due: "Fecha límite",
+    carried_out_on: "Se llevará a cabo, si no se cancela antes, el",
     unreadable_since: "Datos ilegibles desde",
     completed_on: "Fecha en que se completó",
     held_part: "Esto no abarca una parte de los datos que, por motivos legales, debe conservarse \

@@ -162,6 +162,8 @@ impl Language {
             (Self::Spanish, DataKind::IndexKey) => "Claves que vinculan datos con personas",
             (Self::English, DataKind::DayKey) => "Keys that open messages",
             (Self::Spanish, DataKind::DayKey) => "Claves que abren mensajes",
+            (Self::English, DataKind::Account) => "Account",
+            (Self::Spanish, DataKind::Account) => "Cuenta",
             (Self::English, DataKind::Member) => "Members",
             (Self::Spanish, DataKind::Member) => "Miembros",
             (Self::English, DataKind::Request) => "This request",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use numib::domain::erasure::{Source, State};
 use numib::domain::ids::Channel;
 use numib::domain::role::Role;
-use numib::erasure::Outcome;
+use numib::erasure::Progress;
 use serde_json::{Value, json};
 
 use super::{CONNECTION, CONTACT, MESSAGE, Office, assert_problem, code, fill, sign_in};
@@ -60,7 +60,7 @@ async fn a_channel_that_is_being_disconnected_has_one_code_until_it_is_gone(db: 
     let again = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Shredded);
     assert_eq!(again, first);
     // Swept, and out of the account's list, but not proven yet.
-    assert_eq!(office.work(&first).await, Outcome::More);
+    assert_eq!(office.work(&first).await, Progress::More);
     let listed = db.store.account_connection(account, &shop.connection.id).await.unwrap();
     assert_eq!(listed, None);
     let swept = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Sweeping);
@@ -89,7 +89,7 @@ async fn erasing_a_contact_hides_all_that_was_sent_until_then_and_nothing_else(d
     let again = office.delete(&officer, CONTACT, conversation(&shop, "7001")).await;
     assert_eq!(code(&again, State::Shredded), first);
     assert_eq!(office.queued(), [first.clone(), first.clone()], "a worker goes on");
-    assert_eq!(office.work(&first).await, Outcome::More);
+    assert_eq!(office.work(&first).await, Progress::More);
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
     assert_eq!(shop.row(db, "7002", "m_3").await.unwrap().shown(), Some("three"));
     assert_eq!(office.stored(&first).await.source, Source::Account);

@@ -1,6 +1,7 @@
 //! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
 
 mod account;
+mod deletion;
 mod holds;
 mod lists;
 mod operator;
@@ -9,10 +10,12 @@ mod roles;
 
 use numib::domain::erasure::{Request as Erasure, State};
 use numib::domain::ids::{AccountId, MemberId, RequestId};
+use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::edge::queue::ErasureQueue;
 use numib::edge::secrets::SecretsCache;
-use numib::erasure::{self, Outcome};
+use numib::erasure::{Eraser, Progress};
+use numib::identity::UserPool;
 use numib::seal::receipt::SigningKey;
 use numib::store::accounts::Member;
 use privacy_api::{App, LIST_TIME, handle};
@@ -24,6 +27,8 @@ use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::{Answer, Intake, event, request};
 use crate::wire::{Wire, constant};
 
+const DELETE_ACCOUNT: &str = "DELETE /v1/account";
+const CANCEL: &str = "POST /v1/requests/{code}/cancel";
 const CONNECTION: &str = "DELETE /v1/connections/{id}";
 const CONTACT: &str = "DELETE /v1/conversations/{id}";
 const MESSAGE: &str = "DELETE /v1/conversations/{id}/messages/{message_id}";
@@ -71,6 +76,8 @@ impl<'a> Office<'a> {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
             queue: ErasureQueue::new(sqs, url.to_owned()),
+            user_pool: user_pool(db),
+            grace_days: 14,
             public_url: None,
             list_time: LIST_TIME,
         };
@@ -121,15 +128,22 @@ impl<'a> Office<'a> {
     }
 
     /// What a worker does with it while it is too early for the proof.
-    async fn work(&self, code: &str) -> Outcome {
+    async fn work(&self, code: &str) -> Progress {
         let key = SigningKey::new(self.nobodys_kms(), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
-        erasure::work(&self.db.store, &key, &code, now(), &|| true).await.unwrap()
+        let eraser =
+            Eraser { store: self.db.store.clone(), user_pool: user_pool(self.db), receipts: key };
+        eraser.work(&code, now(), &|| true).await.unwrap()
     }
 
     fn nobodys_kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&self.db.sdk.to_builder().http_client(constant(None)).build())
     }
+}
+
+/// A user pool that does not answer: no door needs it to.
+fn user_pool(db: &Database) -> UserPool {
+    UserPool::new(&db.sdk.to_builder().http_client(constant(None)).build(), "none".to_owned())
 }
 
 /// The code of a request that was accepted in this state.
@@ -151,6 +165,7 @@ fn assert_problem(answer: &Answer, status: u16, kind: &str) {
 /// A new member, and the claims of its access token.
 async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
     let id = MemberId::parse(&random_id().unwrap()).unwrap();
+    db.store.create_account(account, Plan::Days7).await.unwrap();
     db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
     let groups = format!("[{}]", role.as_str());
     json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})

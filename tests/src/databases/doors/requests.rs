@@ -28,7 +28,7 @@ async fn an_account_follows_its_own_requests_and_operators_follow_all(db: &Datab
     let stored = office.stored(&code).await;
     let expected = json!({
         "request": code, "state": "sweeping", "source": "account", "reference": null,
-        "data_held": true, "held": false, "held_part": null,
+        "data_held": true, "held": false, "held_part": null, "due_at": null,
         "requested_at": now().to_string(), "deadline": stored.deadline.to_string(),
         "unreadable_since": now().to_string(), "completed_at": null,
         "removed": {"message": 2}, "status_url": format!("https://d/data-deletion/{code}"),
@@ -57,7 +57,8 @@ async fn a_request_about_several_accounts_is_shown_to_none_of_them(db: &Database
     let operator = operator(db).await;
     for (subject, targets) in [("both", vec![target(&shop), target(&other)]), ("none", vec![])] {
         let subject = subject.to_owned();
-        let asked = Asked { source: Source::MetaDeletion, reference: None, subject, targets };
+        let asked =
+            Asked { source: Source::MetaDeletion, reference: None, subject, targets, due_at: None };
         let request = erasure::begin(&db.store, asked, now()).await.unwrap();
         let code = request.id.as_str();
         assert_problem(&office.get(&owner, code).await, 404, "not-found");

@@ -6,8 +6,8 @@ use numib::store::accounts::Member;
 use serde_json::{Value, json};
 
 use super::{
-    CONNECTION, CONTACT, EVERYONE, HOLDS, LIFT_HOLD, LISTS, LODGE, MESSAGE, Office, REQUEST,
-    SET_HOLD, Said, assert_problem, sign_in,
+    CANCEL, CONNECTION, CONTACT, DELETE_ACCOUNT, EVERYONE, HOLDS, LIFT_HOLD, LISTS, LODGE, MESSAGE,
+    Office, REQUEST, SET_HOLD, Said, assert_problem, sign_in,
 };
 use crate::database::Database;
 use crate::shop::Shop;
@@ -19,11 +19,12 @@ on_both_databases!(
 );
 
 /// A door, who may go in, and what it answers when there is nothing for them.
-const DOORS: [(&str, &[Role], u16); 9] = [
+const DOORS: [(&str, &[Role], u16); 10] = [
     (CONNECTION, &[Role::Owner, Role::Admin], 404),
     (CONTACT, &[Role::Owner, Role::Admin, Role::Privacy], 404),
     (MESSAGE, &[Role::Owner, Role::Admin, Role::Privacy], 404),
     (REQUEST, &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator], 404),
+    (CANCEL, &[Role::Owner], 404),
     (LODGE, &[Role::Operator], 415),
     (LISTS, &[Role::Operator], 415),
     (HOLDS, &[Role::Operator], 400),
@@ -42,6 +43,10 @@ async fn every_door_lets_in_the_roles_it_is_for_and_nobody_else(db: &Database) {
     let before = db.dump_table(&db.tables.ledger).await;
     for role in EVERYONE {
         let member = sign_in(db, &shop.connection.account, role).await;
+        if role != Role::Owner {
+            let answer = office.call(&member, DELETE_ACCOUNT, nothing()).await;
+            assert_problem(&answer, 403, "forbidden");
+        }
         for (route, roles, inside) in DOORS {
             let answer = office.call(&member, route, nothing()).await;
             let expected = if roles.contains(&role) { inside } else { 403 };

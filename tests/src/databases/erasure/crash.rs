@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use numib::domain::erasure::{Request, State};
-use numib::erasure::{self, Asked, Outcome};
+use numib::erasure::{self, Asked};
 use numib::seal::receipt::SigningKey;
 
 use super::{
-    ask, asked, connection, contact, counts, erase, fill, held, message, now, signing_key, stored,
-    work,
+    ask, asked, connection, contact, counts, erase, fill, held, is_over, message, now, signing_key,
+    stored, work,
 };
 use crate::database::Database;
 use crate::shop::Shop;
@@ -59,7 +59,7 @@ async fn dies_at(
         Ok(asked) => asked,
         Err(_) => ask(db, &targets).await.unwrap(),
     };
-    assert_eq!(work(db, key, &asked).await.unwrap(), Outcome::Done);
+    assert!(is_over(&work(db, key, &asked).await.unwrap()));
     let left = held(db, &shop).await;
     assert_eq!(left.len(), 1, "{left:?}");
     Some((shop, stored(db, &asked).await))

@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use numib::domain::erasure::Target;
 use numib::domain::key_window;
 use numib::domain::time::Day;
-use numib::erasure::{self, ErasureError, Outcome};
+use numib::erasure::{self, ErasureError, Progress};
 use numib::seal::receipt::SigningKey;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{LATER, asked, connection, contact, held, later, message};
+use super::{LATER, asked, connection, contact, eraser, held, later, message};
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
@@ -97,8 +97,8 @@ fn no_key(db: &Database) -> SigningKey {
 async fn shred_and_sweep(db: Database, target: Target) {
     let request = erasure::open(&db.store, asked(std::slice::from_ref(&target)), now()).await;
     let request = erasure::shred(&db.store, request.unwrap(), now()).await.unwrap();
-    let swept = erasure::work(&db.store, &no_key(&db), &request.id, now(), &|| true).await.unwrap();
-    assert_eq!(swept, Outcome::More, "the proof waits for intake");
+    let swept = eraser(&db, &no_key(&db)).work(&request.id, now(), &|| true).await.unwrap();
+    assert_eq!(swept, Progress::More, "the proof waits for intake");
 }
 
 /// The proof, when intake is over for sure. Only the signature is missing then.
@@ -107,8 +107,8 @@ async fn prove(db: &Database, target: &Target) {
         erasure::open(&db.store, asked(std::slice::from_ref(target)), now()).await.unwrap();
     for _ in 0..3 {
         let at = later() + LATER;
-        match erasure::work(&db.store, &no_key(db), &request.id, at, &|| true).await {
-            Ok(Outcome::More) => {}
+        match eraser(db, &no_key(db)).work(&request.id, at, &|| true).await {
+            Ok(Progress::More) => {}
             Err(ErasureError::Signing(_)) => return,
             other => panic!("{other:?}"),
         }

@@ -98,6 +98,7 @@ fn days() -> impl Iterator<Item = Day> {
 /// A new member, and the claims of its access token.
 async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
     let id = MemberId::parse(&random_id().unwrap()).unwrap();
+    db.store.create_account(account, Plan::Days7).await.unwrap();
     db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
     let groups = format!("[{}]", role.as_str());
     json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})

@@ -3,21 +3,19 @@
 //! the same question to the request that is under way; and `ONCE#name` / `ERASURE`, which leads to
 //! it for good.
 
-use std::collections::BTreeMap;
+mod item;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use jiff::{SignedDuration, Timestamp};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use jiff::Timestamp;
 
-use super::contacts::unless_refused;
-use super::messages::MessageKey;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
-use crate::domain::data_kind::DataKind;
-use crate::domain::erasure::{Counts, Request, Source, State, Target};
-use crate::domain::ids::{ConversationId, MessageId, RequestId};
-
-/// Records of requests are kept for 24 months (11 CCR 7101).
-const KEPT: SignedDuration = SignedDuration::from_hours(731 * 24);
+use crate::domain::erasure::{Request, Target};
+use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
+use crate::store::accounts::{lock, unlock};
+use crate::store::contacts::unless_refused;
+use crate::store::messages::MessageKey;
+use crate::store::schema::{self, Item};
+use crate::store::{Store, StoreError, classify};
+use item::{facts, kept_until, progress, read};
 
 /// Rows about to be deleted: written down with their count before they are, so that a worker that
 /// dies in between neither loses nor repeats the count.
@@ -27,6 +25,8 @@ pub struct InFlight {
     pub messages: Vec<MessageKey>,
     /// Contacts whose rows are then all gone, and which go after them.
     pub contacts: Vec<ConversationId>,
+    /// Members of an account that is erased.
+    pub members: Vec<(AccountId, MemberId)>,
 }
 
 /// A request as stored.
@@ -48,7 +48,8 @@ pub enum Opened {
 }
 
 impl Store {
-    /// Stores a new request, unless one for the same subject is under way.
+    /// Stores a new request, unless one for the same subject is under way. An account that it will
+    /// erase is locked with that.
     ///
     /// What is asked `once`, under a name, is asked that one time: the name leads to the request
     /// that it met then, new or under way, for as long as requests are kept.
@@ -71,6 +72,10 @@ impl Store {
             .transact_items(self.put_once(facts(request))?)
             .transact_items(self.put_once(progress(request, None))?)
             .transact_items(built(claim.build().ok())?);
+        for account in accounts(request) {
+            let lock = lock(&self.tables, account, &request.id);
+            writes = writes.transact_items(built_update(lock)?);
+        }
         let name = once.map(|name| pointer_key(schema::once_pk(name)));
         if let Some(name) = &name {
             let pointer = pointer(name.clone(), &request.id, request.requested_at);
@@ -137,6 +142,40 @@ impl Store {
         unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))
     }
 
+    /// Saves that a request is cancelled, as the successor of the version it was read at; its
+    /// subject and the account it would have erased are free with that.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a worker has saved it meanwhile.
+    //= R6.1
+    pub async fn cancel_request(&self, mut request: Request) -> Result<Request, StoreError> {
+        let read_at = request.version;
+        request.version = read_at.saturating_add(1);
+        let progress = Put::builder()
+            .table_name(&self.tables.core)
+            .set_item(Some(progress(&request, None)))
+            .condition_expression("version = :read")
+            .expression_attribute_values(":read", schema::number(read_at));
+        let subject = Update::builder()
+            .table_name(&self.tables.core)
+            .set_key(Some(pointer_key(schema::subject_pk(&request.subject))))
+            .update_expression("SET ended = :yes")
+            .condition_expression("request_id = :id")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":id", schema::text(request.id.as_str()));
+        let mut writes = self
+            .client
+            .transact_write_items()
+            .transact_items(built(progress.build().ok())?)
+            .transact_items(built_update(subject.build().ok())?);
+        for account in accounts(&request) {
+            let unlock = unlock(&self.tables, account, &request.id);
+            writes = writes.transact_items(built_update(unlock)?);
+        }
+        writes.send().await.map_err(|error| classify(&error))?;
+        Ok(request)
+    }
+
     /// A request, read consistently; `None` when there is none of that id.
     ///
     /// # Errors
@@ -186,8 +225,8 @@ impl Store {
         Ok(request)
     }
 
-    /// Requests that a worker should have ended, asked for before that time: the oldest first, so
-    /// many at most.
+    /// Requests that a worker should have ended, due before that time: the oldest first, so many at
+    /// most.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -201,7 +240,7 @@ impl Store {
             .query()
             .table_name(&self.tables.core)
             .index_name(schema::UNDER_WAY)
-            .key_condition_expression("under_way = :erasure AND requested_at < :before")
+            .key_condition_expression("under_way = :erasure AND ready_at < :before")
             .expression_attribute_values(":erasure", schema::text(schema::ERASURE))
             .expression_attribute_values(":before", schema::milliseconds(before))
             .into_paginator()
@@ -246,6 +285,19 @@ fn built(put: Option<Put>) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
+fn built_update(update: Option<Update>) -> Result<TransactWriteItem, StoreError> {
+    let update = update.ok_or_else(|| StoreError::Refused("update".to_owned()))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// The accounts that a request erases.
+fn accounts(request: &Request) -> impl Iterator<Item = &AccountId> {
+    request.targets.iter().filter_map(|target| match target {
+        Target::Account { account } => Some(account),
+        Target::Connection { .. } | Target::Contact { .. } | Target::Message { .. } => None,
+    })
+}
+
 fn pointer_key(pk: String) -> Item {
     schema::key(pk, schema::ERASURE.to_owned())
 }
@@ -258,133 +310,7 @@ fn pointer(key: Item, id: &RequestId, requested_at: Timestamp) -> Item {
     item
 }
 
-fn kept_until(requested_at: Timestamp) -> AttributeValue {
-    schema::seconds(requested_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX))
-}
-
-/// What was asked: never changes.
-fn facts(request: &Request) -> Item {
-    let targets = request.targets.iter().map(|target| schema::text(target.to_string())).collect();
-    let mut item = schema::key(schema::request_pk(&request.id), schema::REQUEST.to_owned());
-    item.extend([
-        (schema::SOURCE.to_owned(), schema::text(request.source.as_str())),
-        (schema::SUBJECT.to_owned(), schema::text(&request.subject)),
-        (schema::TARGETS.to_owned(), AttributeValue::L(targets)),
-        (schema::REQUESTED_AT.to_owned(), schema::milliseconds(request.requested_at)),
-        (schema::DEADLINE.to_owned(), schema::text(request.deadline.to_string())),
-        (schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at)),
-    ]);
-    let reference = request.reference.as_ref().map(schema::text);
-    item.extend(reference.map(|reference| (schema::REFERENCE.to_owned(), reference)));
-    let held_part = request.held_part.as_ref().map(|id| schema::text(id.as_str()));
-    item.extend(held_part.map(|held_part| (schema::HELD_PART.to_owned(), held_part)));
-    item
-}
-
-/// How far it has come.
-fn progress(request: &Request, in_flight: Option<&InFlight>) -> Item {
-    let counts = request
-        .counts
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), schema::number(count)))
-        .collect();
-    let mut item = schema::key(schema::request_pk(&request.id), schema::PROGRESS.to_owned());
-    item.extend([
-        (schema::STATE.to_owned(), schema::text(request.state.as_str())),
-        (schema::COUNTS.to_owned(), AttributeValue::M(counts)),
-        (schema::TARGETS_SWEPT.to_owned(), schema::number(request.targets_swept)),
-        (schema::VERSION.to_owned(), schema::number(request.version)),
-        (schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at)),
-    ]);
-    if request.state.is_work() {
-        item.insert(schema::UNDER_WAY.to_owned(), schema::text(schema::ERASURE));
-        let at = schema::milliseconds(request.requested_at);
-        item.insert(schema::REQUESTED_AT.to_owned(), at);
-    }
-    let times =
-        [(schema::SHREDDED_AT, request.shredded_at), (schema::COMPLETED_AT, request.completed_at)];
-    for (name, at) in times {
-        item.extend(at.map(|at| (name.to_owned(), schema::milliseconds(at))));
-    }
-    item.extend(request.ledger_position.map(|n| (schema::POSITION.to_owned(), schema::number(n))));
-    item.extend(request.receipt.as_ref().map(|r| (schema::RECEIPT.to_owned(), schema::text(r))));
-    if let Some(InFlight { messages, contacts }) = in_flight {
-        let write = |MessageKey { conversation, message }: &MessageKey| {
-            schema::text(format!("{conversation} {message}"))
-        };
-        let messages = messages.iter().map(write).collect();
-        let contacts = contacts.iter().map(|contact| schema::text(contact.to_string())).collect();
-        item.insert(schema::IN_FLIGHT_MESSAGES.to_owned(), AttributeValue::L(messages));
-        item.insert(schema::IN_FLIGHT_CONTACTS.to_owned(), AttributeValue::L(contacts));
-    }
-    item
-}
-
-fn read(id: &RequestId, facts: &Item, progress: &Item) -> Result<StoredRequest, StoreError> {
-    let corrupt = |name| move || StoreError::Corrupt(name);
-    let time = |item, name| schema::get_milliseconds(item, name);
-    let request = Request {
-        id: id.clone(),
-        source: Source::parse(schema::get_text(facts, schema::SOURCE)?)
-            .ok_or_else(corrupt(schema::SOURCE))?,
-        reference: schema::get_optional(facts, schema::REFERENCE)?.map(str::to_owned),
-        subject: schema::get_text(facts, schema::SUBJECT)?.to_owned(),
-        held_part: schema::get_optional(facts, schema::HELD_PART)?
-            .map(|id| RequestId::parse(id).ok_or(StoreError::Corrupt(schema::HELD_PART)))
-            .transpose()?,
-        targets: schema::get_texts(facts, schema::TARGETS)?
-            .into_iter()
-            .map(Target::parse)
-            .collect::<Option<_>>()
-            .ok_or_else(corrupt(schema::TARGETS))?,
-        requested_at: time(facts, schema::REQUESTED_AT)?
-            .ok_or_else(corrupt(schema::REQUESTED_AT))?,
-        deadline: schema::get_day(facts, schema::DEADLINE)?,
-        state: State::parse(schema::get_text(progress, schema::STATE)?)
-            .ok_or_else(corrupt(schema::STATE))?,
-        shredded_at: time(progress, schema::SHREDDED_AT)?,
-        completed_at: time(progress, schema::COMPLETED_AT)?,
-        ledger_position: schema::get_number(progress, schema::POSITION)?,
-        counts: counts(progress)?,
-        targets_swept: schema::get_number(progress, schema::TARGETS_SWEPT)?
-            .ok_or_else(corrupt(schema::TARGETS_SWEPT))?,
-        receipt: schema::get_optional(progress, schema::RECEIPT)?.map(str::to_owned),
-        version: schema::get_number(progress, schema::VERSION)?
-            .ok_or_else(corrupt(schema::VERSION))?,
-    };
-    Ok(StoredRequest { request, in_flight: in_flight(progress)? })
-}
-
-fn in_flight(progress: &Item) -> Result<Option<InFlight>, StoreError> {
-    if !progress.contains_key(schema::IN_FLIGHT_MESSAGES) {
-        return Ok(None);
-    }
-    let message = |text: &str| {
-        let (conversation, message) = text.split_once(' ')?;
-        let conversation = ConversationId::parse(conversation)?;
-        Some(MessageKey { conversation, message: MessageId::parse(message)? })
-    };
-    let messages = schema::get_texts(progress, schema::IN_FLIGHT_MESSAGES)?;
-    let contacts = schema::get_texts(progress, schema::IN_FLIGHT_CONTACTS)?;
-    let messages: Option<_> = messages.into_iter().map(message).collect();
-    let contacts: Option<_> = contacts.into_iter().map(ConversationId::parse).collect();
-    match (messages, contacts) {
-        (Some(messages), Some(contacts)) => Ok(Some(InFlight { messages, contacts })),
-        _ => Err(StoreError::Corrupt(schema::IN_FLIGHT_MESSAGES)),
-    }
-}
-
-fn counts(progress: &Item) -> Result<Counts, StoreError> {
-    let corrupt = StoreError::Corrupt(schema::COUNTS);
-    let Some(AttributeValue::M(counts)) = progress.get(schema::COUNTS) else { return Err(corrupt) };
-    let read = |(kind, count): (&String, &AttributeValue)| {
-        Some((DataKind::parse(kind)?, count.as_n().ok()?.parse().ok()?))
-    };
-    let counts: Option<BTreeMap<_, _>> = counts.iter().map(read).collect();
-    counts.ok_or(corrupt)
-}
-
-pub(super) fn request_id(item: &Item) -> Result<RequestId, StoreError> {
+pub(in crate::store) fn request_id(item: &Item) -> Result<RequestId, StoreError> {
     RequestId::parse(schema::get_text(item, schema::REQUEST_ID)?)
         .ok_or(StoreError::Corrupt(schema::REQUEST_ID))
 }

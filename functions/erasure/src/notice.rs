@@ -1,0 +1,149 @@
+//! What the owners of an account are told by e-mail about erasures of its data, in both languages.
+//! Nobody is named in it.
+
+use jiff::Timestamp;
+use numib::domain::erasure::{Request, Source, State, Target};
+use numib::domain::ids::AccountId;
+use numib::domain::role::Role;
+use numib::edge::clock;
+use numib::edge::mail::{Mail, MailError, Mailer};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::identity::IdentityError;
+use numib::store::StoreError;
+
+use crate::App;
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    /// The account is locked, and erased on this day unless someone takes that back.
+    Locked(Timestamp),
+    /// The account is erased now.
+    Ending,
+    /// A disconnected channel is erased.
+    ChannelErased,
+}
+
+/// Tells the owners what a request is about to do, where that is the end of their account; after
+/// it, nobody would know their addresses.
+pub(crate) async fn before(app: &App, request: &Request, now: Timestamp) {
+    if let [Target::Account { account }] = request.targets.as_slice()
+        && request.state == State::Requested
+    {
+        let due_at = request.due_at.filter(|_| request.is_early(now));
+        tell(app, account, request, due_at.map_or(Notice::Ending, Notice::Locked)).await;
+    }
+}
+
+/// Tells the owners what a request has done, where they asked for it.
+pub(crate) async fn after(app: &App, request: &Request) {
+    if let [Target::Connection { account, .. }] = request.targets.as_slice()
+        && request.source == Source::Disconnect
+    {
+        tell(app, account, request, Notice::ChannelErased).await;
+    }
+}
+
+/// E-mail is a courtesy: that it fails is counted, and holds up no erasure.
+async fn tell(app: &App, account: &AccountId, request: &Request, notice: Notice) {
+    let Some(mailer) = &app.mailer else { return };
+    let url = format!("{}/data-deletion/{}", app.public_url, request.id);
+    let failed = match send(app, mailer, account, &mail(notice, &url)).await {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!(error = %error, "the owners were not told");
+            1
+        }
+    };
+    let mut metrics = Metrics::new(clock::now());
+    metrics.add("NoticesFailed", Unit::Count, failed);
+    metrics.emit();
+}
+
+#[derive(Debug, thiserror::Error)]
+enum NoticeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+}
+
+/// To every owner who has an address: most accounts have one or two.
+async fn send(
+    app: &App,
+    mailer: &Mailer,
+    account: &AccountId,
+    mail: &Mail,
+) -> Result<(), NoticeError> {
+    let store = &app.eraser.store;
+    for id in store.account_members(account).await? {
+        let member = store.member(&id).await?;
+        if member.is_some_and(|member| member.role == Role::Owner)
+            && let Some(address) = app.eraser.user_pool.email(&id).await?
+        {
+            mailer.send(&address, mail).await?;
+        }
+    }
+    Ok(())
+}
+
+fn mail(notice: Notice, url: &str) -> Mail {
+    let (subject, english, spanish) = match notice {
+        Notice::Locked(due_at) => (
+            "Your NUMIB account will be deleted / Su cuenta de NUMIB se eliminará",
+            format!(
+                "An owner of your account asked for its deletion. Messages and contacts are \
+                 unreadable already. The account itself is locked, and will be erased on \
+                 {due_at}. Until then an owner can sign in and take that back."
+            ),
+            format!(
+                "Una persona propietaria de su cuenta pidió que se elimine. Los mensajes y \
+                 contactos ya son ilegibles. La cuenta está bloqueada y se eliminará el \
+                 {due_at}. Hasta entonces, una persona propietaria puede entrar y cancelarlo."
+            ),
+        ),
+        Notice::Ending => (
+            "Your NUMIB account is being deleted / Su cuenta de NUMIB se está eliminando",
+            "The account and all its members are being erased now. This is the last e-mail about \
+             it; the page below will have the signed receipt."
+                .to_owned(),
+            "La cuenta y todos sus miembros se están eliminando. Este es el último correo al \
+             respecto; la página siguiente tendrá el recibo firmado."
+                .to_owned(),
+        ),
+        Notice::ChannelErased => (
+            "A channel's data is deleted / Se eliminaron los datos de un canal",
+            "A channel of your account was disconnected, and all its messages and contacts are \
+             deleted. The page below has the signed receipt."
+                .to_owned(),
+            "Se desconectó un canal de su cuenta y se eliminaron todos sus mensajes y contactos. \
+             La página siguiente tiene el recibo firmado."
+                .to_owned(),
+        ),
+    };
+    let text = format!("{english}\n\n{spanish}\n\n{url}\n");
+    Mail { subject: subject.to_owned(), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_e_mail_says_in_both_languages_what_happens_and_where_to_follow_it() {
+        let due_at: Timestamp = "2026-12-08T08:03:00Z".parse().unwrap();
+        for notice in [Notice::Locked(due_at), Notice::Ending, Notice::ChannelErased] {
+            let mail = mail(notice, "https://numib.app/data-deletion/code");
+            let paragraphs: Vec<&str> = mail.text.trim_end().split("\n\n").collect();
+            let [english, spanish, url] = paragraphs.as_slice() else { panic!("{mail:?}") };
+            assert_eq!(*url, "https://numib.app/data-deletion/code");
+            assert!(english.contains(" the ") && spanish.contains(" de "), "{mail:?}");
+            assert_eq!(mail.subject.split(" / ").count(), 2);
+            let has_day = |text: &str| text.contains("2026-12-08T08:03:00Z");
+            let is_locked = notice == Notice::Locked(due_at);
+            assert!(has_day(english) == is_locked && has_day(spanish) == is_locked);
+        }
+    }
+}

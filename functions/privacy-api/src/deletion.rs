@@ -1,0 +1,129 @@
+//! The end of an account (R6.1): its Meta data goes at once, itself after a time in which its owner
+//! may take that back.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::domain::account::erased_at;
+use numib::domain::erasure::{Request as Erasure, Source, Target};
+use numib::domain::ids::{AccountId, RequestId};
+use numib::edge::address;
+use numib::edge::auth::Caller;
+use numib::edge::problem::{Problem, json};
+use numib::erasure::{self, Asked, CancelError, ErasureError};
+use numib::store::StoreError;
+use numib::store::concurrent::all;
+use serde_json::json;
+
+use crate::erase::report;
+use crate::requests::wire;
+use crate::{App, access};
+
+const TOO_LATE: Problem = Problem::conflict(
+    "The request cannot be taken back: only the deletion of an account can, until its day.",
+);
+const AT_ONCE: usize = 8;
+
+/// `DELETE /v1/account`: locks the account, erases its channels, and has the account itself erased
+/// when the time to take that back is over. Asked again, it is the same deletion.
+//= R5.3, R6.1, R8.3
+pub(crate) async fn delete(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let account = access::owner(&app.store, caller).await?;
+    let target = Target::Account { account: account.clone() };
+    let asked = Asked {
+        source: Source::AccountDeletion,
+        reference: None,
+        subject: target.subject(),
+        targets: vec![target],
+        due_at: Some(erased_at(now, app.grace_days)),
+    };
+    // This locks it too, so that no channel is connected any more.
+    let deletion = erasure::begin(&app.store, asked, now).await?;
+    let data = erase_channels(app, &account, now).await?;
+    // Whatever its day: the worker tells the owners first.
+    app.queue.send(&deletion.id, None, Duration::ZERO).await?;
+    sign_out(app, &account).await;
+    report(1, now);
+    let url = |code: &RequestId| address::status_page(app.public_url.as_deref(), request, code);
+    let body = json!({
+        "request": deletion.id.as_str(),
+        "state": deletion.state.as_str(),
+        "status_url": url(&deletion.id),
+        "due_at": deletion.due_at.map(|at| at.to_string()),
+        "data_request": data.as_ref().map(|data| data.id.as_str()),
+        "data_status_url": data.as_ref().map(|data| url(&data.id)),
+    });
+    Ok(json(StatusCode::ACCEPTED, "application/json", &body))
+}
+
+/// Erases what is left of the account's channels; `None` when it has none.
+async fn erase_channels(
+    app: &App,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<Option<Erasure>, Problem> {
+    let subject = format!("channels of {account}");
+    let targets = app.store.account_channels(account).await?;
+    if targets.is_empty() {
+        let Some(id) = app.store.request_under_way(&subject).await? else { return Ok(None) };
+        return Ok(app.store.request(&id).await?.map(|stored| stored.request));
+    }
+    let channel = |(route, connection)| {
+        let account = account.clone();
+        Target::Connection { account, route, connection }
+    };
+    let targets = targets.into_iter().map(channel).collect();
+    let source = Source::AccountDeletion;
+    let asked = Asked { source, reference: None, subject, targets, due_at: None };
+    let erasure = erasure::begin(&app.store, asked, now).await?;
+    app.queue.carry_on(&erasure, now).await?;
+    Ok(Some(erasure))
+}
+
+/// Ends the members' sessions. The lock keeps them out already; so a pool that does not answer is
+/// no reason to fail.
+async fn sign_out(app: &App, account: &AccountId) {
+    let members = match app.store.account_members(account).await {
+        Ok(members) => members,
+        Err(error) => return tracing::error!(error = %error, "no member was signed out"),
+    };
+    let each = members.iter().map(async |member| {
+        if let Err(error) = app.user_pool.sign_out(member).await {
+            tracing::error!(error = %error, "a member was not signed out");
+        }
+    });
+    all(each, AT_ONCE).await;
+}
+
+/// `POST /v1/requests/{code}/cancel`: takes the deletion of the account back. What is gone stays
+/// gone.
+//= R6.1
+pub(crate) async fn cancel(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+) -> Result<Response<Body>, Problem> {
+    let account = access::owner(&app.store, caller).await?;
+    let parameters = request.path_parameters();
+    let code = parameters.first("code").and_then(RequestId::parse).ok_or(Problem::not_found())?;
+    let found = app.store.request(&code).await?.map(|stored| stored.request);
+    found.filter(|found| access::is_of(found, &account)).ok_or(Problem::not_found())?;
+    let cancelled = match erasure::cancel(&app.store, &code).await {
+        Ok(cancelled) => cancelled,
+        Err(
+            CancelError::TooLate | CancelError::Failed(ErasureError::Store(StoreError::Conflict)),
+        ) => {
+            return Err(TOO_LATE);
+        }
+        Err(CancelError::Failed(error)) => return Err(error.into()),
+    };
+    let url = address::status_page(app.public_url.as_deref(), request, &cancelled.id);
+    Ok(json(StatusCode::OK, "application/json", &wire(&cancelled, &url)))
+}
