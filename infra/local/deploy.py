@@ -18,6 +18,7 @@ from complete import complete
 
 STACK = "numib-local"
 ARTIFACTS = "numib-artifacts"
+SENDER = "no-reply@numib.example"
 OPERATION_SECONDS_MAX = 300
 POLL_SECONDS = 0.2
 # No update leads out of these; only deleting the stack does.
@@ -34,6 +35,7 @@ def deploy(endpoint: str, artifacts: Path, template: Path, state: Path) -> Json:
     """Uploads, creates or updates the stack, and describes it in the state file."""
     prefix, template_url = upload(endpoint, artifacts, template)
     cloudformation = client(endpoint, "cloudformation")
+    verify_sender(endpoint)
     stack = apply(cloudformation, prefix, template_url)
     complete(endpoint, cloudformation, stack)
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
@@ -50,6 +52,15 @@ def deploy(endpoint: str, artifacts: Path, template: Path, state: Path) -> Json:
     state.parent.mkdir(parents=True, exist_ok=True)
     state.write_text(json.dumps(result, indent=2) + "\n")
     return result
+
+
+def verify_sender(endpoint: str) -> None:
+    """Makes SES take e-mail from the sender's domain, which no template can: someone has to put
+    records into its DNS."""
+    ses = client(endpoint, "sesv2")
+    domain = SENDER.split("@")[1]
+    if domain not in (i["IdentityName"] for i in ses.list_email_identities()["EmailIdentities"]):
+        ses.create_email_identity(EmailIdentity=domain)
 
 
 def upload(endpoint: str, artifacts: Path, template: Path) -> tuple[str, str]:
@@ -95,6 +106,7 @@ def parameters(prefix: str) -> dict[str, str]:
         "ArtifactPrefix": prefix,
         "Architecture": "arm64" if host_is_arm else "x86_64",
         "DeletionProtection": "false",
+        "SenderAddress": SENDER,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def arguments() -> argparse.Namespace:
     deploy_.add_argument("--template", type=Path, required=True)
     deploy_.add_argument("--state", type=Path, required=True, help="file to describe the stack in")
     dump_ = commands.add_parser("dump", help="print everything stored")
+    mail_ = commands.add_parser("mail", help="print the e-mail sent so far")
     token_ = commands.add_parser("token", help="make a member and log in")
     token_.add_argument("--state", type=Path, required=True, help="file that deploy wrote")
     token_.add_argument("--email", required=True)
@@ -40,7 +42,7 @@ def arguments() -> argparse.Namespace:
     invoke_.add_argument("--event", required=True, help="JSON")
     assume_ = commands.add_parser("assume", help="get credentials of a role")
     assume_.add_argument("--role", required=True, help="its ARN")
-    for each in (deploy_, dump_, token_, invoke_, assume_):
+    for each in (deploy_, dump_, mail_, token_, invoke_, assume_):
         each.add_argument("--endpoint", required=True, help="address of the emulator")
     return parser.parse_args()
 
@@ -62,6 +64,13 @@ def assume(endpoint: str, role: str) -> Json:
     return credentials
 
 
+def mail(endpoint: str) -> Json:
+    """Every e-mail that SES took; the emulator keeps them where AWS sends them."""
+    with urllib.request.urlopen(f"{endpoint}/_ministack/ses/messages", timeout=10) as answer:
+        result: Json = json.load(answer)
+    return result
+
+
 def plain(value: Any) -> str:
     """What JSON has no type for.
 
@@ -78,6 +87,7 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "deploy": deploy,
         "dump": dump,
+        "mail": mail,
         "token": token,
         "invoke": invoke,
         "assume": assume,

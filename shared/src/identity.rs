@@ -50,14 +50,6 @@ impl UserPool {
         unless_unknown(call.send().await).map(|_| ())
     }
 
-    /// Whether the pool has a member.
-    ///
-    /// # Errors
-    /// [`IdentityError`].
-    pub async fn has(&self, member: &MemberId) -> Result<bool, IdentityError> {
-        Ok(self.user(member).await?.is_some())
-    }
-
     /// A member's e-mail address, once it is verified.
     ///
     /// # Errors

@@ -62,6 +62,7 @@ pub struct Outputs {
     pub erasure_role: String,
     pub retention_function: String,
     pub retention_role: String,
+    pub user_pool_id: String,
 }
 
 /// A member who has logged in.
@@ -158,6 +159,14 @@ impl Stack {
     /// When something cannot be read.
     pub fn dump(&self) -> anyhow::Result<String> {
         self.ask(&["dump"])
+    }
+
+    /// Every e-mail that was sent.
+    ///
+    /// # Errors
+    /// When the emulator cannot be reached.
+    pub fn mail(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.ask(&["mail"])?)?)
     }
 
     /// What a command of `stack.py` of a moment answers, whose progress is nobody's concern.

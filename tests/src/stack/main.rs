@@ -11,6 +11,7 @@
 )]
 
 mod canary;
+mod deletion;
 mod deployed;
 mod doors;
 mod erasure;
