@@ -76,7 +76,12 @@ fn search(target: &Target, corpus: &Path, seconds: u32) -> Command {
     // One byte more than is taken, so that the refusal is tried too.
     command.arg(format!("-max_len={}", target.len_max.saturating_add(1)));
     command.arg(format!("-max_total_time={seconds}"));
-    command.args(["-timeout=1", "-dict=tests/fuzz/words.dict", "-print_final_stats=1"]);
+    command.args([
+        "-timeout=1",
+        "-dict=tests/fuzz/words.dict",
+        "-verbosity=0",
+        "-print_final_stats=1",
+    ]);
     command
 }
 

@@ -24,7 +24,7 @@ libfuzzer_sys::fuzz_target!(|body: &[u8]| {
 });
 
 fn check(body: &[u8], delivery: &Delivery) {
-    assert!((1..=body.len().max(1)).contains(&delivery.items()));
+    assert!(delivery.items() <= body.len().max(1));
     let mut texts = 0;
     for update in &delivery.updates {
         assert!((1..=64).contains(&update.account.expose().len()));
