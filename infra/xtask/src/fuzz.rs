@@ -40,8 +40,8 @@ const LISTS: [&str; 4] = [
 /// searches begin with it.
 ///
 /// # Errors
-/// When an input panics, takes over five seconds, or breaks what its target asserts; or when the tools
-/// are missing.
+/// When an input panics, takes over five seconds, or breaks what its target asserts; or when the
+/// tools are missing.
 pub fn run(seconds: u32) -> anyhow::Result<()> {
     let is_there = cargo_fuzz(&["--version"]).output().is_ok_and(|output| output.status.success());
     if !is_there {
@@ -76,7 +76,7 @@ fn search(target: &Target, corpus: &Path, seconds: u32) -> Command {
     // One byte more than is taken, so that the refusal is tried too.
     command.arg(format!("-max_len={}", target.len_max.saturating_add(1)));
     command.arg(format!("-max_total_time={seconds}"));
-    // Of the greatest size, what is read slowest takes 0.6 s here on an idle core; what is not
+    // Of the greatest size, what is read slowest takes well under a second; what is not
     // linear would take minutes.
     command.args([
         "-timeout=5",
