@@ -36,6 +36,8 @@ const AT_ONCE: usize = 64;
 /// What filling leaves behind is not measured: a rest, and erasures that are not counted.
 const REST: Duration = Duration::from_secs(5);
 const WARM_UPS: usize = 5;
+/// Each call of the one erasure that is watched takes so much longer: those made at once overlap.
+const WATCHED_PAUSE_MS: u64 = 20;
 /// Invocations that one erasure may take; far more than any does.
 const INVOCATIONS_MAX: usize = 1000;
 
@@ -105,7 +107,9 @@ pub(crate) async fn measure(
     for (held, unreadable) in all.into_iter().zip(unreadable) {
         let watching = Store::new(seed::client(&held.endpoint.url), held.tables.clone());
         held.endpoint.take();
+        held.endpoint.pause(WATCHED_PAUSE_MS);
         let (_, request) = held.erase(usize::MAX, &watching).await?;
+        held.endpoint.pause(0);
         let calls = held.endpoint.take();
         let sweep = held.sweep(&program(&held.endpoint)?, &request).await?;
         let (volume, waves) = (held.volume, waves(&calls));
