@@ -49,13 +49,17 @@ pub(crate) struct Held {
     store: Store,
     tables: Tables,
     connection: Connection,
+    /// How long the first erasure took, right after the filling.
+    at_once: Duration,
 }
 
 /// What was measured of one volume.
 #[derive(Debug)]
 pub(crate) struct Erased {
     pub(crate) volume: usize,
-    /// Each time it was erased.
+    /// The first time it was erased, right after it was filled.
+    pub(crate) at_once: Duration,
+    /// Each time it was erased after a rest.
     pub(crate) unreadable: Vec<Duration>,
     /// Calls until then, and how many of them waited for one another.
     pub(crate) calls: usize,
@@ -96,7 +100,8 @@ pub(crate) async fn measure(
     for round in 0..WARM_UPS.saturating_add(samples) {
         step.at(&format!("round {round}"));
         for (held, unreadable) in all.iter().zip(&mut unreadable) {
-            let took = held.erase(round, &held.store).await?.0;
+            held.connect().await?;
+            let (took, _) = held.erase(&format!("round {round}"), &held.store).await?;
             if round >= WARM_UPS {
                 unreadable.push(took);
             }
@@ -106,14 +111,16 @@ pub(crate) async fn measure(
     let mut erased = Vec::new();
     for (held, unreadable) in all.into_iter().zip(unreadable) {
         let watching = Store::new(seed::client(&held.endpoint.url), held.tables.clone());
+        held.connect().await?;
         held.endpoint.take();
         held.endpoint.pause(WATCHED_PAUSE_MS);
-        let (_, request) = held.erase(usize::MAX, &watching).await?;
+        let (_, request) = held.erase("watched", &watching).await?;
         held.endpoint.pause(0);
         let calls = held.endpoint.take();
         let sweep = held.sweep(&program(&held.endpoint)?, &request).await?;
-        let (volume, waves) = (held.volume, waves(&calls));
-        erased.push(Erased { volume, unreadable, calls: calls.len(), waves, sweep });
+        let Held { volume, at_once, .. } = held;
+        let (waves, calls) = (waves(&calls), calls.len());
+        erased.push(Erased { volume, at_once, unreadable, calls, waves, sweep });
     }
     Ok(erased)
 }
@@ -124,22 +131,28 @@ impl Held {
         let endpoint = Endpoint::start(&seed::secret()).await?;
         let (store, tables) = seed::database(&endpoint.database_url, template).await?;
         let connection = seed::one()?;
-        fill(&store, &connection, volume, clock::now()).await?;
+        let at_once = Duration::ZERO;
+        let mut held = Self { volume, endpoint, store, tables, connection, at_once };
+        held.connect().await?;
+        fill(&held.store, &held.connection, volume, clock::now()).await?;
+        (held.at_once, _) = held.erase("at once", &held.store).await?;
         step.done(&format!("{volume} stored"));
-        Ok(Self { volume, endpoint, store, tables, connection })
+        Ok(held)
     }
 
-    /// Connects the Page, anew where it was erased, and erases it again: its messages are still
-    /// there. Returns how long that took until it was unreadable.
-    async fn erase(&self, round: usize, store: &Store) -> anyhow::Result<(Duration, RequestId)> {
-        let now = clock::now();
-        seed::connect(&self.store, &self.connection, Day::of(now)).await?;
+    /// Connects the Page, anew where it was erased: its messages are still there.
+    async fn connect(&self) -> anyhow::Result<()> {
+        seed::connect(&self.store, &self.connection, Day::of(clock::now())).await
+    }
+
+    /// Returns how long it took until it was unreadable.
+    async fn erase(&self, subject: &str, store: &Store) -> anyhow::Result<(Duration, RequestId)> {
         let Connection { account, route, id, .. } = self.connection.clone();
         let targets = vec![Target::Connection { account, route, connection: id }];
-        let subject = format!("bench {round}");
+        let subject = subject.to_owned();
         let asked = Asked { source: Source::Disconnect, reference: None, subject, targets };
         let stopwatch = Stopwatch::start();
-        let request = erasure::begin(store, asked, now).await?;
+        let request = erasure::begin(store, asked, clock::now()).await?;
         let took = stopwatch.elapsed();
         ensure!(request.state == State::Shredded, "it is {:?}", request.state);
         Ok((took, request.id))
