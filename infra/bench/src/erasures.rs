@@ -33,6 +33,8 @@ const OF_A_CONTACT: usize = 100;
 /// Bytes of a sealed message of a line or two.
 const SEALED_LEN: usize = 225;
 const AT_ONCE: usize = 64;
+/// Messages, of whole contacts.
+const STORED_AT_A_TIME: usize = 1000;
 /// What filling leaves behind is not measured: a rest, and erasures that are not counted.
 const REST: Duration = Duration::from_secs(5);
 const WARM_UPS: usize = 5;
@@ -188,6 +190,8 @@ impl Held {
     }
 }
 
+/// Stores so many messages, a few contacts at a time: a heap of keys, given back at the end, makes
+/// the allocator sort what was freed while the first erasure is timed.
 async fn fill(
     store: &Store,
     connection: &Connection,
@@ -195,26 +199,29 @@ async fn fill(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let expires_at = now.saturating_add(SignedDuration::from_hours(24 * 30))?;
-    let mut keys = Vec::with_capacity(volume);
-    for number in 0..volume {
-        let contact = ContactId::parse(&format!("contact{:0>14}", number / OF_A_CONTACT));
-        let message = MessageId::parse(&format!("message{number:0>14}"));
-        let contact = contact.context("contact id")?;
-        let conversation = ConversationId { connection: connection.id.clone(), contact };
-        keys.push(MessageKey { conversation, message: message.context("message id")? });
-    }
     let person = PersonId::parse("person").context("person id")?;
-    for key in keys.iter().step_by(OF_A_CONTACT) {
-        let (conversation, account) = (&key.conversation, &connection.account);
-        let parties = Parties { conversation, account, person: &person };
-        store.move_conversation(parties, now, expires_at).await?;
+    for first in (0..volume).step_by(STORED_AT_A_TIME) {
+        let last = first.saturating_add(STORED_AT_A_TIME).min(volume);
+        let keys: Option<Vec<_>> = (first..last).map(|number| key(connection, number)).collect();
+        let keys = keys.context("ids")?;
+        for key in keys.iter().step_by(OF_A_CONTACT) {
+            let (conversation, account) = (&key.conversation, &connection.account);
+            let parties = Parties { conversation, account, person: &person };
+            store.move_conversation(parties, now, expires_at).await?;
+        }
+        let puts = keys.iter().map(async |key| {
+            let sealed = Sealed { day: Day::of(now), bytes: vec![7; SEALED_LEN] };
+            store.put_message(key, NewMessage { sent_at: now, sealed, expires_at }, None).await
+        });
+        try_all(puts, AT_ONCE).await?;
     }
-    let puts = keys.iter().map(async |key| {
-        let sealed = Sealed { day: Day::of(now), bytes: vec![7; SEALED_LEN] };
-        store.put_message(key, NewMessage { sent_at: now, sealed, expires_at }, None).await
-    });
-    try_all(puts, AT_ONCE).await?;
     Ok(())
+}
+
+fn key(connection: &Connection, number: usize) -> Option<MessageKey> {
+    let contact = ContactId::parse(&format!("contact{:0>14}", number / OF_A_CONTACT))?;
+    let conversation = ConversationId { connection: connection.id.clone(), contact };
+    Some(MessageKey { conversation, message: MessageId::parse(&format!("message{number:0>14}"))? })
 }
 
 /// The program with what the template tells `erasure` on top.
