@@ -190,8 +190,8 @@ impl Held {
     }
 }
 
-/// Stores so many messages, a few contacts at a time: a heap of keys, given back at the end, makes
-/// the allocator sort what was freed while the first erasure is timed.
+/// Stores so many messages, a few contacts at a time: after a heap of keys was
+/// given back at once, the next allocations were slow, and measured with the first erasure.
 async fn fill(
     store: &Store,
     connection: &Connection,
