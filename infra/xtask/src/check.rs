@@ -101,7 +101,8 @@ pub(crate) fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
 /// # Errors
 /// When a build fails, or a bar is missed.
 pub fn bench(arguments: &[String]) -> anyhow::Result<()> {
-    let functions = ["build", "--release", "--locked", "-p", "meta-webhook", "-p", "floor"];
+    let functions =
+        ["build", "--release", "--locked", "-p", "meta-webhook", "-p", "floor", "-p", "erasure"];
     check("release build (the first takes minutes)", cargo(&functions))?;
     // Apart, so that what the harness needs changes nothing in what it measures.
     check("harness", cargo(&["build", "--profile", "bench", "--locked", "-p", "bench"]))?;

@@ -141,7 +141,7 @@ async fn each_hold_keeps_only_what_it_is_on(db: &Database) {
     let mut states = Vec::new();
     while let Some(id) = part {
         let waiting = request(db, id.as_str()).await;
-        part = waiting.held_part.clone();
+        part.clone_from(&waiting.held_part);
         let shredded = numib::erasure::shred(&db.store, waiting, now()).await.unwrap();
         states.push((shredded.state, shredded.targets));
     }
