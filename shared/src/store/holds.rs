@@ -1,5 +1,5 @@
-//! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per request
-//! that waits for them: whoever may note the latter may not touch the former.
+//! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per
+//! request that waits for them: whoever may note the latter may not touch the former.
 
 use super::requests::request_id;
 use super::schema::{self, Item};

@@ -129,10 +129,11 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
-            r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
+            &[r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "MEMBER#*""#, requests].join(", "),
         ),
         unlimited("ProveTheInboxEmpty"),
         limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),

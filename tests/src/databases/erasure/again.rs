@@ -139,7 +139,7 @@ async fn each_hold_keeps_only_what_it_is_on(db: &Database) {
     let mut part = Some(ask(db, &targets).await.unwrap().id);
     db.store.lift_hold(&account(&shop), &lifted).await.unwrap();
     let mut states = Vec::new();
-    while let Some(id) = part {
+    while let Some(id) = part.take() {
         let waiting = request(db, id.as_str()).await;
         part.clone_from(&waiting.held_part);
         let shredded = numib::erasure::shred(&db.store, waiting, now()).await.unwrap();
