@@ -142,7 +142,7 @@ impl Stack {
         self.invoke_retention(&json!({ "time": time, "resources": [schedule] }))
     }
 
-    /// Runs the function of schedules and streams with an event as AWS sends it; returns its result.
+    /// Runs the function of schedules and streams with an event of AWS; returns its result.
     ///
     /// # Errors
     /// When the function fails.

@@ -1,6 +1,6 @@
-//! How late time to live is, by the deployed function. The emulator removes what has expired without
-//! a record in the stream, so the record is one of DynamoDB's; that the mapping leaves out what is
-//! deleted by others is tried on the emulator's own.
+//! How late time to live is, by the deployed function. The emulator removes what has expired
+//! without a record in the stream, so the record here is as DynamoDB writes it; that the mapping
+//! leaves out what others delete is tried on the emulator's own.
 
 use std::time::Duration;
 
