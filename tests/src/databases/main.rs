@@ -22,6 +22,7 @@ mod doors;
 mod erasure;
 mod inbox;
 mod intake;
+mod lateness;
 mod order;
 mod retention;
 mod store;

@@ -101,6 +101,8 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("StoreKeys", r#""CONNECTION#*""#),
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
         unlimited("FindStuckErasures"),
+        // A stream has no partitions; this role opens nothing of what is in it.
+        unlimited("ReadRemovals"),
     ];
     assert_eq!(partitions("RetentionRole"), expected);
 }
