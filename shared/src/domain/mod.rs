@@ -18,6 +18,7 @@ pub mod ids;
 pub mod key_window;
 pub mod personal;
 pub mod plan;
+pub mod policy;
 pub mod role;
 pub mod row;
 pub mod sealed;
