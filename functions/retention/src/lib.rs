@@ -1,6 +1,7 @@
 //! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's
 //! own `time`, so a run can be repeated, or tried at another time, by sending its event again.
 
+mod cut_audit;
 mod provision;
 mod resume;
 
@@ -11,10 +12,12 @@ use lambda_runtime::Diagnostic;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
+use numib::seal::receipt::SigningKey;
 use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use crate::cut_audit::CutError;
 pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
@@ -26,6 +29,8 @@ pub struct App {
     pub day_keys: DayKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
+    /// What signs the checkpoints of audit chains.
+    pub receipts: SigningKey,
 }
 
 /// What EventBridge Scheduler sends when a schedule has no input of its own.
@@ -52,6 +57,9 @@ pub enum RetentionError {
     /// Stuck erasures were not queued again.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// Audit chains were not cut.
+    #[error(transparent)]
+    Cut(#[from] CutError),
 }
 
 impl From<RetentionError> for Diagnostic {
@@ -61,6 +69,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
             RetentionError::Resume(_) => "Resume",
+            RetentionError::Cut(_) => "Cut",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
@@ -71,6 +80,7 @@ impl From<RetentionError> for Diagnostic {
 enum Task {
     ProvisionDayKeys,
     ResumeErasures,
+    CutAudit,
 }
 
 impl Task {
@@ -79,6 +89,7 @@ impl Task {
         let tasks = [
             ("provision-day-keys", Self::ProvisionDayKeys),
             ("resume-erasures", Self::ResumeErasures),
+            ("cut-audit", Self::CutAudit),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -100,6 +111,17 @@ pub async fn handle(
         Task::ResumeErasures => {
             let resumed = resume::run(app, now).await?;
             Ok(json!({ "task": "resume-erasures", "resumed": resumed }))
+        }
+        Task::CutAudit => {
+            let done = cut_audit::run(app, now, time_left).await?;
+            Ok(json!({
+                "task": "cut-audit",
+                "days_done": done.days_done,
+                "events_cut": done.events_cut,
+                "failed": done.failed,
+                "broken": done.broken,
+                "complete": done.complete,
+            }))
         }
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;
@@ -129,6 +151,7 @@ mod tests {
         };
         assert_eq!(Task::of(&arn("numib-provision-day-keys")), Some(Task::ProvisionDayKeys));
         assert_eq!(Task::of(&arn("numib-resume-erasures")), Some(Task::ResumeErasures));
+        assert_eq!(Task::of(&arn("numib-cut-audit")), Some(Task::CutAudit));
         assert_eq!(Task::of(&arn("numib-make-coffee")), None);
         assert_eq!(Task::of(&[]), None);
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::digest::{self, SHA256};
 
-use super::Event;
-use crate::domain::ids::AccountId;
+use super::{Event, Subject};
+use crate::domain::ids::{AccountId, AddressId, UserAgentId};
 use crate::domain::time::Day;
 
 /// What every hashed text begins with: another layout has another number.
@@ -132,9 +132,9 @@ impl Link {
         add(&event.actor.to_string());
         add(event.action.as_str());
         add(event.outcome.as_str());
-        let subjects = event.subjects.iter().map(|subject| subject.as_str()).collect();
-        let address = event.address.iter().map(|address| address.as_str()).collect();
-        let user_agent = event.user_agent.iter().map(|agent| agent.as_str()).collect();
+        let subjects = event.subjects.iter().map(Subject::as_str).collect();
+        let address = event.address.iter().map(AddressId::as_str).collect();
+        let user_agent = event.user_agent.iter().map(UserAgentId::as_str).collect();
         for list in [subjects, address, user_agent] {
             let list: Vec<&str> = list;
             add(&list.len().to_string());
@@ -215,9 +215,9 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::{Action, Actor, Outcome, Subject};
+    use super::super::{Action, Actor, Outcome};
     use super::*;
-    use crate::domain::ids::{AddressId, EventId, MemberId, UserAgentId};
+    use crate::domain::ids::{EventId, MemberId};
 
     fn account(id: &str) -> AccountId {
         AccountId::parse(id).unwrap()
