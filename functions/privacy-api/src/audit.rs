@@ -37,6 +37,7 @@ struct Answered {
     request: Option<String>,
     data_request: Option<String>,
     file: Option<String>,
+    on: Option<String>,
 }
 
 /// Records what became of a request, in the chain of the caller's account. Returns false when that
@@ -52,7 +53,7 @@ pub(crate) async fn record(
     let Ok(caller) = auth::caller(request) else { return true };
     let status = response.status().as_u16();
     let Some((action, outcome)) = action(route).zip(outcome(status)) else { return true };
-    let subjects = subjects(request, response, outcome);
+    let subjects = subjects(request, (route, response), outcome);
     let recorded = tokio::time::timeout(TIME, async {
         let event = event(app, request, &caller, (action, outcome, subjects), now).await?;
         let member = app.store.member(&caller.member).await?;
@@ -125,11 +126,15 @@ const fn outcome(status: u16) -> Option<Outcome> {
 }
 
 /// What it was about: ids of the path and of the answer. Of a body only what the answer repeats.
-fn subjects(request: &Request, response: &Response<Body>, outcome: Outcome) -> Vec<Subject> {
+fn subjects(
+    request: &Request,
+    (route, response): (&str, &Response<Body>),
+    outcome: Outcome,
+) -> Vec<Subject> {
     let parameters = request.path_parameters();
     let named = |word: &str, id: Option<&str>| Subject::parse(&format!("{word} {}", id?));
     let path = |word, name| named(word, parameters.first(name));
-    let is_of_a_conversation = request.raw_http_path().contains("/conversations/");
+    let is_of_a_conversation = route.contains("/conversations/");
     let kind = if is_of_a_conversation { "conversation" } else { "connection" };
     let query = request.query_string_parameters();
     let answered: Answered = match outcome {
@@ -141,7 +146,7 @@ fn subjects(request: &Request, response: &Response<Body>, outcome: Outcome) -> V
         path("message", "message_id"),
         path("request", "code").filter(|_| answered.request.is_none()),
         path("hold", "hold_id"),
-        named("on", query.first("on")),
+        named("on", answered.on.as_deref().or_else(|| query.first("on"))),
         named("request", answered.request.as_deref()),
         named("request", answered.data_request.as_deref()),
         named("list", answered.file.as_deref()),

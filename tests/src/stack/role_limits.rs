@@ -99,6 +99,9 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("UpdateConnections", r#""ROUTE#*""#),
         limited("StoreKeys", r#""CONNECTION#*""#),
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
+        limited("ReadAuditChains", r#""AUDIT#*", "AUDITED""#),
+        limited("PutCheckpoints", r#""AUDIT#*""#),
+        limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
     ];
     assert_eq!(partitions("RetentionRole"), expected);
