@@ -1,7 +1,7 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{check, progress, receipt, replay, up};
+use xtask::{audit, check, progress, receipt, replay, up};
 
 /// NUMIB's commands.
 #[derive(Debug, Parser)]
@@ -21,6 +21,10 @@ enum Task {
     Replay(replay::Options),
     /// Check the receipt of an erasure against the published keys, offline
     VerifyReceipt(receipt::Options),
+    /// Write the audit chain of an account of the running stack, one event a line
+    Audit(audit::ExportOptions),
+    /// Check an audit chain, offline
+    VerifyAudit(audit::VerifyOptions),
     /// Run every check: format, lints, dependencies, all tests
     Test,
     /// Measure the release binary of meta-webhook beside a floor
@@ -51,6 +55,8 @@ async fn run(task: Task) -> anyhow::Result<()> {
         }
         Task::Replay(options) => replay::run(up::running()?, options).await,
         Task::VerifyReceipt(options) => receipt::run(&options),
+        Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,
+        Task::VerifyAudit(options) => audit::run(&options),
         Task::Test => check::run().await,
         Task::Bench { arguments } => check::bench(&arguments),
     }

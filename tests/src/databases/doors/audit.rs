@@ -52,7 +52,7 @@ async fn each_change_is_one_event_of_who_did_what_and_what_became_of_it(db: &Dat
     let channel = json!({"id": shop.connection.id.as_str()});
     let channel = office.delete(&owner, CONNECTION, channel).await;
     let deletion = office.delete(&owner, DELETE_ACCOUNT, json!({})).await;
-    let deletion = code(&deletion, "request");
+    let (deletion, data) = (code(&deletion, "request"), code(&deletion, "data_request"));
     let parameters = json!({"code": deletion});
     office.call(&owner, CANCEL, Said { parameters, ..Said::default() }).await;
     let events = events(db, account).await;
@@ -68,8 +68,7 @@ async fn each_change_is_one_event_of_who_did_what_and_what_became_of_it(db: &Dat
             ),
             format!("erase-contact done: conversation {conversation}, request {contact}"),
             format!("disconnect done: connection {id}, request {channel}"),
-            // The channel is being erased by the request before; it has no part of its own.
-            format!("delete-account done: request {deletion}"),
+            format!("delete-account done: request {deletion}, request {data}"),
             format!("cancel-deletion done: request {deletion}"),
         ]
     );
