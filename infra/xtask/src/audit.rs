@@ -108,11 +108,8 @@ impl fmt::Display for Verdict {
             None => f.write_str(", from its beginning on."),
             Some(cut) => {
                 let Checkpoint { removed_in_all, last, cut_at, .. } = cut;
-                write!(
-                    f,
-                    ", after {removed_in_all} that were cut by {cut_at}, the last one number {} of {}.",
-                    last.number, last.day
-                )
+                write!(f, ", after {removed_in_all} that were cut by {cut_at}, ")?;
+                write!(f, "the last one number {} of {}.", last.number, last.day)
             }
         }
     }

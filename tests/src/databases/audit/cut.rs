@@ -1,6 +1,7 @@
 //! The cut at 90 days: nothing older is kept, what is left still verifies, and a run that dies
 //! anywhere, or meets another, ends the same.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
@@ -16,8 +17,6 @@ use crate::database::Database;
 use crate::erasure::signing_key;
 use crate::shop::now;
 use crate::wire::{Call, Fate};
-
-use aws_sdk_dynamodb::types::AttributeValue;
 
 on_ministack!(
     what_is_older_is_cut_and_what_is_left_verifies_from_the_checkpoint,

@@ -1,6 +1,6 @@
 //! What the doors record of those who come to them.
 
-use numib::domain::audit::{self, Actor, Event, Link};
+use numib::domain::audit::{self, Actor, Event, Link, Subject};
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn events(db: &Database, account: &AccountId) -> Vec<Event> {
 
 /// Action, outcome, and what it was about.
 fn said(event: &Event) -> String {
-    let subjects: Vec<&str> = event.subjects.iter().map(|subject| subject.as_str()).collect();
+    let subjects: Vec<&str> = event.subjects.iter().map(Subject::as_str).collect();
     let (action, outcome) = (event.action.as_str(), event.outcome.as_str());
     format!("{action} {outcome}: {}", subjects.join(", "))
 }
