@@ -220,7 +220,7 @@ mod tests {
         assert!(verdict.has_head);
         assert_eq!(
             verdict.to_string(),
-            "Intact: account a1, 10 events from 2026-11-29T20:53:20Z to 2026-11-30T21:53:20Z, \
+            "Intact: account a1, 10 events from 2026-11-30T00:53:20Z to 2026-12-01T01:53:20Z, \
              from its beginning on."
         );
         assert_eq!(verify("", no_checkpoint).unwrap().events, 0);
