@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 13] = [
+const ARROWS: [(&str, &str, &str); 16] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
@@ -21,6 +21,9 @@ const ARROWS: [(&str, &str, &str); 13] = [
     ("erasure", "seal::random", "makes unguessable codes"),
     ("erasure", "seal::SealError", "randomness can fail"),
     ("erasure", "seal::pseudonym::Pepper", "finds what is held of a Meta id"),
+    ("erasure", "identity", "members leave the user pool with their account"),
+    ("identity", "domain", "knows members by its ids"),
+    ("edge", "erasure::ErasureError", "an erasure's failure is a problem with a status"),
     ("edge", "store::Tables", "the environment names them"),
     ("edge", "store::StoreError", "a store's failure is a problem with a status"),
 ];

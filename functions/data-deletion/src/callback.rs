@@ -13,10 +13,13 @@ use numib::erasure::{self, Asked, scope};
 use numib::meta::signed_request::{self, Callback, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
+use numib::store::concurrent::try_all;
 use serde_json::json;
 
 use crate::App;
 
+/// Channels that are erased at once: an agency may have connected hundreds.
+const CHANNELS_AT_ONCE: usize = 16;
 /// A real callback has about 300 bytes.
 const BODY_LEN_MAX: usize = 16 * 1024;
 
@@ -80,9 +83,10 @@ pub(crate) async fn deauthorize(
     }
     targets.sort();
     targets.dedup();
-    for target in targets {
-        erase(app, Source::MetaDeauthorize, target.subject(), vec![target], now).await?;
-    }
+    let each = targets
+        .into_iter()
+        .map(|target| erase(app, Source::MetaDeauthorize, target.subject(), vec![target], now));
+    try_all(each, CHANNELS_AT_ONCE).await?;
     Ok(json(StatusCode::OK, "application/json", &json!({})))
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn status(
         kept: kept_words(request, language),
         has_receipt: request.receipt.is_some(),
     };
-    html(StatusCode::OK, &page)
+    private(html(StatusCode::OK, &page))
 }
 
 /// The same for machines.
@@ -103,7 +103,7 @@ pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
     json!({
         "confirmation_code": request.id.as_str(),
         "state": request.state.as_str(),
-        "source": request.source.as_str(),
+        "source": request.source.public().as_str(),
         "data_held": !request.targets.is_empty(),
         "requested_at": request.requested_at.to_string(),
         "due_at": time(request.due_at),
@@ -121,7 +121,7 @@ pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
 /// A code that is none of ours: what to do about it, and the form with what was typed.
 pub(crate) fn unknown(code: &str, language: Language) -> Response<Body> {
     let frame = Frame::new(language, format!("?lang={}", language.other().code()));
-    html(StatusCode::NOT_FOUND, &UnknownPage { frame, wrong_code: Some(code) })
+    private(html(StatusCode::NOT_FOUND, &UnknownPage { frame, wrong_code: Some(code) }))
 }
 
 /// How to ask, and where to follow.
@@ -156,7 +156,7 @@ fn steps(state: State, language: Language) -> Vec<Step> {
 fn facts(request: &Request, language: Language) -> Vec<(&'static str, String)> {
     let texts = language.texts();
     let mut facts = vec![
-        (texts.asked, language.source(request.source).to_owned()),
+        (texts.asked, language.source(request.source.public()).to_owned()),
         (texts.asked_on, language.moment(request.requested_at)),
     ];
     let times =
@@ -192,6 +192,13 @@ fn kept_words(request: &Request, language: Language) -> Vec<(&'static str, &'sta
     kept
 }
 
+/// A page for whoever has its code: no search engine shows it.
+fn private(mut response: Response<Body>) -> Response<Body> {
+    let noindex = HeaderValue::from_static("noindex");
+    response.headers_mut().insert("x-robots-tag", noindex);
+    response
+}
+
 /// A page under a policy that allows its own style sheet and form, and nothing else.
 fn html(status: StatusCode, page: &impl Template) -> Response<Body> {
     let Ok(text) = page.render() else {
@@ -207,7 +214,6 @@ fn html(status: StatusCode, page: &impl Template) -> Response<Body> {
     for (name, value) in [
         ("content-security-policy", policy.as_str()),
         ("referrer-policy", "no-referrer"),
-        ("x-robots-tag", "noindex"),
         ("vary", "accept, accept-language"),
     ] {
         if let Ok(value) = value.parse() {
@@ -249,6 +255,7 @@ mod tests {
             due_at: None,
             deadline: Day::parse("2026-12-24").unwrap(),
             shredded_at: is_erased(state).then(|| at("2026-11-24T08:04:00Z")),
+            sweeping_at: None,
             completed_at: is_done.then(|| at("2026-11-24T08:05:00Z")),
             ledger_position: None,
             counts: [(DataKind::Message, 12 * u64::from(is_erased(state)))].into(),
@@ -338,7 +345,7 @@ mod tests {
         let due_at = Some("2026-12-08T08:03:00Z".parse().unwrap());
         for (state, is_shown) in [(State::Requested, true), (State::Completed, false)] {
             for language in LANGUAGES {
-                let page = page(&Request { due_at, ..request(state) }, language);
+                let page = page(&Request { due_at, counts: [].into(), ..request(state) }, language);
                 assert_eq!(page.contains(language.texts().carried_out_on), is_shown, "{state:?}");
             }
         }

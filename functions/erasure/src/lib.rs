@@ -134,13 +134,15 @@ async fn work(
         notice::before(app, &found.request, now).await;
     }
     match app.eraser.work(&id, now, has_time).await {
-        // Where another worker has it, that one has a message of its own.
-        Ok(Progress::Nothing) | Err(ErasureError::Store(StoreError::Conflict)) => Ok(()),
+        Ok(Progress::Nothing) => Ok(()),
         Ok(Progress::Completed(request)) => {
             notice::after(app, &request).await;
             Ok(())
         }
-        Ok(Progress::More) => Ok(app.queue.send(&id, work.at, AGAIN).await?),
+        // Whoever else saved it may have left it to this message: it comes again until it is over.
+        Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {
+            Ok(app.queue.send(&id, work.at, AGAIN).await?)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -153,7 +155,7 @@ async fn reapply_all(
 ) -> Result<Value, ErasureError> {
     let mut total = Reapplied { position: after, ..Reapplied::default() };
     while !total.complete && has_time() {
-        let page = app.eraser.reapply(total.position, now).await?;
+        let page = app.eraser.reapply(total.position, now, has_time).await?;
         total.position = page.position;
         total.entries = total.entries.saturating_add(page.entries);
         total.found = total.found.saturating_add(page.found);

@@ -21,8 +21,8 @@ const NOT_ACTIVE: Problem = Problem::forbidden("The account is being deleted.");
 /// the token was issued with.
 ///
 /// # Errors
-/// 403 for anyone else: staff, data-protection officers, people without an account, or with one that
-/// is being deleted.
+/// 403 for anyone else: staff, data-protection officers, people without an account, or with one
+/// that is being deleted.
 //= R4.3, R2.1, R6.1
 pub(crate) async fn reader(store: &Store, caller: &Caller) -> Result<AccountId, Problem> {
     let member = store.member(&caller.member).await?.ok_or(NO_READER)?;

@@ -80,8 +80,10 @@ async fn take_in_all(
     let Prepared { writes, failure } = prepare(app, pepper, changes, now, &mut tally).await;
     if !writes.is_empty() {
         let moves = moves(&writes, now);
-        let (effects, ()) =
-            futures_util::try_join!(write_all(&app.store, &writes, now), move_due(app, &moves))?;
+        // Contacts first, so that whatever is stored is found by an erasure, even when this dies
+        // before it has looked again. Most have moved within the minute, which costs nothing.
+        move_due(app, &moves).await?;
+        let effects = write_all(&app.store, &writes, now).await?;
         let sight = look_again(&app.store, &writes).await?;
         settle(app, &writes, (effects, &moves), &sight, now, &mut tally).await?;
     }

@@ -229,7 +229,7 @@ async fn move_one(store: &Store, one: &Move) -> Result<(), StoreError> {
     if one.shows {
         Box::pin(store.move_conversation(one.parties(), one.at, one.expires_at)).await
     } else {
-        Box::pin(store.know_contact(one.parties(), one.expires_at)).await
+        Box::pin(store.know_contact(one.parties(), one.at, one.expires_at)).await
     }
 }
 
@@ -292,8 +292,12 @@ pub(crate) async fn settle(
 /// Whether the contact that was seen has not moved as far as this.
 fn is_behind(one: &Move, seen: Option<&Contact>) -> bool {
     let Some(contact) = seen else { return true };
-    let behind = contact.last_message_at.is_none_or(|moved| lags(moved, one.at));
-    one.shows && behind && contact.marks.restricted_at.is_none()
+    let shown_at = contact.last_message_at.filter(|at| !contact.marks.erases(*at));
+    let behind = match (one.shows, shown_at) {
+        (true, shown_at) => shown_at.is_none_or(|moved| lags(moved, one.at)),
+        (false, _) => !contact.is_known,
+    };
+    behind && contact.marks.restricted_at.is_none()
 }
 
 /// What must not stay of a row, now that its connection and contact have been seen.

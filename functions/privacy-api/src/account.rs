@@ -28,7 +28,7 @@ pub(crate) async fn connection(
             let target = Target::Connection { account, route, connection: id };
             erase(app, request, asked(Source::Disconnect, target), now).await
         }
-        None => under_way(app, request, &subject, &account).await,
+        None => under_way(app, request, &subject, &account, now).await,
     }
 }
 
@@ -44,11 +44,12 @@ pub(crate) async fn contact(
     let conversation = parameter(request, "id", ConversationId::parse)?;
     let subject = format!("contact {conversation}");
     match app.store.account_conversation(&account, &conversation).await? {
-        Some(_) => {
+        Some((_, contact)) if contact.is_known => {
             let target = Target::Contact { account, conversation, until: now };
             erase(app, request, asked(Source::Account, target), now).await
         }
-        None => under_way(app, request, &subject, &account).await,
+        // Erased, and silent since; or never there.
+        Some(_) | None => under_way(app, request, &subject, &account, now).await,
     }
 }
 
@@ -68,7 +69,7 @@ pub(crate) async fn message(
     let key = MessageKey { conversation, message };
     let row = if known { app.store.find_row(&key).await? } else { None };
     if row.is_none_or(|row| row.unsent) {
-        return under_way(app, request, &subject, &account).await;
+        return under_way(app, request, &subject, &account, now).await;
     }
     let MessageKey { conversation, message } = key;
     let target = Target::Message { account, conversation, message };
@@ -98,9 +99,12 @@ async fn under_way(
     request: &Request,
     subject: &str,
     account: &AccountId,
+    now: Timestamp,
 ) -> Result<Response<Body>, Problem> {
     let id = app.store.request_under_way(subject).await?.ok_or(Problem::not_found())?;
     let found = app.store.request(&id).await?.map(|stored| stored.request);
     let own = found.filter(|found| access::is_of(found, account)).ok_or(Problem::not_found())?;
+    // Whoever asked first may not have had it queued.
+    app.queue.carry_on(&own, now).await?;
     Ok(accepted(app, request, &own))
 }

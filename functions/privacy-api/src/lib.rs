@@ -1,5 +1,6 @@
 //! The doors of erasure under `/v1`: an account disconnects a channel, erases a contact or a
-//! message, or ends; an operator lodges what people ask for, and sets legal holds; both follow requests.
+//! message, or ends; an operator lodges what people ask for, and sets legal holds; both follow
+//! requests.
 //!
 //! What a door covers is unreadable before it answers (R8.3); the rest is queued. Another account's
 //! ids answer 404, like ids that never were. Nothing here reads content, and no Meta id is in an

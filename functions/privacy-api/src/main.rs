@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::{clients, clock, config, config::Config, telemetry};
-use numib::edge::{queue::ErasureQueue, secrets::SecretsCache};
+use numib::edge::{clients, clock, config, queue::ErasureQueue, secrets::SecretsCache, telemetry};
 use numib::{identity::UserPool, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::from_env()?;
+    let config = config::Config::from_env()?;
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);

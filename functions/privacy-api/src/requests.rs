@@ -80,7 +80,7 @@ pub(crate) fn wire(request: &Erasure, status_url: &str) -> Value {
     json!({
         "request": request.id.as_str(),
         "state": request.state.as_str(),
-        "source": request.source.as_str(),
+        "source": request.source.public().as_str(),
         "reference": request.reference,
         "data_held": !request.targets.is_empty(),
         "held": request.state == State::Held,

@@ -1,7 +1,10 @@
 //! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's
 //! own `time`, so a run can be repeated, or tried at another time, by sending its event again.
+//!
+//! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
 mod cut_audit;
+mod lateness;
 mod provision;
 mod resume;
 
@@ -13,6 +16,7 @@ use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::seal::receipt::SigningKey;
+use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,9 +37,23 @@ pub struct App {
     pub receipts: SigningKey,
 }
 
+/// What the function is invoked with.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A schedule is due.
+    Schedule(Schedule),
+    /// Rows are gone, by the stream of `messages`.
+    Removals {
+        /// At most a batch of them.
+        #[serde(rename = "Records")]
+        records: Vec<Removal>,
+    },
+}
+
 /// What EventBridge Scheduler sends when a schedule has no input of its own.
 #[derive(Debug, Deserialize)]
-pub struct Event {
+pub struct Schedule {
     /// When the schedule was due, RFC 3339.
     pub time: String,
     /// The schedule's ARN.
@@ -98,14 +116,19 @@ impl Task {
 /// Runs the task the event is for, until it is done or `deadline` is near. Returns its counts.
 ///
 /// # Errors
-/// [`RetentionError`].
+/// [`RetentionError`]; never for records of the stream, which would come again and hold up those
+/// behind them.
 pub async fn handle(
     app: &App,
     event: Event,
     deadline: SystemTime,
 ) -> Result<Value, RetentionError> {
-    let now: Timestamp = event.time.parse().map_err(|_| RetentionError::BadTime)?;
-    let task = Task::of(&event.resources).ok_or(RetentionError::UnknownTask)?;
+    let schedule = match event {
+        Event::Schedule(schedule) => schedule,
+        Event::Removals { records } => return Ok(lateness::measure(&records)),
+    };
+    let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
+    let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
     let time_left = clock::until(deadline);
     match task {
         Task::ResumeErasures => {

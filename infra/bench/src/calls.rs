@@ -12,6 +12,7 @@ pub(crate) enum Service {
     DynamoDb,
     SecretsManager,
     Kms,
+    Sqs,
     Other,
 }
 

@@ -1,5 +1,5 @@
-//! The one address that functions take for AWS: DynamoDB (dynoxide), and a stand-in for Secrets
-//! Manager. Every call is kept, one to KMS included.
+//! The one address that functions take for AWS: DynamoDB (dynoxide), and stand-ins for Secrets
+//! Manager, KMS and SQS. Every call is kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,16 @@ use crate::calls::{Call, Service};
 const REQUEST_LEN_MAX: usize = 16 * 1024 * 1024;
 /// What of a request DynamoDB looks at.
 const FORWARDED: [&str; 4] = ["content-type", "x-amz-target", "authorization", "x-amz-date"];
+
+/// A public key of P-256: its base point.
+const PUBLIC_KEY: &str = concat!(
+    r#"{"PublicKey":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5"#,
+    r#"RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q=="}"#
+);
+/// It has the form of a signature and fits nothing: nobody verifies it here.
+const SIGNATURE: &str = r#"{"Signature":"MAYCAQECAQE="}"#;
+/// What is queued is not kept: whoever plays the queue finds it among the calls.
+const QUEUED: &str = r#"{"MessageId":"00000000-0000-0000-0000-000000000000"}"#;
 
 /// The endpoint, and what it has seen.
 #[derive(Debug)]
@@ -119,6 +129,7 @@ async fn answer(
         "DynamoDB_20120810" => Service::DynamoDb,
         "secretsmanager" => Service::SecretsManager,
         "TrentService" => Service::Kms,
+        "AmazonSQS" => Service::Sqs,
         _ => Service::Other,
     };
     let pause_ms = seen.pause_ms.load(Ordering::Relaxed);
@@ -128,6 +139,9 @@ async fn answer(
     let (status, answer) = match (service, operation) {
         (Service::DynamoDb, _) => upstream.forward(&headers, &request).await,
         (Service::SecretsManager, "GetSecretValue") => (StatusCode::OK, upstream.secret_value()),
+        (Service::Kms, "GetPublicKey") => (StatusCode::OK, PUBLIC_KEY.into()),
+        (Service::Kms, "Sign") => (StatusCode::OK, SIGNATURE.into()),
+        (Service::Sqs, "SendMessage") => (StatusCode::OK, QUEUED.into()),
         _ => (StatusCode::BAD_REQUEST, r#"{"__type":"UnknownOperationException"}"#.into()),
     };
     let call = Call {

@@ -1,8 +1,10 @@
 //! Runs the release binary of meta-webhook as Lambda would, on a database in this process, beside a
 //! floor that makes the same calls and does nothing else; says what both cost and which bars hold.
+//! Or erases connections of different volumes, and runs the release binary of erasure.
 
 mod calls;
 mod endpoint;
+mod erasure_report;
 mod erasures;
 mod process;
 mod report;
@@ -10,10 +12,12 @@ mod sandbox;
 mod scenarios;
 mod seed;
 mod stats;
+mod table;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Parser;
@@ -22,6 +26,7 @@ use numib::store::Tables;
 use xtask::progress::{Step, note, say};
 
 use crate::endpoint::Endpoint;
+use crate::erasures::Erased;
 use crate::report::Results;
 use crate::sandbox::{Program, Sandbox, environment};
 use crate::scenarios::{Amounts, Scene};
@@ -29,6 +34,10 @@ use crate::scenarios::{Amounts, Scene};
 /// Where distributions keep their certificates in one file; the image of Lambda has the first.
 const CERTIFICATES: [&str; 2] =
     ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+
+/// The time that the template gives meta-webhook, and erasure.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const ERASURE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Measures meta-webhook beside a floor; fails when a bar does not hold.
 #[derive(Debug, Parser)]
@@ -63,9 +72,13 @@ struct Options {
     /// Contacts that those come from; the default is the worst case
     #[arg(long, default_value_t = 1000)]
     body_contacts: usize,
-    /// Measure erasures of connections with so many messages each, and nothing else
+    /// Measure erasures of connections with so many messages each, and nothing else; the first is
+    /// what the others are compared with
     #[arg(long, value_delimiter = ',')]
     erasures: Vec<usize>,
+    /// How often each of them is erased
+    #[arg(long, default_value_t = 50)]
+    erasure_samples: usize,
     /// Writes every number behind the table to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -74,16 +87,17 @@ struct Options {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    if !options.erasures.is_empty() {
-        erasures::measure(&options.template, &options.erasures).await?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let results = measure(&options).await?;
+    let (raw, (table, all_hold)) = if options.erasures.is_empty() {
+        let results = measure(&options).await?;
+        (results.raw(), results.table())
+    } else {
+        let erased = measure_erasures(&options).await?;
+        (erasure_report::raw(&erased), erasure_report::table(&erased))
+    };
     if let Some(path) = &options.json {
-        let raw = serde_json::to_vec_pretty(&results.raw())?;
+        let raw = serde_json::to_vec_pretty(&raw)?;
         std::fs::write(path, raw).with_context(|| format!("writing {}", path.display()))?;
     }
-    let (table, all_hold) = results.table();
     say(&table);
     note("Times are this machine's, with the database beside the function and no TLS to it.");
     note(if all_hold { "Every bar holds." } else { "A bar does not hold." });
@@ -125,6 +139,16 @@ async fn measure(options: &Options) -> anyhow::Result<Results> {
     })
 }
 
+async fn measure_erasures(options: &Options) -> anyhow::Result<Vec<Erased>> {
+    let Options { template, erasures: volumes, erasure_samples: samples, .. } = options;
+    ensure!(*samples > 0 && !volumes.contains(&0), "nothing can be measured of nothing");
+    let program = |endpoint: &Endpoint| {
+        let program = program(None, "erasure", options, endpoint)?;
+        Ok(Program { timeout: ERASURE_TIMEOUT, ..program })
+    };
+    erasures::measure(template, volumes, *samples, program).await
+}
+
 impl Options {
     fn amounts(&self) -> anyhow::Result<Amounts> {
         let Self { cold_starts, webhooks, contacts, bodies, body_messages, body_contacts, .. } =
@@ -149,15 +173,11 @@ fn program(
         Some(path) => path.to_owned(),
         None => std::env::current_exe()?.with_file_name(name),
     };
-    ensure!(
-        path.is_file(),
-        "{} is not there: cargo build --release -p meta-webhook -p floor",
-        path.display()
-    );
+    ensure!(path.is_file(), "{} is not there: cargo build --release -p {name}", path.display());
     let bundle = CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file());
     let certificates = options.certificates.clone().or(bundle);
     let environment = environment(&endpoint.url, certificates.as_deref());
-    Ok(Program { path, argument: None, environment })
+    Ok(Program { path, argument: None, environment, timeout: TIMEOUT })
 }
 
 /// What the template tells meta-webhook on top.

@@ -1,12 +1,12 @@
-//! The table: what was measured, the floor beside it, and whether the bar holds.
+//! What was measured of meta-webhook, the floor beside it, and the bars.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::scenarios::{Account, Bulk, ColdStart, SteadyRun, Watched};
 use crate::stats::{median, ms, percentile};
+use crate::table::{self, Bar, Row, Section, count, mib};
 
 /// The bars. CPU and start-up are held against the floor of the same run, so that they mean the
 /// same on every machine; the others are absolute.
@@ -17,8 +17,6 @@ const WRITE_UNITS_MAX: f64 = 2.0;
 const READ_UNITS_MAX: f64 = 3.0;
 const WAVES_MAX: f64 = 3.0;
 const BODY_MS_MAX: f64 = 1500.0;
-/// Sums of halves are exact; this only forgives the last bit of a division.
-const ROUNDING: f64 = 1e-9;
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -36,100 +34,18 @@ pub(crate) struct Results {
     pub(crate) binary_len: [u64; 2],
 }
 
-/// One line of the table.
-#[derive(Debug)]
-struct Row {
-    measure: &'static str,
-    unit: &'static str,
-    decimals: usize,
-    function: f64,
-    floor: Option<f64>,
-    bar: Option<Bar>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Bar {
-    /// The most that the measure may be.
-    Max(f64),
-    /// The most that it may be in multiples of the floor.
-    MaxOfFloor(f64),
-}
-
-impl Row {
-    const fn new(measure: &'static str, unit: &'static str, function: f64) -> Self {
-        Self { measure, unit, decimals: 2, function, floor: None, bar: None }
-    }
-
-    const fn beside(mut self, floor: f64) -> Self {
-        self.floor = Some(floor);
-        self
-    }
-
-    const fn bar(mut self, bar: Bar) -> Self {
-        self.bar = Some(bar);
-        self
-    }
-
-    const fn decimals(mut self, decimals: usize) -> Self {
-        self.decimals = decimals;
-        self
-    }
-
-    fn ratio(&self) -> Option<f64> {
-        self.floor.filter(|floor| *floor > 0.0).map(|floor| self.function / floor)
-    }
-
-    /// Whether the bar holds; `None` where there is none.
-    fn holds(&self) -> Option<bool> {
-        Some(match self.bar? {
-            Bar::Max(most) => self.function <= most + ROUNDING,
-            Bar::MaxOfFloor(most) => self.ratio().is_some_and(|ratio| ratio <= most),
-        })
-    }
-
-    fn line(&self) -> String {
-        let Self { measure, unit, decimals, function, .. } = self;
-        let floor = self.floor.map(|floor| format!("{floor:.decimals$} {unit}"));
-        let ratio = self.ratio().map(|ratio| format!("{ratio:.2} x"));
-        let bar = self.bar.map(|bar| match bar {
-            Bar::Max(most) => format!("<= {most} {unit}"),
-            Bar::MaxOfFloor(most) => format!("<= {most} x"),
-        });
-        let verdict = self.holds().map_or("", |holds| if holds { "pass" } else { "FAIL" });
-        format!(
-            "{measure:<46} {:>14} {:>14} {:>7}  {:<12} {verdict}",
-            format!("{function:.decimals$} {unit}"),
-            floor.unwrap_or_default(),
-            ratio.unwrap_or_default(),
-            bar.unwrap_or_default(),
-        )
-    }
-}
-
 impl Results {
     /// The table, and whether every bar holds.
     pub(crate) fn table(&self) -> (String, bool) {
-        let mut text = format!(
-            "{:<46} {:>14} {:>14} {:>7}  {:<12}\n",
-            "", "meta-webhook", "floor", "ratio", "bar"
-        );
-        let mut all_hold = true;
-        for (title, rows) in self.sections() {
-            let _ = writeln!(text, "\n{title}");
-            for row in rows {
-                all_hold &= row.holds().unwrap_or(true);
-                let _ = writeln!(text, "  {}", row.line().trim_end());
-            }
-        }
-        (text, all_hold)
+        table::render(["meta-webhook", "floor"], self.sections())
     }
 
-    fn sections(&self) -> [(&'static str, Vec<Row>); 4] {
-        [
-            ("Start", self.start()),
-            ("One message per webhook", self.single()),
-            ("DynamoDB, per message of the above", self.database()),
-            ("A large body", self.large()),
+    fn sections(&self) -> Vec<Section> {
+        vec![
+            ("Start".to_owned(), self.start()),
+            ("One message per webhook".to_owned(), self.single()),
+            ("DynamoDB, per message of the above".to_owned(), self.database()),
+            ("A large body".to_owned(), self.large()),
         ]
     }
 
@@ -145,7 +61,7 @@ impl Results {
         vec![
             Row::new("process start to first response, median", "ms", started)
                 .beside(floor_started)
-                .bar(Bar::MaxOfFloor(FLOOR_RATIO_MAX)),
+                .bar(Bar::MaxRatio(FLOOR_RATIO_MAX)),
             Row::new("CPU of that, median", "ms", cpu).beside(floor_cpu),
             Row::new("stripped binary", "MiB", binary)
                 .beside(floor_binary)
@@ -169,7 +85,7 @@ impl Results {
             )
             .beside(ms(median(&floor.cpu_per_webhook)))
             .decimals(3)
-            .bar(Bar::MaxOfFloor(FLOOR_RATIO_MAX)),
+            .bar(Bar::MaxRatio(FLOOR_RATIO_MAX)),
             Row::new("event to response, p50", "ms", p50).beside(floor_p50),
             Row::new("event to response, p99", "ms", p99).beside(floor_p99),
             Row::new("the same webhook again, p50", "ms", ms(median(redelivered))),
@@ -293,36 +209,4 @@ impl Results {
 
 fn raw_start(start: &ColdStart) -> Value {
     json!({"first_response_ms": ms(start.to_first_response), "cpu_ms": ms(start.cpu)})
-}
-
-/// A count as a number to divide by; none is ever near the limit.
-fn count(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-fn mib(bytes: u64) -> f64 {
-    f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_holds_up_to_its_value_and_no_further() {
-        let row = |value| Row::new("m", "ms", value).bar(Bar::Max(2.0));
-        assert_eq!(row(2.0).holds(), Some(true));
-        assert_eq!(row(2.001).holds(), Some(false));
-        assert_eq!(Row::new("m", "ms", 9.0).holds(), None);
-    }
-
-    #[test]
-    fn a_bar_against_the_floor_fails_without_a_floor() {
-        let row = Row::new("m", "ms", 3.0).bar(Bar::MaxOfFloor(1.5));
-        assert_eq!(row.holds(), Some(false));
-        let row = |floor| Row::new("m", "ms", 3.0).beside(floor).bar(Bar::MaxOfFloor(1.5));
-        assert_eq!(row(2.0).holds(), Some(true));
-        assert_eq!(row(1.9).holds(), Some(false));
-        assert_eq!(row(0.0).holds(), Some(false));
-    }
 }

@@ -23,8 +23,8 @@ use crate::process;
 
 /// Lambda's limit for an event and for an answer.
 const PAYLOAD_LEN_MAX: usize = 6 * 1024 * 1024;
-/// How long a function may take before the benchmark gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How much longer than its time a function may take before the benchmark gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What is kept of a function's output, for the error when it fails.
 const OUTPUT_TAIL_LEN: usize = 4096;
 /// After it has asked for the next event, a function still has a few steps to the end of its turn.
@@ -41,6 +41,8 @@ pub(crate) struct Program {
     pub(crate) argument: Option<String>,
     /// The environment, and nothing else.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// The time that the template gives it.
+    pub(crate) timeout: Duration,
 }
 
 /// A running function.
@@ -52,6 +54,7 @@ pub(crate) struct Sandbox {
     outcomes: mpsc::Receiver<Outcome>,
     waiting: watch::Receiver<bool>,
     output: Arc<Mutex<Vec<u8>>>,
+    patience: Duration,
 }
 
 /// What came of one invocation.
@@ -83,6 +86,7 @@ struct Api {
     waiting: watch::Sender<bool>,
     delivered: Mutex<Stopwatch>,
     started: Stopwatch,
+    timeout: Duration,
 }
 
 impl Sandbox {
@@ -99,6 +103,7 @@ impl Sandbox {
             waiting: waits,
             delivered: Mutex::new(started),
             started,
+            timeout: program.timeout,
         });
         tokio::spawn(serve(listener, routes(api)));
         let mut process = Command::new(&program.path)
@@ -120,7 +125,8 @@ impl Sandbox {
             tokio::spawn(keep_tail(pipe, Arc::clone(&output)));
         }
         let pid = process.id().context("it ended at once")?;
-        Ok(Self { process, pid, events, outcomes, waiting, output })
+        let patience = program.timeout.saturating_add(PATIENCE);
+        Ok(Self { process, pid, events, outcomes, waiting, output, patience })
     }
 
     /// Hands an event over and waits for the answer.
@@ -135,8 +141,9 @@ impl Sandbox {
                 status = self.process.wait() => bail!("it ended ({})", status?),
             }
         };
-        let outcome = tokio::time::timeout(PATIENCE, outcome).await;
-        let error = match outcome.unwrap_or_else(|_| bail!("no answer within {PATIENCE:?}")) {
+        let patience = self.patience;
+        let outcome = tokio::time::timeout(patience, outcome).await;
+        let error = match outcome.unwrap_or_else(|_| bail!("no answer within {patience:?}")) {
             Ok(Outcome::Answered(answer)) => return Ok(answer),
             Ok(Outcome::Failed(error)) => error,
             Err(error) => format!("{error:#}"),
@@ -148,7 +155,7 @@ impl Sandbox {
 
     /// What it has used of the processor, once it waits for the next event.
     pub(crate) async fn cpu(&mut self) -> anyhow::Result<Duration> {
-        tokio::time::timeout(PATIENCE, self.waiting.wait_for(|waiting| *waiting)).await??;
+        tokio::time::timeout(self.patience, self.waiting.wait_for(|waiting| *waiting)).await??;
         tokio::time::sleep(SETTLE).await;
         process::cpu(self.pid)
     }
@@ -190,7 +197,8 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     let event = events.recv().await;
     api.waiting.send_replace(false);
     let Some(event) = event else { return StatusCode::GONE.into_response() };
-    let deadline_ms = clock::now().as_millisecond().saturating_add(10_000);
+    let timeout_ms = i64::try_from(api.timeout.as_millis()).unwrap_or(i64::MAX);
+    let deadline_ms = clock::now().as_millisecond().saturating_add(timeout_ms);
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:bench";
     let headers = [
         ("content-type", "application/json".to_owned()),

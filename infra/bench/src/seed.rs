@@ -48,30 +48,32 @@ pub(crate) async fn seed(
     Ok(tables)
 }
 
-/// The same, with one connected Page.
-pub(crate) async fn one(
-    database_url: &str,
-    template: &Path,
-    now: Timestamp,
-) -> anyhow::Result<(Store, Connection)> {
-    let (store, _) = database(database_url, template).await?;
+/// A Page to connect.
+pub(crate) fn one() -> anyhow::Result<Connection> {
     let [page, ..] = PAGES;
-    let connection = connection(&Pepper::new(PEPPER.as_bytes())?, 0, page)?;
-    connect(&store, &connection, Day::of(now)).await?;
-    Ok((store, connection))
+    connection(&Pepper::new(PEPPER.as_bytes())?, 0, page)
 }
 
-async fn database(database_url: &str, template: &Path) -> anyhow::Result<(Store, Tables)> {
+/// Creates the template's tables at this endpoint.
+pub(crate) async fn database(
+    database_url: &str,
+    template: &Path,
+) -> anyhow::Result<(Store, Tables)> {
+    let client = client(database_url);
+    let tables = xtask::tables::create(&client, template, "bench-").await?;
+    Ok((Store::new(client, tables.clone()), tables))
+}
+
+/// A client that signs and speaks plain HTTP.
+pub(crate) fn client(url: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(database_url)
+        .endpoint_url(url)
         .build();
-    let client = Client::from_conf(config);
-    let tables = xtask::tables::create(&client, template, "bench-").await?;
-    Ok((Store::new(client, tables.clone()), tables))
+    Client::from_conf(config)
 }
 
 fn connection(pepper: &Pepper, number: usize, page: &str) -> anyhow::Result<Connection> {
@@ -90,7 +92,12 @@ fn connection(pepper: &Pepper, number: usize, page: &str) -> anyhow::Result<Conn
     })
 }
 
-async fn connect(store: &Store, connection: &Connection, today: Day) -> anyhow::Result<()> {
+/// Connects a Page, with its keys; an erased one anew.
+pub(crate) async fn connect(
+    store: &Store,
+    connection: &Connection,
+    today: Day,
+) -> anyhow::Result<()> {
     store.create_account(&connection.account, connection.plan).await?;
     store.create_connection(connection, IndexKey::generate()?.expose()).await?;
     let mut day_keys = BTreeMap::new();

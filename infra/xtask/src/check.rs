@@ -21,6 +21,8 @@ pub async fn run() -> anyhow::Result<()> {
     let stopwatch = Stopwatch::start();
     let linters = python::lint_venv()?;
     check("format", cargo(&["fmt", "--all", "--check"]))?;
+    let fuzz = ["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"];
+    check("format of the fuzz targets", cargo(&fuzz))?;
     check("template", cfn_lint(&linters))?;
     check("dependencies", cargo_deny(&linters))?;
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
@@ -81,7 +83,11 @@ fn no_jitter_entropy() -> Command {
     command
 }
 
-fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
+/// Runs a check, and says which one failed.
+///
+/// # Errors
+/// When it cannot be started, or fails.
+pub(crate) fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
     note(&format!("\n── {name}"));
     let status = command.status().with_context(|| format!("{name} cannot be started"))?;
     if !status.success() {
@@ -95,7 +101,8 @@ fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
 /// # Errors
 /// When a build fails, or a bar is missed.
 pub fn bench(arguments: &[String]) -> anyhow::Result<()> {
-    let functions = ["build", "--release", "--locked", "-p", "meta-webhook", "-p", "floor"];
+    let functions =
+        ["build", "--release", "--locked", "-p", "meta-webhook", "-p", "floor", "-p", "erasure"];
     check("release build (the first takes minutes)", cargo(&functions))?;
     // Apart, so that what the harness needs changes nothing in what it measures.
     check("harness", cargo(&["build", "--profile", "bench", "--locked", "-p", "bench"]))?;

@@ -6,6 +6,7 @@ pub mod check;
 pub mod emulator;
 mod erasing;
 pub mod functions;
+pub mod fuzz;
 pub mod meta;
 pub mod pages;
 pub mod progress;

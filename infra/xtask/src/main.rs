@@ -1,7 +1,9 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{audit, check, progress, receipt, replay, up};
+use xtask::{audit, check, fuzz, progress, receipt, replay, up};
+
+const FUZZ_SECONDS: u32 = 60;
 
 /// NUMIB's commands.
 #[derive(Debug, Parser)]
@@ -26,7 +28,17 @@ enum Task {
     /// Check an audit chain, offline
     VerifyAudit(audit::VerifyOptions),
     /// Run every check: format, lints, dependencies, all tests
-    Test,
+    Test {
+        /// Fuzz as well, a minute for each target
+        #[arg(long)]
+        long: bool,
+    },
+    /// Search for bytes that panic what reads the bytes of others, or hold it up
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = FUZZ_SECONDS)]
+        seconds: u32,
+    },
     /// Measure the release binary of meta-webhook beside a floor
     Bench {
         /// Passed on to the benchmark
@@ -57,7 +69,11 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::VerifyReceipt(options) => receipt::run(&options),
         Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,
         Task::VerifyAudit(options) => audit::run(&options),
-        Task::Test => check::run().await,
+        Task::Test { long } => {
+            check::run().await?;
+            if long { fuzz::run(FUZZ_SECONDS) } else { Ok(()) }
+        }
+        Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Bench { arguments } => check::bench(&arguments),
     }
 }

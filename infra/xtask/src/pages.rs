@@ -71,7 +71,7 @@ async fn seed(store: &Store, now: Timestamp) -> anyhow::Result<BTreeMap<&'static
     let mut codes = BTreeMap::new();
     for (name, request) in requests {
         ensure!(
-            store.open_request(&request, None).await? == Opened::New,
+            store.open_request(&request, None, None).await? == Opened::New,
             "{name} is there already"
         );
         codes.insert(name, request.id.to_string());
@@ -98,6 +98,7 @@ fn request(state: State, now: Timestamp) -> anyhow::Result<Request> {
         due_at: None,
         deadline: Day::of(now).plus(30),
         shredded_at: is_shredded.then(|| at(20)).transpose()?,
+        sweeping_at: None,
         completed_at: is_completed.then(|| at(10)).transpose()?,
         ledger_position: None,
         counts: [(DataKind::Message, 1234)].into_iter().filter(|_| is_shredded).collect(),

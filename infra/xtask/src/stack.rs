@@ -139,8 +139,16 @@ impl Stack {
             "arn:aws:scheduler:{}:000000000000:schedule/default/{}-{task}",
             self.deployed.region, self.deployed.stack
         );
-        let event = json!({ "time": time, "resources": [schedule] }).to_string();
+        self.invoke_retention(&json!({ "time": time, "resources": [schedule] }))
+    }
+
+    /// Runs the function of schedules and streams with an event of AWS; returns its result.
+    ///
+    /// # Errors
+    /// When the function fails.
+    pub fn invoke_retention(&self, event: &Value) -> anyhow::Result<Value> {
         let function = self.deployed.outputs.retention_function.as_str();
+        let event = event.to_string();
         let answer = self.ask(&["invoke", "--function", function, "--event", &event])?;
         Ok(serde_json::from_str(&answer)?)
     }

@@ -13,6 +13,9 @@ use super::time::Day;
 /// rest.
 const CALLBACK_DELAY_MAX: SignedDuration = SignedDuration::from_mins(15);
 
+/// So far may Meta's clock be from ours.
+const CLOCK_SKEW_MAX: SignedDuration = SignedDuration::from_secs(5);
+
 /// One thing to erase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -63,6 +66,17 @@ impl Target {
         }
     }
 
+    /// Its scope, as a word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Account { .. } => "account",
+            Self::Connection { .. } => "connection",
+            Self::Contact { .. } => "contact",
+            Self::Message { .. } => "message",
+        }
+    }
+
     /// What a request for this alone is about: whoever asks for it, it is the same request.
     #[must_use]
     pub fn subject(&self) -> String {
@@ -73,6 +87,22 @@ impl Target {
             Self::Message { conversation, message, .. } => {
                 format!("message {conversation} {message}")
             }
+        }
+    }
+
+    /// Whether erasing this erases the other one too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Contact { conversation, until, .. },
+                Self::Contact { conversation: same, until: then, .. },
+            ) => conversation == same && then <= until,
+            (
+                Self::Connection { connection, .. },
+                Self::Contact { conversation, .. } | Self::Message { conversation, .. },
+            ) => *connection == conversation.connection,
+            (this, other) => this == other,
         }
     }
 
@@ -145,6 +175,16 @@ pub fn erased_until(issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     latest.map_or(now, |latest| latest.min(now))
 }
 
+/// Until when a channel was connected that a callback issued then, and received now, speaks of.
+///
+/// One that was connected since is not meant, not even by the echo of our own unsubscribe, so this
+/// allows for no more than Meta's clock and ours differ.
+#[must_use]
+pub fn connected_by_then(issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let latest = issued_at.and_then(|issued| issued.saturating_add(CLOCK_SKEW_MAX).ok());
+    latest.map_or(now, |latest| latest.min(now))
+}
+
 words! {
     /// Who asked, and by which door.
     Source {
@@ -164,6 +204,24 @@ words! {
         Operator = "operator",
         /// Someone reported that the person is a minor (R9.1).
         Minor = "minor",
+    }
+}
+
+impl Source {
+    /// What is said of it in public: why someone's data is deleted on an operator's hand is nobody
+    /// else's concern, least of all that they are a minor.
+    #[must_use]
+    pub const fn public(self) -> Self {
+        match self {
+            Self::Minor => Self::Operator,
+            Self::MetaDeletion
+            | Self::MetaDeauthorize
+            | Self::MetaList
+            | Self::Disconnect
+            | Self::AccountDeletion
+            | Self::Account
+            | Self::Operator => self,
+        }
     }
 }
 
@@ -267,6 +325,8 @@ pub struct Request {
     pub deadline: Day,
     /// When it became unreadable.
     pub shredded_at: Option<Timestamp>,
+    /// When a worker found it shredded: all marks were set by then.
+    pub sweeping_at: Option<Timestamp>,
     /// When it was done.
     pub completed_at: Option<Timestamp>,
     /// Its entry in the erasure ledger.
@@ -282,6 +342,22 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether all of these are erased with it.
+    #[must_use]
+    pub fn covers(&self, targets: &[Target]) -> bool {
+        targets.iter().all(|target| self.targets.iter().any(|own| own.covers(target)))
+    }
+
+    /// Adds what its own targets do not cover, and drops what that covers.
+    pub fn extend(&mut self, targets: &[Target]) {
+        for target in targets {
+            if !self.covers(std::slice::from_ref(target)) {
+                self.targets.retain(|own| !target.covers(own));
+                self.targets.push(target.clone());
+            }
+        }
+    }
+
     /// Whether a worker has something to do for it now.
     #[must_use]
     pub fn is_work(&self, now: Timestamp) -> bool {
@@ -352,6 +428,28 @@ mod tests {
             ["", "connection r1 c1", "contact a c1 1", "message a c1.p1 m1 x", "account a1 x"]
         {
             assert_eq!(Target::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_covers_itself_up_to_its_own_time_and_what_is_in_it() {
+        let target = |text| Target::parse(text).unwrap();
+        let [account, connection] = ["account a", "connection a r c"].map(target);
+        let [early, late, other] =
+            ["contact a c.p 1", "contact a c.p 2", "contact a d.p 1"].map(target);
+        let message = target("message a c.p m");
+        for (one, two, covers) in [
+            (&late, &early, true),
+            (&early, &late, false),
+            (&late, &other, false),
+            (&connection, &late, true),
+            (&connection, &message, true),
+            (&connection, &other, false),
+            (&late, &message, false),
+            (&account, &connection, false),
+            (&account, &account, true),
+        ] {
+            assert_eq!(one.covers(two), covers, "{one} {two}");
         }
     }
 

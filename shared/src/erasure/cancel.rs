@@ -33,5 +33,7 @@ pub async fn cancel(store: &Store, id: &RequestId) -> Result<Request, CancelErro
     }
     request.state = request.state.to(State::Cancelled).map_err(ErasureError::Transition)?;
     // A worker that has begun meanwhile has saved that it has: then this is a conflict.
-    Ok(store.cancel_request(request).await.map_err(ErasureError::Store)?)
+    let request = store.cancel_request(request).await.map_err(ErasureError::Store)?;
+    store.end_request(&request).await.map_err(ErasureError::Store)?;
+    Ok(request)
 }

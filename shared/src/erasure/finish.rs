@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::ErasureError;
 use crate::domain::data_kind::{DataKind, kept};
-use crate::domain::erasure::{Request, State};
-use crate::seal::receipt::SigningKey;
+use crate::domain::erasure::{Request, State, Target};
+use crate::seal::receipt::{self, SigningKey};
 use crate::store::Store;
 
 /// Who the receipts are from.
@@ -33,10 +33,15 @@ pub(super) async fn complete(
     Ok(store.save_progress(request, None).await?)
 }
 
-/// What a receipt says. Targets are pseudonyms; their keys are gone with what they name.
+/// What a receipt says. Of its targets it has digests, which we can compute from the ledger again:
+/// nobody else can tell which account they are in, or whether two receipts are about the same.
 fn claims(request: &Request) -> Value {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
-    let targets: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
+    let target = |target: &Target| {
+        let digest = receipt::target_digest(request.id.as_str(), &target.to_string());
+        json!({ "kind": target.kind(), "digest": digest })
+    };
+    let targets: Vec<Value> = request.targets.iter().map(target).collect();
     let kept: Vec<Value> = kept(&request.targets)
         .into_iter()
         .map(|(kind, reason)| json!({ "kind": kind.as_str(), "basis": reason.as_str() }))
@@ -46,7 +51,7 @@ fn claims(request: &Request) -> Value {
         "iss": ISSUER,
         "jti": request.id.as_str(),
         "iat": seconds(request.completed_at),
-        "source": request.source.as_str(),
+        "source": request.source.public().as_str(),
         "targets": targets,
         "requested_at": request.requested_at.as_second(),
         "shredded_at": seconds(request.shredded_at),

@@ -105,7 +105,8 @@ impl Eraser {
                 },
                 State::Shredded => {
                     let state = request.state.to(State::Sweeping)?;
-                    store.save_progress(Request { state, ..request }, None).await?
+                    let begun = Request { state, sweeping_at: Some(now), ..request };
+                    store.save_progress(begun, None).await?
                 }
                 State::Sweeping => {
                     match sweep::sweep(self, request, stored.in_flight, now, has_time).await? {

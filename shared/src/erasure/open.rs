@@ -1,6 +1,6 @@
 //! Opening a request: what is asked for, and the code to follow it by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,10 +9,10 @@ use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::ids::RequestId;
 use crate::seal::random;
-use crate::store::Store;
 use crate::store::concurrent::try_all;
 use crate::store::holds::Held;
 use crate::store::requests::Opened;
+use crate::store::{Store, StoreError};
 
 /// Targets of one request; a person has a handful, an account its connections.
 const TARGETS_MAX: usize = 1000;
@@ -36,8 +36,9 @@ pub struct Asked {
 /// Opens a request, or finds the one that is under way for the same subject. It is followed by its
 /// id.
 ///
-/// What a legal hold covers goes into a request of its own, which waits for the hold, so that a
-/// hold on one account's data keeps no other's (R6.7).
+/// What a legal hold covers goes into a request of its own, one for each set of holds, which waits
+/// for them, so that a hold on one account's data keeps no other's (R6.7). What has come since the
+/// one under way was asked for is erased too: by that one, if it waits, else by another.
 ///
 /// # Errors
 /// [`ErasureError`].
@@ -58,20 +59,31 @@ pub(super) async fn open_as(
         return Err(ErasureError::TooManyTargets);
     }
     let mut free = Vec::with_capacity(asked.targets.len());
-    let mut held = Vec::new();
+    let mut held: BTreeMap<BTreeSet<Held>, Vec<Target>> = BTreeMap::new();
     let each = asked.targets.iter().map(|target| holds_on(store, target));
     let each = try_all(each, TARGETS_AT_ONCE).await?;
     for (target, holds) in asked.targets.iter().zip(each) {
-        if holds.is_empty() { &mut free } else { &mut held }.push(target.clone());
+        let part = if holds.is_empty() { &mut free } else { held.entry(holds).or_default() };
+        part.push(target.clone());
     }
-    if held.is_empty() || free.is_empty() {
-        return open_one(store, asked, None, once, now).await;
+    let mut waiting: Option<Request> = None;
+    let is_all_held = free.is_empty() && !held.is_empty();
+    while let Some((holds, targets)) = held.pop_first() {
+        let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
+        let subject = format!("{} held {}", asked.subject, holds.join(" "));
+        let part = Asked { subject, targets, ..asked.clone() };
+        let name = once.filter(|_| is_all_held && held.is_empty());
+        let before = waiting.map(|before| before.id);
+        let part = open_one(store, part, before, name, now).await?;
+        waiting = Some(super::shred(store, part, now).await?);
     }
-    let subject = format!("{} held", asked.subject);
-    let waiting = Asked { subject, targets: held, ..asked.clone() };
-    let waiting = open_one(store, waiting, None, None, now).await?;
-    let waiting = super::shred(store, waiting, now).await?;
-    open_one(store, Asked { targets: free, ..asked }, Some(waiting.id), once, now).await
+    match waiting {
+        Some(waiting) if is_all_held => Ok(waiting),
+        waiting => {
+            let held_part = waiting.map(|waiting| waiting.id);
+            open_one(store, Asked { targets: free, ..asked }, held_part, once, now).await
+        }
+    }
 }
 
 async fn open_one(
@@ -93,6 +105,7 @@ async fn open_one(
         due_at: asked.due_at,
         deadline: deadline(now).day,
         shredded_at: None,
+        sweeping_at: None,
         completed_at: None,
         ledger_position: None,
         counts: Counts::new(),
@@ -100,13 +113,34 @@ async fn open_one(
         receipt: None,
         version: 0,
     };
-    match store.open_request(&request, once).await? {
-        Opened::New => Ok(request),
-        Opened::UnderWay(id) => {
-            let found = store.request(&id).await?.ok_or(ErasureError::Unknown)?;
-            Ok(found.request)
-        }
+    let met = match store.open_request(&request, once, None).await? {
+        Opened::New => return Ok(request),
+        Opened::Named(id) => return stored(store, &id).await,
+        Opened::UnderWay(id) => stored(store, &id).await?,
+    };
+    // What came since it was asked is not in it: a request that still waits takes it in, one that
+    // is being carried out is followed by another.
+    let met = if met.covers(&request.targets) {
+        met
+    } else if met.state == State::Held {
+        let mut met = met;
+        met.extend(&request.targets);
+        store.extend_request(met).await?
+    } else {
+        return match store.open_request(&request, once, Some(&met.id)).await? {
+            Opened::New => Ok(request),
+            Opened::Named(id) => stored(store, &id).await,
+            Opened::UnderWay(_) => Err(StoreError::Conflict.into()),
+        };
+    };
+    if let Some(name) = once {
+        store.name_request(name, &met).await?;
     }
+    Ok(met)
+}
+
+async fn stored(store: &Store, id: &RequestId) -> Result<Request, ErasureError> {
+    Ok(store.request(id).await?.ok_or(ErasureError::Unknown)?.request)
 }
 
 /// The records whose holds cover a target.

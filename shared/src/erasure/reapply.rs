@@ -7,6 +7,7 @@ use super::{Eraser, ErasureError};
 use jiff::Timestamp;
 
 use crate::domain::erasure::Counts;
+use crate::domain::row::SUPPRESSION;
 
 /// What applying a page of the ledger found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,24 +27,36 @@ pub struct Reapplied {
 }
 
 impl Eraser {
-    /// Applies a page of the ledger after `position` to the tables as they are now. What is clean
-    /// already is only looked at, so that it may be run at any time, and again.
+    /// Applies a page of the ledger after `position` to the tables as they are now, while there is
+    /// time: data that came back is removed, and marks that are still to serve are set. What is
+    /// there already stays as it is, so that it may be run at any time, and again.
     ///
     /// # Errors
     /// [`ErasureError`]; the next run starts at the same position.
     //= R8.6, R6.6
-    pub async fn reapply(&self, position: u64, now: Timestamp) -> Result<Reapplied, ErasureError> {
+    pub async fn reapply(
+        &self,
+        position: u64,
+        now: Timestamp,
+        has_time: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Reapplied, ErasureError> {
         let store = &self.store;
         let page = store.ledger_after(position).await?;
         let mut done = Reapplied { position, complete: page.is_empty(), ..Reapplied::default() };
         for entry in page {
+            if !has_time() {
+                break;
+            }
+            // A mark that would have gone by itself is not set again.
+            let is_marked = now.duration_since(entry.shredded_at) < SUPPRESSION;
             for target in &entry.targets {
-                if is_clean(self, target).await? {
+                let is_back = !is_clean(self, target).await?;
+                done.found = done.found.saturating_add(is_back.into());
+                if !is_back && !is_marked {
                     continue;
                 }
-                done.found = done.found.saturating_add(1);
                 if !holds_on(store, target).await?.is_empty() {
-                    done.held = done.held.saturating_add(1);
+                    done.held = done.held.saturating_add(is_back.into());
                     continue;
                 }
                 shred_target(store, target, now).await?;

@@ -1,11 +1,13 @@
 //! What is held of someone, or somewhere, that a request names by a Meta id.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::ErasureError;
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::erasure::{Target, erased_until};
-use crate::domain::ids::{Channel, MetaId, RouteId};
+use crate::domain::erasure::{Target, connected_by_then, erased_until};
+use crate::domain::ids::{Channel, ConversationId, MetaId, RouteId};
 use crate::seal::pseudonym::Pepper;
 use crate::store::Store;
 
@@ -23,9 +25,16 @@ pub async fn of_person(
 ) -> Result<Vec<Target>, ErasureError> {
     let held = store.person(&pepper.person(id)).await?;
     let until = erased_until(issued_at, now);
+    // The index may be a moment old: who was erased, and has not written since, is not held.
+    let conversations = held.contacts.iter().map(|(_, conversation)| conversation.clone());
+    let sight = store.look_again(&BTreeSet::new(), &conversations.collect()).await?;
+    let is_known = |conversation: &ConversationId| {
+        sight.contacts.get(conversation).is_some_and(|one| one.is_known)
+    };
+    let known = held.contacts.into_iter().filter(|(_, conversation)| is_known(conversation));
     let contact = |(account, conversation)| Target::Contact { account, conversation, until };
-    let mut targets: Vec<Target> = held.contacts.into_iter().map(contact).collect();
-    targets.extend(channels(store, held.connections, until).await?);
+    let mut targets: Vec<Target> = known.map(contact).collect();
+    targets.extend(channels(store, held.connections, connected_by_then(issued_at, now)).await?);
     targets.extend(of_channel(store, pepper, id, issued_at, now).await?);
     targets.sort();
     targets.dedup();
@@ -44,7 +53,7 @@ pub async fn connected_by(
     now: Timestamp,
 ) -> Result<Vec<Target>, ErasureError> {
     let held = store.person(&pepper.person(id)).await?;
-    channels(store, held.connections, erased_until(issued_at, now)).await
+    channels(store, held.connections, connected_by_then(issued_at, now)).await
 }
 
 /// The channel that is this Page or Instagram account.
@@ -59,7 +68,7 @@ pub async fn of_channel(
     now: Timestamp,
 ) -> Result<Vec<Target>, ErasureError> {
     let routes = [Channel::Messenger, Channel::Instagram].map(|channel| pepper.route(channel, id));
-    channels(store, routes.to_vec(), erased_until(issued_at, now)).await
+    channels(store, routes.to_vec(), connected_by_then(issued_at, now)).await
 }
 
 /// The active connections at these routes that were there by then: the answer to our own

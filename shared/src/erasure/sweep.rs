@@ -24,8 +24,8 @@ const MEMBERS: usize = 10;
 const PAGE: i32 = 250;
 /// Conversations that are read at once.
 const CONVERSATIONS: usize = 16;
-/// The proof is not given before this long after the shredding: what intake had under way then, it
-/// has written, and removed, or given up.
+/// The proof is not given before this long after a worker first saw it shredded: what intake had
+/// under way when the marks were set, it has written, and removed, or given up.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether work is left.
@@ -48,6 +48,29 @@ pub(super) struct Sweeper<'a> {
     /// What was deleted.
     pub(super) counts: Counts,
     batch: InFlight,
+    /// What a contact's erasure has met that it leaves.
+    left: Left,
+}
+
+/// What is newer than a contact's erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    /// Nothing, or tombstones.
+    Nothing,
+    /// An edit whose message has not come.
+    Other,
+    /// Messages, the newest of this time.
+    Message(Timestamp),
+}
+
+impl Left {
+    fn of(row: &SweepRow) -> Self {
+        match (row.unsent, row.sent_at) {
+            (true, _) => Self::Nothing,
+            (false, None) => Self::Other,
+            (false, Some(sent_at)) => Self::Message(sent_at),
+        }
+    }
 }
 
 /// Sweeps a request's targets from where the last worker stopped, then proves that nothing is left.
@@ -94,7 +117,15 @@ impl<'a> Sweeper<'a> {
         has_time: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let counts = request.as_ref().map(|request| request.counts.clone()).unwrap_or_default();
-        Self { eraser, store: &eraser.store, has_time, request, counts, batch: InFlight::default() }
+        Self {
+            eraser,
+            store: &eraser.store,
+            has_time,
+            request,
+            counts,
+            batch: InFlight::default(),
+            left: Left::Nothing,
+        }
     }
 
     fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
@@ -102,8 +133,8 @@ impl<'a> Sweeper<'a> {
     }
 
     fn is_settled(&self, now: Timestamp) -> bool {
-        let shredded_at = self.request.as_ref().and_then(|request| request.shredded_at);
-        shredded_at.is_some_and(|at| now.duration_since(at) >= SETTLED)
+        let sweeping_at = self.request.as_ref().and_then(|request| request.sweeping_at);
+        sweeping_at.is_some_and(|at| now.duration_since(at) >= SETTLED)
     }
 
     fn targets_swept(&self) -> usize {
@@ -173,8 +204,18 @@ impl<'a> Sweeper<'a> {
                 self.connection(account, route, connection).await
             }
             Target::Contact { conversation, until, .. } => {
+                self.left = Left::Nothing;
                 let outcome = self.conversation(conversation, None, Some(*until)).await?;
                 self.flush().await?;
+                match (outcome, self.left) {
+                    (Outcome::Done, Left::Nothing) => {
+                        self.store.settle_contact(conversation, None).await?;
+                    }
+                    (Outcome::Done, Left::Message(newest)) => {
+                        self.store.settle_contact(conversation, Some(newest)).await?;
+                    }
+                    (Outcome::Done, Left::Other) | (Outcome::More, _) => {}
+                }
                 Ok(outcome)
             }
             // The tombstone that shredding put there is all that is left of it.
@@ -269,7 +310,10 @@ impl<'a> Sweeper<'a> {
         };
         loop {
             let last = rows.last().map(|row| row.message.clone());
-            for row in rows.into_iter().filter(|row| is_covered(row, until)) {
+            let (covered, left): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|row| is_covered(row, until));
+            self.left = left.iter().map(Left::of).fold(self.left, Left::max);
+            for row in covered {
                 let conversation = conversation.clone();
                 self.batch.messages.push(MessageKey { conversation, message: row.message });
                 if self.batch.messages.len() >= BATCH {

@@ -129,11 +129,16 @@ fn record(text: &str) -> Result<Record<'_>, ListError> {
     let column = text.get(..column_end.unwrap_or(end)).unwrap_or_default().trim();
     let unquoted = column.strip_prefix('"').and_then(|column| column.strip_suffix('"'));
     Ok(Record {
-        column: unquoted.unwrap_or(column).trim(),
+        // The end of a line stays: an id beside it would stand on another line than its record.
+        column: unquoted.unwrap_or(column).trim_matches(is_blank),
         is_blank: text.get(..end).unwrap_or_default().trim().is_empty(),
         lines: lines.max(1),
         rest: text.get(next..).unwrap_or_default(),
     })
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() && !matches!(c, '\n' | '\r')
 }
 
 #[cfg(test)]
@@ -178,6 +183,8 @@ mod tests {
     #[test]
     fn an_id_within_a_quoted_text_is_not_taken() {
         assert_eq!(read("1,\"note\n2\r\n3\"\n4"), ["1:1", "4:4"]);
+        assert_eq!(read("\"\n2\"\n3"), ["1:-", "3:3"], "not on the line it would be said to");
+        assert_eq!(read("\"2\r\"\n3"), ["1:-", "3:3"]);
         assert_eq!(read("1,5\" screen\n2"), ["1:1", "2:2"], "a quote within is just a quote");
         assert_eq!(parse(b"1\n\"2\n3\n"), Err(ListError::OpenQuote));
         assert_eq!(parse(b"1,\"2\n3\n"), Err(ListError::OpenQuote));

@@ -16,7 +16,7 @@ const ALGORITHM: &str = "HMAC-SHA256";
 /// Those seen have 150 to 300 bytes; with an access token inside, about 1000.
 const LEN_MAX: usize = 8 * 1024;
 /// The longest, with every byte percent-encoded, and other fields beside it.
-const FORM_LEN_MAX: usize = 4 * LEN_MAX;
+pub const FORM_LEN_MAX: usize = 4 * LEN_MAX;
 /// Ids of today have 15 to 17 digits.
 const ID_LEN_MAX: usize = 64;
 

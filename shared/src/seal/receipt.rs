@@ -149,6 +149,14 @@ impl Jwk {
     }
 }
 
+/// What a receipt says of one of its targets: SHA-256 of the request's unguessable id and the
+/// target, in base64url.
+#[must_use]
+pub fn target_digest(request: &str, target: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, format!("{request} {target}").as_bytes());
+    URL_SAFE_NO_PAD.encode(digest.as_ref())
+}
+
 /// The key set that is published (RFC 7517 §5).
 #[must_use]
 pub fn jwks(keys: &[Jwk]) -> Value {

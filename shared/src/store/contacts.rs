@@ -18,6 +18,8 @@ pub struct Contact {
     pub marks: ContactMarks,
     /// When its conversation last moved in the inbox.
     pub last_message_at: Option<Timestamp>,
+    /// Whether the index of persons has it: not one that was erased, and has not written since.
+    pub is_known: bool,
 }
 
 /// A conversation in the inbox index: where its contact stands.
@@ -73,7 +75,8 @@ impl Store {
             .condition_expression(
                 "attribute_not_exists(restricted_at) \
                  AND (attribute_not_exists(erased_at) OR erased_at < :at) \
-                 AND (attribute_not_exists(last_message_at) OR last_message_at < :floor)",
+                 AND (attribute_not_exists(last_message_at) OR last_message_at < :floor \
+                 OR last_message_at <= erased_at)",
             )
             .expression_attribute_values(":at", schema::milliseconds(last_message_at))
             .expression_attribute_values(":floor", schema::milliseconds(floor))
@@ -83,14 +86,15 @@ impl Store {
     }
 
     /// Makes the contact of a conversation known that has rows but no message yet, so that an
-    /// erasure finds them; it shows in no inbox. Does nothing when it is known for as long,
-    /// restricted or erased.
+    /// erasure finds them; it shows in no inbox. Does nothing when it is known for as long, is
+    /// restricted, or was erased since `at`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn know_contact(
         &self,
         parties: Parties<'_>,
+        at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let known = self
@@ -100,9 +104,11 @@ impl Store {
                  expires_at = :end",
             )
             .condition_expression(
-                "attribute_not_exists(restricted_at) AND attribute_not_exists(erased_at) \
-                 AND (attribute_not_exists(expires_at) OR expires_at < :end)",
+                "attribute_not_exists(restricted_at) \
+                 AND (attribute_not_exists(erased_at) OR erased_at < :at) \
+                 AND (attribute_not_exists(person_id) OR expires_at < :end)",
             )
+            .expression_attribute_values(":at", schema::milliseconds(at))
             .send()
             .await;
         unless_refused(known.map(|_| ()).map_err(|error| classify(&error)))
@@ -124,6 +130,109 @@ impl Store {
             .expression_attribute_values(":account", schema::text(account.as_str()))
             .expression_attribute_values(":person", schema::text(person.as_str()))
             .expression_attribute_values(":end", schema::seconds(expires_at))
+    }
+
+    /// Marks a contact: what was sent until then shows no more and is not taken in again (R8.3). A
+    /// later mark stays. Who it is is forgotten until it writes anew, if nothing newer can be there
+    /// `now`; else that is left to [`Self::settle_contact`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R8.3
+    pub async fn mark_contact_erased(
+        &self,
+        conversation: &ConversationId,
+        until: Timestamp,
+        kept_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
+        let mark = |expression: &str, condition: String| {
+            self.client
+                .update_item()
+                .table_name(&self.tables.core)
+                .set_key(Some(contact_key(conversation)))
+                .update_expression(expression)
+                .condition_expression(condition)
+                .expression_attribute_values(":until", schema::milliseconds(until))
+        };
+        // The index lags behind by a step: what it shows longer ago is surely the last.
+        let settled = until.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
+        let is_fresh = until >= now;
+        for restricted in ["attribute_not_exists(restricted_at)", "attribute_exists(restricted_at)"]
+        {
+            // A restriction has no end, so neither has the contact that carries it (R2.3).
+            let ends = restricted.starts_with("attribute_not");
+            let end = if ends { ", expires_at = :kept" } else { "" };
+            let expression =
+                format!("SET erased_at = :until{end} REMOVE last_message_at, person_id");
+            let since = if is_fresh { "" } else { " AND last_message_at <= :settled" };
+            let mut forget = mark(&expression, format!("{later} AND {restricted}{since}"));
+            if ends {
+                let kept_until = schema::seconds(kept_until);
+                forget = forget.expression_attribute_values(":kept", kept_until);
+            }
+            if !is_fresh {
+                let settled = schema::milliseconds(settled);
+                forget = forget.expression_attribute_values(":settled", settled);
+            }
+            match forget.send().await.map_err(|error| classify(&error)) {
+                Err(StoreError::Conflict) => {}
+                forgotten => return forgotten.map(|_| ()),
+            }
+        }
+        let marked = mark("SET erased_at = :until", later.to_owned()).send().await;
+        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))?;
+        self.keep_contact(conversation, kept_until).await
+    }
+
+    /// Has a contact live until then at least.
+    async fn keep_contact(
+        &self,
+        conversation: &ConversationId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let kept = self
+            .client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
+            .update_expression("SET expires_at = :kept")
+            .condition_expression(
+                "attribute_exists(erased_at) AND attribute_not_exists(restricted_at) \
+                 AND (attribute_not_exists(expires_at) OR expires_at < :kept)",
+            )
+            .expression_attribute_values(":kept", schema::seconds(until))
+            .send()
+            .await;
+        unless_refused(kept.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    /// After the rows of a marked contact have been read: forgets who it is, if the inbox shows
+    /// nothing newer than the mark; or shows the newest that is left, where the index lags behind.
+    /// Intake, which looks at the mark after it has written, moves what it wrote meanwhile itself.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle_contact(
+        &self,
+        conversation: &ConversationId,
+        newest: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
+            .condition_expression("last_message_at <= erased_at");
+        let update = match newest {
+            None => update.update_expression("REMOVE last_message_at, person_id"),
+            Some(newest) => update
+                .update_expression("SET last_message_at = :newest")
+                .expression_attribute_values(":newest", schema::milliseconds(newest)),
+        };
+        let settled = update.send().await;
+        unless_refused(settled.map(|_| ()).map_err(|error| classify(&error)))
     }
 
     /// Removes a contact that came back after its connection was erased.
@@ -215,6 +324,7 @@ pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
             erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
         },
         last_message_at: schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?,
+        is_known: item.contains_key(schema::PERSON_ID),
     })
 }
 

@@ -1,5 +1,5 @@
-//! Legal holds: `core`, `HOLD#record` with one item per hold, and one per request that waits for
-//! it.
+//! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per
+//! request that waits for them: whoever may note the latter may not touch the former.
 
 use super::requests::request_id;
 use super::schema::{self, Item};
@@ -78,8 +78,7 @@ impl Store {
         met(set.map_err(|error| classify(&error)))
     }
 
-    /// Whether a record has a hold, read consistently. However many requests wait for it, they are
-    /// not read.
+    /// Whether a record has a hold, read consistently.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -90,9 +89,8 @@ impl Store {
             .query()
             .table_name(&self.tables.core)
             .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :holds)")
+            .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", schema::text(schema::hold_pk(held)))
-            .expression_attribute_values(":holds", schema::text(schema::HOLD_PREFIX))
             .limit(1)
             .send()
             .await
@@ -105,31 +103,26 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn holds(&self, held: &Held) -> Result<Holds, StoreError> {
-        let mut found = Holds::default();
-        for item in self.hold_items(held).await? {
-            if item.contains_key(schema::REQUEST_ID) {
-                found.waiting.push(request_id(&item)?);
-            } else {
-                found.holds.push(hold(&item)?);
-            }
-        }
+        let holds = self.partition(schema::hold_pk(held)).await?;
+        let mut waiting = self.partition(schema::wait_pk(held)).await?;
         if let Held::Contact(conversation) = held {
             let within = Held::Within(conversation.connection.clone());
-            let items = self.hold_items(&within).await?;
-            let waiting = items.iter().filter(|item| item.contains_key(schema::REQUEST_ID));
-            found.waiting.extend(waiting.map(request_id).collect::<Result<Vec<_>, _>>()?);
+            waiting.extend(self.partition(schema::wait_pk(&within)).await?);
         }
-        Ok(found)
+        Ok(Holds {
+            holds: holds.iter().map(hold).collect::<Result<_, _>>()?,
+            waiting: waiting.iter().map(request_id).collect::<Result<_, _>>()?,
+        })
     }
 
-    async fn hold_items(&self, held: &Held) -> Result<Vec<Item>, StoreError> {
+    async fn partition(&self, pk: String) -> Result<Vec<Item>, StoreError> {
         let items: Result<Vec<_>, _> = self
             .client
             .query()
             .table_name(&self.tables.core)
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::hold_pk(held)))
+            .expression_attribute_values(":pk", schema::text(pk))
             .into_paginator()
             .items()
             .send()
@@ -209,7 +202,7 @@ fn within_key(held: &Held, hold: &HoldId) -> Option<Item> {
 }
 
 fn waiting_key(held: &Held, request: &RequestId) -> Item {
-    schema::key(schema::hold_pk(held), schema::request_pk(request))
+    schema::key(schema::wait_pk(held), schema::request_pk(request))
 }
 
 fn hold(item: &Item) -> Result<Hold, StoreError> {

@@ -1,6 +1,8 @@
 //! The erasure ledger: `ledger`, `ERASURES` / position. It is append-only and outlives the tables
 //! it describes; after a restore it is applied again (R8.6). Pseudonyms, times and nothing else.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::Timestamp;
 
@@ -12,6 +14,8 @@ use crate::domain::ids::RequestId;
 
 /// Tries to take the next position while others do the same.
 const TRIES_MAX: u32 = 16;
+/// Each try waits by so much longer than the one before: a second in all.
+const STEP: Duration = Duration::from_millis(8);
 /// Entries of one page.
 const PAGE: i32 = 100;
 
@@ -42,6 +46,7 @@ impl Store {
         targets: &[Target],
         shredded_at: Timestamp,
     ) -> Result<u64, StoreError> {
+        let mut pause = Duration::ZERO;
         for _ in 0..TRIES_MAX {
             if let Some(position) = self.position(mark_key(request)).await? {
                 return Ok(position);
@@ -59,6 +64,8 @@ impl Store {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_add(STEP);
         }
         Err(StoreError::Conflict)
     }

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod look_again;
 pub mod messages;
 pub mod persons;
+pub mod removals;
 pub mod requests;
 pub mod schema;
 pub mod sweep;

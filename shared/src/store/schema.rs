@@ -11,7 +11,8 @@
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
 //! | core | `SUBJECT#subject` | `ERASURE` | the request that is under way for a subject |
 //! | core | `ONCE#name` | `ERASURE` | the request of what is asked once only |
-//! | core | `HOLD#record` | `HOLD#hold`, `REQUEST#request` | a hold; a request that waits for it |
+//! | core | `HOLD#record` | `HOLD#hold` | a hold |
+//! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ROUTE#route` | `INDEX` | a connection's index key |
 //! | ledger | `ERASURES` | position | an erasure that was carried out |
@@ -103,6 +104,7 @@ pub(super) const COUNTS: &str = "counts";
 pub(super) const TARGETS_SWEPT: &str = "targets_swept";
 pub(super) const VERSION: &str = "version";
 pub(super) const SHREDDED_AT: &str = "shredded_at";
+pub(super) const SWEEPING_AT: &str = "sweeping_at";
 pub(super) const COMPLETED_AT: &str = "completed_at";
 pub(super) const POSITION: &str = "position";
 pub(super) const RECEIPT: &str = "receipt";
@@ -201,6 +203,10 @@ pub(super) fn once_pk(name: &str) -> String {
 
 pub(super) fn hold_pk(held: &Held) -> String {
     format!("HOLD#{held}")
+}
+
+pub(super) fn wait_pk(held: &Held) -> String {
+    format!("WAIT#{held}")
 }
 
 pub(super) fn hold_sk(hold: &HoldId) -> String {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
 use super::concurrent::try_all;
-use super::contacts::{contact_id, contact_key, unless_refused};
+use super::contacts::{contact_id, contact_key};
 use super::messages::{MessageKey, primary};
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
@@ -240,47 +240,6 @@ impl Store {
             .await
             .map(|_| ())
             .map_err(|error| classify(&error))
-    }
-
-    /// Marks a contact: what was sent until then shows no more and is not taken in again (R8.3).
-    /// Who it is is forgotten until it writes anew. A later mark stays.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R8.3
-    pub async fn mark_contact_erased(
-        &self,
-        conversation: &ConversationId,
-        until: Timestamp,
-        kept_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
-        let update = || {
-            self.client
-                .update_item()
-                .table_name(&self.tables.core)
-                .set_key(Some(contact_key(conversation)))
-                .expression_attribute_values(":until", schema::milliseconds(until))
-        };
-        let marked = update()
-            .update_expression(
-                "SET erased_at = :until, expires_at = :kept REMOVE last_message_at, person_id",
-            )
-            .condition_expression(format!("{later} AND attribute_not_exists(restricted_at)"))
-            .expression_attribute_values(":kept", schema::seconds(kept_until))
-            .send()
-            .await;
-        match marked.map_err(|error| classify(&error)) {
-            Err(StoreError::Conflict) => {}
-            marked => return marked.map(|_| ()),
-        }
-        // A restriction has no end, so neither has the contact that carries it (R2.3).
-        let marked = update()
-            .update_expression("SET erased_at = :until REMOVE last_message_at, person_id")
-            .condition_expression(later)
-            .send()
-            .await;
-        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))
     }
 
     /// One by one: the right to `BatchWriteItem` is a right to put items as well, which no eraser

@@ -68,10 +68,14 @@ pub(crate) struct Database {
 impl Database {
     /// In this process, gone with the test.
     pub(crate) async fn on_dynoxide() -> Self {
+        Self::on(dynoxide::Database::memory().unwrap()).await
+    }
+
+    /// On one that the test keeps its hands on.
+    pub(crate) async fn on(dynoxide: dynoxide::Database) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let database = dynoxide::Database::memory().unwrap();
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide));
         Self::at(endpoint).await
     }
 

@@ -23,6 +23,7 @@ mod doors;
 mod erasure;
 mod inbox;
 mod intake;
+mod lateness;
 mod order;
 mod retention;
 mod store;

@@ -16,7 +16,7 @@ use numib::edge::queue::ErasureQueue;
 use numib::erasure::{self, Asked};
 use numib::seal::kms::{DayKeys, KeyName};
 use numib::seal::receipt::SigningKey;
-use retention::{App, Event, RetentionError, handle};
+use retention::{App, Event, RetentionError, Schedule, handle};
 use serde_json::{Value, json};
 
 use crate::database::Database;
@@ -43,7 +43,7 @@ on_ministack!(
 fn event(at: Timestamp, task: &str) -> Event {
     let schedule =
         format!("arn:aws:scheduler:us-east-1:111122223333:schedule/default/numib-{task}");
-    Event { time: at.to_string(), resources: vec![schedule] }
+    Event::Schedule(Schedule { time: at.to_string(), resources: vec![schedule] })
 }
 
 /// A function, and what its KMS is.
@@ -323,7 +323,8 @@ async fn an_event_of_no_task_is_refused(db: &Database) {
     let deadline = deadline_in(SignedDuration::from_mins(5));
     let unknown = handle(&app, event(now(), "make-coffee"), deadline).await;
     assert!(matches!(unknown, Err(RetentionError::UnknownTask)));
-    let timeless = Event { time: "yesterday".to_owned(), ..event(now(), "provision-day-keys") };
+    let resources = vec!["numib-provision-day-keys".to_owned()];
+    let timeless = Event::Schedule(Schedule { time: "yesterday".to_owned(), resources });
     assert!(matches!(handle(&app, timeless, deadline).await, Err(RetentionError::BadTime)));
 }
 

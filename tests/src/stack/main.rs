@@ -17,6 +17,7 @@ mod doors;
 mod erasure;
 mod inbox;
 mod intake;
+mod lateness;
 mod replay;
 mod role_limits;
 mod roles;

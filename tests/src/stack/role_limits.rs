@@ -71,15 +71,16 @@ fn the_template_limits_the_inbox_to_what_it_looks_up_and_keeps_index_keys_from_i
 //= R4.5
 #[test]
 fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*""#;
+    let requests = r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*", "WAIT#*""#;
     let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
     let expected = [
         limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
+        limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
         limited("OpenRequestsAndHold", requests),
-        limited("LiftHolds", r#""HOLD#*""#),
+        limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
         // Limited to attributes that say nothing, to tombstones, to destroying, to the ledger.
         unlimited("FindRows"),
@@ -103,6 +104,8 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("PutCheckpoints", r#""AUDIT#*""#),
         limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
+        // A stream has no partitions; this role opens nothing of what is in it.
+        unlimited("ReadRemovals"),
     ];
     assert_eq!(partitions("RetentionRole"), expected);
 }
@@ -110,12 +113,16 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
 //= R4.5
 #[test]
 fn the_template_limits_the_callbacks_to_marking_and_destroying() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
     let expected = [
         unlimited("FindWhatIsHeld"),
-        limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
-        limited("OpenRequests", requests),
-        limited("WaitNoMore", r#""HOLD#*""#),
+        limited("LookAtContacts", r#""CONNECTION#*""#),
+        limited(
+            "ReadRequestsHoldsAndConnections",
+            r#""ROUTE#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
+        ),
+        // Not the holds themselves: who may call this has signed nothing but a question.
+        limited("OpenRequests", r#""REQUEST#*", "SUBJECT#*", "WAIT#*""#),
+        limited("WaitNoMore", r#""WAIT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
         unlimited("DestroyKeys"),
@@ -127,15 +134,22 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
-            r#""ROUTE#*", "CONNECTION#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
+            &[r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "MEMBER#*""#, requests].join(", "),
         ),
         unlimited("ProveTheInboxEmpty"),
-        limited("SaveProgress", r#""REQUEST#*", "HOLD#*""#),
-        limited("MarkErased", r#""ROUTE#*", "CONNECTION#*", "SUBJECT#*""#),
-        limited("DeleteContactsAndPlaces", r#""CONNECTION#*", "ACCOUNT#*", "HOLD#*""#),
+        limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
+        limited(
+            "MarkErased",
+            r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#,
+        ),
+        limited(
+            "DeleteContactsAndAccounts",
+            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*""#,
+        ),
         unlimited("FindRows"),
         unlimited("DeleteRows"),
         unlimited("FindKeys"),

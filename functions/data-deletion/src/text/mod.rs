@@ -143,7 +143,6 @@ impl Language {
             (Self::Spanish, Source::AccountDeletion) => "Se eliminó una cuenta",
             (Self::English, Source::Account) => "Asked for by the business",
             (Self::Spanish, Source::Account) => "Pedida por la empresa",
-            // Why a minor's data is deleted is nobody else's concern.
             (Self::English, Source::Operator | Source::Minor) => "Asked for by e-mail",
             (Self::Spanish, Source::Operator | Source::Minor) => "Pedida por correo electrónico",
         }

@@ -30,7 +30,6 @@ pub(super) fn facts(request: &Request) -> Item {
         (schema::TARGETS.to_owned(), AttributeValue::L(targets)),
         (schema::REQUESTED_AT.to_owned(), schema::milliseconds(request.requested_at)),
         (schema::DEADLINE.to_owned(), schema::text(request.deadline.to_string())),
-        (schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at)),
     ]);
     let reference = request.reference.as_ref().map(schema::text);
     item.extend(reference.map(|reference| (schema::REFERENCE.to_owned(), reference)));
@@ -54,15 +53,20 @@ pub(super) fn progress(request: &Request, in_flight: Option<&InFlight>) -> Item 
         (schema::COUNTS.to_owned(), AttributeValue::M(counts)),
         (schema::TARGETS_SWEPT.to_owned(), schema::number(request.targets_swept)),
         (schema::VERSION.to_owned(), schema::number(request.version)),
-        (schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at)),
     ]);
+    if request.state.is_final() {
+        item.insert(schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at));
+    }
     if request.state.is_work() {
         item.insert(schema::UNDER_WAY.to_owned(), schema::text(schema::ERASURE));
         let ready_at = request.due_at.unwrap_or(request.requested_at);
         item.insert(schema::READY_AT.to_owned(), schema::milliseconds(ready_at));
     }
-    let times =
-        [(schema::SHREDDED_AT, request.shredded_at), (schema::COMPLETED_AT, request.completed_at)];
+    let times = [
+        (schema::SHREDDED_AT, request.shredded_at),
+        (schema::SWEEPING_AT, request.sweeping_at),
+        (schema::COMPLETED_AT, request.completed_at),
+    ];
     for (name, at) in times {
         item.extend(at.map(|at| (name.to_owned(), schema::milliseconds(at))));
     }
@@ -112,6 +116,7 @@ pub(super) fn read(
         state: State::parse(schema::get_text(progress, schema::STATE)?)
             .ok_or_else(corrupt(schema::STATE))?,
         shredded_at: time(progress, schema::SHREDDED_AT)?,
+        sweeping_at: time(progress, schema::SWEEPING_AT)?,
         completed_at: time(progress, schema::COMPLETED_AT)?,
         ledger_position: schema::get_number(progress, schema::POSITION)?,
         counts: counts(progress)?,

@@ -5,6 +5,7 @@
 
 mod item;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 
@@ -45,14 +46,16 @@ pub enum Opened {
     New,
     /// One is under way already: this one.
     UnderWay(RequestId),
+    /// It was asked before, under that name, and met this one.
+    Named(RequestId),
 }
 
 impl Store {
-    /// Stores a new request, unless one for the same subject is under way. An account that it will
-    /// erase is locked with that.
+    /// Stores a new request, unless one for the same subject is under way: other than `met`, which
+    /// it follows. An account that it will erase is locked with that.
     ///
-    /// What is asked `once`, under a name, is asked that one time: the name leads to the request
-    /// that it met then, new or under way, for as long as requests are kept.
+    /// What is asked `once`, under a name, is asked that one time: the name leads to its request
+    /// for as long as requests are kept.
     ///
     /// # Errors
     /// [`StoreError`]; `Conflict` when the one under way ended at this very moment.
@@ -60,12 +63,19 @@ impl Store {
         &self,
         request: &Request,
         once: Option<&str>,
+        met: Option<&RequestId>,
     ) -> Result<Opened, StoreError> {
         let subject = pointer_key(schema::subject_pk(&request.subject));
+        let follows = met.map_or("", |_| " OR request_id = :met");
         let claim = Put::builder()
             .table_name(&self.tables.core)
-            .set_item(Some(pointer(subject.clone(), &request.id, request.requested_at)))
-            .condition_expression("attribute_not_exists(pk) OR attribute_exists(ended)");
+            .set_item(Some(pointer(subject.clone(), &request.id)))
+            .condition_expression(format!(
+                "attribute_not_exists(pk) OR attribute_exists(ended){follows}"
+            ))
+            .set_expression_attribute_values(
+                met.map(|met| Item::from([(":met".to_owned(), schema::text(met.as_str()))])),
+            );
         let mut writes = self
             .client
             .transact_write_items()
@@ -76,34 +86,55 @@ impl Store {
             let lock = lock(&self.tables, account, &request.id);
             writes = writes.transact_items(built_update(lock)?);
         }
-        let name = once.map(|name| pointer_key(schema::once_pk(name)));
-        if let Some(name) = &name {
-            let pointer = pointer(name.clone(), &request.id, request.requested_at);
-            writes = writes.transact_items(self.put_once(pointer)?);
+        if let Some(name) = once {
+            writes = writes.transact_items(self.put_once(name_of(name, request))?);
         }
         match writes.send().await.map_err(|error| classify(&error)) {
             Ok(_) => return Ok(Opened::New),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),
         }
-        let Some(name) = name else {
-            return Ok(Opened::UnderWay(self.pointed(subject).await?.ok_or(StoreError::Conflict)?));
-        };
-        if let Some(id) = self.pointed(name.clone()).await? {
-            return Ok(Opened::UnderWay(id));
+        if let Some(name) = once
+            && let Some(id) = self.request_asked_once(name).await?
+        {
+            return Ok(Opened::Named(id));
         }
-        let id = self.pointed(subject).await?.ok_or(StoreError::Conflict)?;
+        Ok(Opened::UnderWay(self.pointed(subject).await?.ok_or(StoreError::Conflict)?))
+    }
+
+    /// Gives the one under way a name, under which it is found for as long as requests are kept.
+    /// Where somebody asked the same at the same time, and met the same, it has it already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn name_request(&self, name: &str, request: &Request) -> Result<(), StoreError> {
         let named = self
             .client
             .put_item()
             .table_name(&self.tables.core)
-            .set_item(Some(pointer(name, &id, request.requested_at)))
+            .set_item(Some(name_of(name, request)))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
-        // Refused, where somebody asked the same at the same time, and met the same.
-        unless_refused(named.map(|_| ()).map_err(|error| classify(&error)))?;
-        Ok(Opened::UnderWay(id))
+        unless_refused(named.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    /// Saves the targets of a request that waits for a hold, as the successor of the version it was
+    /// read at.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has been saved meanwhile.
+    pub async fn extend_request(&self, mut request: Request) -> Result<Request, StoreError> {
+        let progress = self.put_progress(&mut request)?;
+        let facts = Put::builder().table_name(&self.tables.core).set_item(Some(facts(&request)));
+        self.client
+            .transact_write_items()
+            .transact_items(progress)
+            .transact_items(built(facts.build().ok())?)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        Ok(request)
     }
 
     /// The request that a question met which is asked once only; `None` when it has not been asked.
@@ -122,24 +153,38 @@ impl Store {
         self.pointed(pointer_key(schema::subject_pk(subject))).await
     }
 
-    /// Lets a subject's next question open a new request.
+    /// Lets a subject's next question open a new request, and lets the record of this one expire:
+    /// until it has ended, however long a hold takes, it stays.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn end_request(&self, request: &Request) -> Result<(), StoreError> {
-        let ended = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(pointer_key(schema::subject_pk(&request.subject))))
-            .update_expression("SET ended = :yes")
+        let subject = self.end(pointer_key(schema::subject_pk(&request.subject)), request);
+        let ended = subject
+            .update_expression("SET ended = :yes, expires_at = :end")
             .condition_expression("request_id = :id")
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":id", schema::text(request.id.as_str()))
             .send()
             .await;
         // Refused, where another request has the subject by now, or its record is gone.
-        unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))
+        unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))?;
+        let facts = schema::key(schema::request_pk(&request.id), schema::REQUEST.to_owned());
+        let kept = self
+            .end(facts, request)
+            .update_expression("SET expires_at = :end")
+            .condition_expression("attribute_exists(pk)")
+            .send()
+            .await;
+        unless_refused(kept.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
+    fn end(&self, key: Item, request: &Request) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(key))
+            .expression_attribute_values(":end", kept_until(request.requested_at))
     }
 
     /// Saves that a request is cancelled, as the successor of the version it was read at; its
@@ -149,13 +194,7 @@ impl Store {
     /// [`StoreError::Conflict`] when a worker has saved it meanwhile.
     //= R6.1
     pub async fn cancel_request(&self, mut request: Request) -> Result<Request, StoreError> {
-        let read_at = request.version;
-        request.version = read_at.saturating_add(1);
-        let progress = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(progress(&request, None)))
-            .condition_expression("version = :read")
-            .expression_attribute_values(":read", schema::number(read_at));
+        let progress = self.put_progress(&mut request)?;
         let subject = Update::builder()
             .table_name(&self.tables.core)
             .set_key(Some(pointer_key(schema::subject_pk(&request.subject))))
@@ -166,7 +205,7 @@ impl Store {
         let mut writes = self
             .client
             .transact_write_items()
-            .transact_items(built(progress.build().ok())?)
+            .transact_items(progress)
             .transact_items(built_update(subject.build().ok())?);
         for account in accounts(&request) {
             let unlock = unlock(&self.tables, account, &request.id);
@@ -271,6 +310,18 @@ impl Store {
         item.as_ref().map(request_id).transpose()
     }
 
+    /// Progress as the successor of the version it was read at.
+    fn put_progress(&self, request: &mut Request) -> Result<TransactWriteItem, StoreError> {
+        let read_at = request.version;
+        request.version = read_at.saturating_add(1);
+        let put = Put::builder()
+            .table_name(&self.tables.core)
+            .set_item(Some(progress(request, None)))
+            .condition_expression("version = :read")
+            .expression_attribute_values(":read", schema::number(read_at));
+        built(put.build().ok())
+    }
+
     fn put_once(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.tables.core)
@@ -302,11 +353,17 @@ fn pointer_key(pk: String) -> Item {
     schema::key(pk, schema::ERASURE.to_owned())
 }
 
-/// What leads to a request, for as long as that is kept.
-fn pointer(key: Item, id: &RequestId, requested_at: Timestamp) -> Item {
+/// What leads to a request.
+fn pointer(key: Item, id: &RequestId) -> Item {
     let mut item = key;
     item.insert(schema::REQUEST_ID.to_owned(), schema::text(id.as_str()));
-    item.insert(schema::EXPIRES_AT.to_owned(), kept_until(requested_at));
+    item
+}
+
+/// What leads to a request by its name, for as long as records are kept.
+fn name_of(name: &str, request: &Request) -> Item {
+    let mut item = pointer(pointer_key(schema::once_pk(name)), &request.id);
+    item.insert(schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at));
     item
 }
 

@@ -9,7 +9,7 @@ use numib::domain::ids::AccountId;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::receipt;
-use retention::{App, Event, handle};
+use retention::{App, Event, Schedule, handle};
 use serde_json::{Value, json};
 
 use super::{account, links, record, tamper, whole};
@@ -43,7 +43,8 @@ async fn function(db: &Database) -> App {
 
 async fn try_run(app: &App, at: Timestamp, time: SignedDuration) -> Option<Value> {
     let schedule = "arn:aws:scheduler:us-east-1:111122223333:schedule/default/numib-cut-audit";
-    let event = Event { time: at.to_string(), resources: vec![schedule.to_owned()] };
+    let event = Schedule { time: at.to_string(), resources: vec![schedule.to_owned()] };
+    let event = Event::Schedule(event);
     let since_epoch = (clock::now() + time).duration_since(Timestamp::UNIX_EPOCH);
     let deadline = std::time::SystemTime::UNIX_EPOCH + since_epoch.unsigned_abs();
     Box::pin(handle(app, event, deadline)).await.ok()

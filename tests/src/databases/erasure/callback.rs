@@ -30,18 +30,19 @@ on_both_databases!(
 );
 
 /// The secrets of the recorded callbacks.
-const SECRETS: [&str; 2] = ["demo-app-secret-0001-not-real", "demo-ig-secret-0002-not-real"];
-const DELETE: &str = "POST /meta/data-deletion";
-const DEAUTHORIZE: &str = "POST /meta/deauthorize";
+pub(super) const SECRETS: [&str; 2] =
+    ["demo-app-secret-0001-not-real", "demo-ig-secret-0002-not-real"];
+pub(super) const DELETE: &str = "POST /meta/data-deletion";
+pub(super) const DEAUTHORIZE: &str = "POST /meta/deauthorize";
 
 /// The function, with a queue that a test can look into.
-struct Desk {
+pub(super) struct Desk {
     app: App,
     queue: Wire,
 }
 
 impl Desk {
-    fn open(db: &Database) -> Self {
+    pub(super) fn open(db: &Database) -> Self {
         Self::with_queue(db, Some(json!({"MessageId": "m"})))
     }
 
@@ -66,18 +67,18 @@ impl Desk {
         Self { app, queue }
     }
 
-    async fn post_at(&self, now: Timestamp, route: &str, body: &str) -> Answer {
+    pub(super) async fn post_at(&self, now: Timestamp, route: &str, body: &str) -> Answer {
         let mut event = event(route, "");
         event["body"] = body.into();
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now)).await)
     }
 
-    async fn post(&self, route: &str, payload: &Value) -> Answer {
+    pub(super) async fn post(&self, route: &str, payload: &Value) -> Answer {
         let signed = signed_request(SECRETS[0], payload);
         self.post_at(now(), route, &format!("signed_request={signed}")).await
     }
 
-    async fn page(&self, code: &str) -> Answer {
+    pub(super) async fn page(&self, code: &str) -> Answer {
         let mut event = event("GET /data-deletion/{code}", "");
         event["pathParameters"] = json!({"code": code});
         event["headers"] = json!({"accept": "application/json"});
@@ -85,12 +86,12 @@ impl Desk {
     }
 }
 
-fn asks(person: &str, issued_at: Timestamp) -> Value {
+pub(super) fn asks(person: &str, issued_at: Timestamp) -> Value {
     let at = issued_at.as_second();
     json!({"user_id": person, "algorithm": "HMAC-SHA256", "issued_at": at})
 }
 
-fn code(answer: &Answer) -> String {
+pub(super) fn code(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["confirmation_code"].as_str().unwrap().to_owned()
 }

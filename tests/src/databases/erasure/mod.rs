@@ -1,5 +1,6 @@
 //! The erasure engine on real databases: what is left, what is counted, what a dead worker costs.
 
+mod again;
 mod callback;
 mod crash;
 mod engine;
@@ -153,8 +154,9 @@ async fn held(db: &Database, shop: &Shop) -> Vec<String> {
     let id = shop.connection.id.as_str();
     let all = db.dump().await.into_iter();
     all.filter(|item| {
-        let is_proof =
-            ["REQUEST#", "SUBJECT#", "ERASURES", "HOLD#"].iter().any(|of| item.contains(of));
+        let is_proof = ["REQUEST#", "SUBJECT#", "ERASURES", "HOLD#", "WAIT#"]
+            .iter()
+            .any(|of| item.contains(of));
         item.contains(id) && !is_proof
     })
     .collect()

@@ -83,13 +83,13 @@ fn of_the_data(call: &Call) -> bool {
     let key = |name: &str| call.body[name]["pk"]["S"].as_str().unwrap_or_default().to_owned();
     let asked = call.body["ExpressionAttributeValues"][":pk"]["S"].as_str().unwrap_or_default();
     let keys = [key("Key"), key("Item"), asked.to_owned()];
-    let own = ["REQUEST#", "SUBJECT#", "HOLD#", "HEAD", "ERASURES"];
+    let own = ["REQUEST#", "SUBJECT#", "HOLD#", "WAIT#", "HEAD", "ERASURES"];
     let is_own = |key: &String| own.iter().any(|prefix| key.starts_with(prefix));
     call.operation != "TransactWriteItems" && !keys.iter().any(is_own)
 }
 
 /// No key: a receipt comes after the proof, which is all there is to see here.
-fn no_key(db: &Database) -> SigningKey {
+pub(super) fn no_key(db: &Database) -> SigningKey {
     let nothing = db.sdk.to_builder().http_client(constant(Some(json!({})))).build();
     SigningKey::new(aws_sdk_kms::Client::new(&nothing), "none".to_owned())
 }

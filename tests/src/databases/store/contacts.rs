@@ -38,7 +38,10 @@ async fn a_conversation_moves_up_at_most_once_a_minute(db: &Database) {
     let shop = Shop::open(db).await;
     let conversation = shop.conversation("7001");
     let first = moved(db, &conversation, now()).await;
-    assert_eq!(first, Contact { last_message_at: Some(now()), ..Contact::default() });
+    assert_eq!(
+        first,
+        Contact { last_message_at: Some(now()), is_known: true, ..Contact::default() }
+    );
     let before = db.dump().await;
     for too_soon in [now() - INBOX_STEP, now(), now() + INBOX_STEP] {
         let contact = moved(db, &conversation, too_soon).await;

@@ -1,0 +1,108 @@
+//! How late time to live is. DynamoDB promises days, not minutes: what has expired is unreadable by
+//! then, since its day key is destroyed, but a row is gone only when it is gone.
+
+use jiff::Timestamp;
+use numib::edge::clock;
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::removals::Removal;
+use serde_json::{Value, json};
+
+/// What a batch of records tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Batch {
+    /// Of each row that time to live removed, by how many seconds it was late; the latest first.
+    seconds_late: Vec<i64>,
+    unreadable: usize,
+}
+
+/// Counts the rows and how late each was removed. It cannot fail, so it never holds up the stream.
+pub(crate) fn measure(records: &[Removal]) -> Value {
+    let batch = Batch::of(records);
+    report(&batch);
+    json!({
+        "task": "time-to-live",
+        "removed": batch.seconds_late.len(),
+        "seconds_late_max": batch.seconds_late.first(),
+        "unreadable": batch.unreadable,
+    })
+}
+
+impl Batch {
+    fn of(records: &[Removal]) -> Self {
+        let mut batch = Self::default();
+        for record in records {
+            match *record {
+                Removal::Expired { expired_at, removed_at } => {
+                    batch.seconds_late.push(seconds_late(expired_at, removed_at));
+                }
+                Removal::Unreadable => batch.unreadable = batch.unreadable.saturating_add(1),
+                Removal::Other => {}
+            }
+        }
+        // So that the worst is among the hundred values that a metric takes.
+        batch.seconds_late.sort_unstable_by(|one, other| other.cmp(one));
+        batch
+    }
+}
+
+/// By how much a row outlived its expiry. The stream's time is an approximate one and may lie a
+/// little before what it is of: nothing is removed early, so that is no lateness.
+fn seconds_late(expired_at: Timestamp, removed_at: Timestamp) -> i64 {
+    removed_at.duration_since(expired_at).as_secs().max(0)
+}
+
+fn report(batch: &Batch) {
+    tracing::info!(
+        removed = batch.seconds_late.len(),
+        seconds_late_max = batch.seconds_late.first(),
+        unreadable = batch.unreadable,
+        "expired rows removed"
+    );
+    let mut metrics = Metrics::new(clock::now());
+    metrics.add("TtlRemoved", Unit::Count, batch.seconds_late.len());
+    metrics.observe("TtlLatenessSeconds", Unit::Seconds, batch.seconds_late.clone());
+    metrics.add("TtlUnreadable", Unit::Count, batch.unreadable);
+    metrics.emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn expired(expired_at: i64, removed_at: i64) -> Removal {
+        Removal::Expired { expired_at: at(expired_at), removed_at: at(removed_at) }
+    }
+
+    #[test]
+    fn lateness_is_from_expiry_to_removal_and_never_negative() {
+        assert_eq!(seconds_late(at(1000), at(1000)), 0);
+        assert_eq!(seconds_late(at(1000), at(1000 + 259_201)), 259_201);
+        assert_eq!(seconds_late(at(1000), at(941)), 0);
+        assert_eq!(seconds_late(Timestamp::MAX, Timestamp::MIN), 0);
+        assert!(seconds_late(Timestamp::MIN, Timestamp::MAX) > 0);
+    }
+
+    #[test]
+    fn a_batch_counts_what_time_to_live_removed_and_what_it_could_not_read() {
+        let records = [
+            expired(100, 160),
+            Removal::Other,
+            Removal::Unreadable,
+            expired(100, 100_100),
+            Removal::Other,
+        ];
+        let expected = Batch { seconds_late: vec![100_000, 60], unreadable: 1 };
+        assert_eq!(Batch::of(&records), expected);
+        assert_eq!(Batch::of(&[]), Batch::default());
+    }
+
+    #[test]
+    fn the_latest_of_many_is_among_the_values_that_a_metric_takes() {
+        let records: Vec<_> = (0..1000).map(|late| expired(0, late)).collect();
+        assert_eq!(Batch::of(&records).seconds_late[0], 999);
+    }
+}
