@@ -3,6 +3,7 @@
 //!
 //! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
+mod cut_audit;
 mod deadlines;
 mod expire;
 mod lateness;
@@ -16,11 +17,13 @@ use lambda_runtime::Diagnostic;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
+use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use crate::cut_audit::CutError;
 pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
@@ -32,6 +35,8 @@ pub struct App {
     pub day_keys: DayKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
+    /// What signs the checkpoints of audit chains.
+    pub receipts: SigningKey,
 }
 
 /// What the function is invoked with.
@@ -72,6 +77,9 @@ pub enum RetentionError {
     /// Stuck erasures were not queued again.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// Audit chains were not cut.
+    #[error(transparent)]
+    Cut(#[from] CutError),
 }
 
 impl From<RetentionError> for Diagnostic {
@@ -81,6 +89,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
             RetentionError::Resume(_) => "Resume",
+            RetentionError::Cut(_) => "Cut",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
@@ -93,6 +102,7 @@ enum Task {
     ResumeErasures,
     DestroyExpiredKeys,
     WatchDeadlines,
+    CutAudit,
 }
 
 impl Task {
@@ -103,6 +113,7 @@ impl Task {
             ("resume-erasures", Self::ResumeErasures),
             ("destroy-expired-keys", Self::DestroyExpiredKeys),
             ("watch-deadlines", Self::WatchDeadlines),
+            ("cut-audit", Self::CutAudit),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -151,6 +162,17 @@ pub async fn handle(
                 "late": found.late,
             }))
         }
+        Task::CutAudit => {
+            let done = cut_audit::run(app, now, time_left).await?;
+            Ok(json!({
+                "task": "cut-audit",
+                "days_done": done.days_done,
+                "events_cut": done.events_cut,
+                "failed": done.failed,
+                "broken": done.broken,
+                "complete": done.complete,
+            }))
+        }
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;
             Ok(json!({
@@ -179,6 +201,7 @@ mod tests {
         };
         assert_eq!(Task::of(&arn("numib-provision-day-keys")), Some(Task::ProvisionDayKeys));
         assert_eq!(Task::of(&arn("numib-resume-erasures")), Some(Task::ResumeErasures));
+        assert_eq!(Task::of(&arn("numib-cut-audit")), Some(Task::CutAudit));
         assert_eq!(Task::of(&arn("numib-make-coffee")), None);
         assert_eq!(Task::of(&[]), None);
     }

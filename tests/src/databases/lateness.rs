@@ -14,6 +14,7 @@ use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
+use numib::seal::receipt::SigningKey;
 use numib::store::messages::{MessageKey, NewMessage};
 use retention::{App, Event, handle};
 use serde_json::{Value, json};
@@ -96,7 +97,9 @@ impl Watched {
         let event: Event = serde_json::from_value(records).unwrap();
         let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
         let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
-        let app = App { store: self.db.store.clone(), day_keys, queue };
+        let kms = aws_sdk_kms::Client::new(&self.db.sdk);
+        let receipts = SigningKey::new(kms, "none".to_owned());
+        let app = App { store: self.db.store.clone(), day_keys, queue, receipts };
         handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()
     }
 }

@@ -15,6 +15,7 @@ use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::erasure::{self, Asked};
 use numib::seal::kms::{DayKeys, KeyName};
+use numib::seal::receipt::SigningKey;
 use retention::{App, Event, RetentionError, Schedule, handle};
 use serde_json::{Value, json};
 
@@ -49,7 +50,9 @@ fn event(at: Timestamp, task: &str) -> Event {
 async fn function(db: &Database) -> (App, DayKeys) {
     let day_keys = db.day_keys().await;
     let queue = queue(db, "https://sqs/queue");
-    (App { store: db.store.clone(), day_keys: day_keys.clone(), queue }, day_keys)
+    let kms = db.sdk.to_builder().http_client(constant(None)).build();
+    let receipts = SigningKey::new(aws_sdk_kms::Client::new(&kms), "none".to_owned());
+    (App { store: db.store.clone(), day_keys: day_keys.clone(), queue, receipts }, day_keys)
 }
 
 /// A queue that takes everything, on the test's wire.
@@ -301,7 +304,8 @@ async fn a_damaged_connection_costs_the_others_nothing(db: &Database) {
 
 async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {
     let (app, day_keys) = function(db).await;
-    let other = App { store: db.store.clone(), day_keys, queue: app.queue.clone() };
+    let (queue, receipts) = (app.queue.clone(), app.receipts.clone());
+    let other = App { store: db.store.clone(), day_keys, queue, receipts };
     let shops = shops(db, 3).await;
     let (one, two) = tokio::join!(run(&app, now()), run(&other, now()));
     for done in [&one, &two] {

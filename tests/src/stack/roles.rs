@@ -215,6 +215,8 @@ async fn retentions_role_makes_keys_and_can_neither_open_them_nor_touch_messages
     let core = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)", "UpdateItem"];
     assert_eq!(role.operations(&tables.core).await, core, "core");
     assert_eq!(role.operations(&tables.keys).await, ["GetItem(public_key)", "PutItem"], "keys");
+    let ledger = ["Query", "PutItem", "DeleteItem"];
+    assert_eq!(role.operations(&tables.ledger).await, ledger, "ledger");
     assert_eq!(role.indexes(&tables).await, ["provisioning", "under_way"], "indexes");
     assert!(!role.may_read_secret(&deployed).await);
 

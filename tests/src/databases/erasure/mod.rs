@@ -31,7 +31,7 @@ fn later() -> Timestamp {
 }
 
 /// A key that signs receipts, at KMS.
-async fn signing_key(db: &Database) -> SigningKey {
+pub(crate) async fn signing_key(db: &Database) -> SigningKey {
     let kms = aws_sdk_kms::Client::new(&db.wire.tap(&db.sdk));
     let made = kms.create_key().key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
     let made = made.send().await.unwrap();
