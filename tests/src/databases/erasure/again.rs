@@ -267,7 +267,7 @@ async fn a_mark_that_a_restore_lost_is_set_again(db: &Database) {
     let done = eraser(db, &key).reapply(0, super::later(), &|| true).await.unwrap();
     assert_eq!((done.entries, done.found), (1, 0));
     let late = shop.body(&[shop.text("7001", ago(9000), "m_1", "one")]);
-    assert_eq!(Intake::start(db).deliver(&late).await.counts()["ignored"]["suppressed"], 1);
+    assert_eq!(Intake::start(db).deliver(&late).await.counts()["reasons"]["suppressed"], 1);
     let Target::Contact { conversation, .. } = contact(&shop, "7001", now()) else { panic!() };
     let message = shop.key("7001", "m_1").message;
     let row = db.store.find_row(&MessageKey { conversation, message }).await.unwrap();

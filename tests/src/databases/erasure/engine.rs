@@ -83,9 +83,10 @@ async fn the_proof_waits_until_intake_is_done_with_what_it_had_begun(db: &Databa
     fill(db, &shop).await;
     let key = signing_key(db).await;
     let request = ask(db, &[connection(&shop)]).await.unwrap();
-    let soon = now() + LATER - SignedDuration::from_secs(2);
-    let early = eraser(db, &key).work(&request.id, soon, &|| true).await.unwrap();
-    assert_eq!(early, Progress::More);
+    for early in [now(), now() + LATER - SignedDuration::from_secs(2)] {
+        let swept = eraser(db, &key).work(&request.id, early, &|| true).await.unwrap();
+        assert_eq!(swept, Progress::More);
+    }
     let swept = stored(db, &request).await;
     assert_eq!((swept.state, swept.receipt), (State::Sweeping, None));
     assert!(is_over(&work(db, &key, &request).await.unwrap()));
@@ -268,7 +269,11 @@ async fn a_worker_that_runs_out_of_time_is_followed_by_one_that_goes_on(db: &Dat
     let key = signing_key(db).await;
     let request = ask(db, &[connection(&shop)]).await.unwrap();
     let mut runs = 0;
-    while eraser(db, &key).work(&request.id, later(), &|| false).await.unwrap() == Progress::More {
+    loop {
+        let at = now() + LATER * runs;
+        if is_over(&eraser(db, &key).work(&request.id, at, &|| false).await.unwrap()) {
+            break;
+        }
         runs += 1;
         assert!(runs < 20, "each run gets further");
     }
