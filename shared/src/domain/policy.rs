@@ -11,6 +11,9 @@ use super::time::Day;
 /// Records of requests are kept for 24 months (11 CCR 7101).
 pub const RECORDS: SignedDuration = SignedDuration::from_hours(731 * 24);
 
+/// Backups reach back so far (R4.4): what was erased without its key is in them as ciphertext.
+pub const BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// How long a kind of data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {

@@ -14,6 +14,7 @@ use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
 use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
+use crate::store::pace::Pace;
 use crate::store::sweep::SweepRow;
 use crate::store::{Store, StoreError};
 
@@ -155,7 +156,7 @@ async fn retime_conversation(
         }
         let (gone, kept): (Vec<_>, Vec<_>) = moved.into_iter().partition(|(_, at)| *at <= now);
         let gone: Vec<MessageKey> = gone.into_iter().map(|(key, _)| key).collect();
-        store.delete_rows(&gone).await?;
+        store.delete_rows(&gone, &mut Pace::default()).await?;
         try_all(kept.iter().map(|(key, at)| store.retime_row(key, *at)), AT_ONCE).await?;
         after = last.filter(|_| more);
         if after.is_none() {

@@ -13,6 +13,7 @@ pub mod holds;
 pub mod ledger;
 pub mod look_again;
 pub mod messages;
+pub mod pace;
 pub mod persons;
 pub mod plans;
 pub mod removals;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::State;
 use numib::erasure::{self, ErasureError, Progress};
+use numib::seal::receipt;
 use numib::store::StoreError;
 use serde_json::json;
 
@@ -313,7 +314,9 @@ async fn what_the_receipt_says_can_be_checked_offline(db: &Database) {
     let request = erase(db, &key, &[connection(&shop)]).await;
     let claims = claims(&key, &request).await;
     assert_eq!(claims["jti"], request.id.as_str());
-    assert_eq!(claims["targets"], json!([connection(&shop).to_string()]));
+    let digest = receipt::target_digest(request.id.as_str(), &connection(&shop).to_string());
+    assert_eq!(claims["targets"], json!([{"kind": "connection", "digest": digest}]));
+    assert_eq!(claims["in_backups_until"], json!(null), "its keys are gone");
     assert_eq!(claims["requested_at"], now().as_second());
     assert_eq!(claims["shredded_at"], now().as_second());
     assert_eq!(claims["completed_at"], later().as_second());
@@ -321,5 +324,10 @@ async fn what_the_receipt_says_can_be_checked_offline(db: &Database) {
     assert_eq!(claims["keys_destroyed"], DAYS + 1);
     assert_eq!(claims["ledger_position"], 1);
     assert!(claims["kept"].as_array().unwrap().iter().all(|kept| kept["basis"].is_string()));
-    assert!(!claims.to_string().contains(&shop.meta_id));
+    for private in [&shop.meta_id, shop.connection.id.as_str(), shop.connection.account.as_str()] {
+        assert!(!claims.to_string().contains(private), "{private}");
+    }
+    let one = erase(db, &key, &[contact(&Shop::open(db).await, "7001", now())]).await;
+    let in_backups_until = self::claims(&key, &one).await["in_backups_until"].as_i64();
+    assert_eq!(in_backups_until, Some(now().as_second() + 7 * 24 * 3600));
 }
