@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::audit;
 use super::data_kind::DataKind;
 use super::deadline::deadline;
 use super::plan::Plan;
@@ -86,6 +87,9 @@ impl DataKind {
             }
             Self::Request => (Rule::Fixed(RECORDS), "R5.8", "CCPA Regulations, 11 CCR 7101"),
             Self::Hold => (Rule::NoEnd, "R6.7", "GDPR, art. 17(3)(b) and (e)"),
+            Self::AuditEvent => {
+                (Rule::Fixed(audit::KEPT), "R6.4", "privacy policy: at most 90 days")
+            }
             Self::LedgerEntry => (Rule::NoEnd, "R8.6", "GDPR, art. 5(2): pseudonyms and times"),
         };
         Policy { rule, requirement, citation }
