@@ -17,9 +17,11 @@ use super::{ask, contact, eraser, fill, signing_key, stored, work};
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::Intake;
+use crate::wire::Fate;
 
 on_both_databases!(
     who_asks_again_while_nothing_came_in_between_has_the_same_code,
+    an_index_that_is_a_moment_old_makes_no_new_request,
     what_came_since_a_request_that_is_under_way_is_erased_with_the_next,
     data_without_a_hold_does_not_wait_for_what_was_held_before,
     a_request_that_waits_takes_in_what_is_asked_later,
@@ -85,6 +87,26 @@ async fn who_asks_again_while_nothing_came_in_between_has_the_same_code(db: &Dat
     let (later, much_later) = (now() + seconds(5), now() + seconds(3600));
     assert_eq!(call_back(&desk, later, now()).await, first, "the same callback");
     assert_eq!(call_back(&desk, much_later, much_later).await, first, "another one");
+}
+
+//= R8.3
+async fn an_index_that_is_a_moment_old_makes_no_new_request(db: &Database) {
+    let (desk, shop) = (Desk::open(db), Shop::open(db).await);
+    fill(db, &shop).await;
+    let first = call_back(&desk, now(), now()).await;
+    let conversation = shop.conversation("7001");
+    let stale = json!({"Count": 1, "ScannedCount": 1, "Items": [{
+        "pk": {"S": format!("CONNECTION#{}", conversation.connection)},
+        "sk": {"S": format!("CONTACT#{}", conversation.contact)},
+        "account_id": {"S": shop.connection.account.as_str()},
+    }]});
+    db.wire.decide(move |call| {
+        let is_of_persons = call.body["IndexName"] == "by_person";
+        if is_of_persons { Fate::Answered(stale.clone()) } else { Fate::Passes }
+    });
+    let later = now() + seconds(1);
+    assert_eq!(call_back(&desk, later, later).await, first);
+    db.wire.heal();
 }
 
 //= R8.3
