@@ -44,9 +44,11 @@ pub(crate) async fn delete(
         targets: vec![target],
         due_at: Some(erased_at(now, app.grace_days)),
     };
-    // This locks it too, so that no channel is connected any more.
+    // The channels first, so that nothing of the account's end waits for them; and once more behind
+    // the lock, with which this comes: no channel is connected any more.
+    let before = erase_channels(app, &account, now).await?;
     let deletion = erasure::begin(&app.store, asked, now).await?;
-    let data = erase_channels(app, &account, now).await?;
+    let data = erase_channels(app, &account, now).await?.or(before);
     // Whatever its day: the worker tells the owners first.
     app.queue.send(&deletion.id, None, Duration::ZERO).await?;
     sign_out(app, &account).await;

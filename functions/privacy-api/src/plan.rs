@@ -19,8 +19,8 @@ use crate::{App, access, body};
 const BAD_PLAN: Problem =
     Problem::bad_request("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
 const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
-/// So long until nobody writes by the old plan any more: longer than intake may take.
-const SETTLED: Duration = Duration::from_secs(15);
+/// So long until nobody writes by the old plan any more: what this may take, and then intake.
+const SETTLED: Duration = Duration::from_secs(45);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,11 +43,12 @@ pub(crate) async fn change(
     let account = account.ok_or(Problem::not_found())?;
     let Wanted { plan_days } = body::json(request)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
+    // Queued first, so that no change is left half done: the run goes by what it finds then.
+    app.queue.retime(&account, None, SETTLED).await?;
     match retention::change_plan(&app.store, &account, plan, now).await {
         Err(StoreError::Conflict) => return Err(NOT_ACTIVE),
         changed => changed?,
     }
-    app.queue.retime(&account, None, SETTLED).await?;
     tracing::info!(plan_days, "plan changed");
     let body = json!({ "account": account.as_str(), "plan_days": plan.days() });
     Ok(json(StatusCode::OK, "application/json", &body))

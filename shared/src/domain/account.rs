@@ -30,6 +30,8 @@ pub struct Account {
     pub deletion: Option<RequestId>,
     /// How long it keeps its messages.
     pub plan: Plan,
+    /// Since when, where it had another plan before.
+    pub plan_changed_at: Option<Timestamp>,
 }
 
 /// When a locked account is erased: after so many days in which its owner may take that back, and

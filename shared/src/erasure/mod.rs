@@ -8,6 +8,7 @@ mod begin;
 mod cancel;
 mod finish;
 mod open;
+mod proof;
 mod reapply;
 pub mod scope;
 mod shred;

@@ -58,6 +58,10 @@ pub(super) async fn open_as(
     if asked.targets.len() > TARGETS_MAX {
         return Err(ErasureError::TooManyTargets);
     }
+    if asked.due_at.is_some() {
+        // What has time is one request; its day asks for holds.
+        return open_one(store, asked, None, once, now).await;
+    }
     let mut free = Vec::with_capacity(asked.targets.len());
     let mut held: BTreeMap<BTreeSet<Held>, Vec<Target>> = BTreeMap::new();
     let each = asked.targets.iter().map(|target| holds_on(store, target));

@@ -1,8 +1,9 @@
 //! After a restore: what the ledger says was erased is erased again (R8.6).
 
 use super::open::holds_on;
+use super::proof::is_clean;
 use super::shred::shred_target;
-use super::sweep::{Outcome, Sweeper, is_clean};
+use super::sweep::{Outcome, Sweeper};
 use super::{Eraser, ErasureError};
 use jiff::Timestamp;
 
@@ -61,7 +62,7 @@ impl Eraser {
                 }
                 shred_target(store, target, now).await?;
                 let mut sweeper = Sweeper::new(self, None, &|| true);
-                while sweeper.target(target).await? == Outcome::More {}
+                while sweeper.target(target, now).await? == Outcome::More {}
                 for (kind, count) in sweeper.counts {
                     let sum = done.removed.entry(kind).or_default();
                     *sum = sum.saturating_add(count);

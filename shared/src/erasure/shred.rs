@@ -144,7 +144,7 @@ pub(super) async fn shred_target(
             store.delete_index_key(route, connection).await?;
         }
         Target::Contact { conversation, until, .. } => {
-            store.mark_contact_erased(conversation, *until, kept_until, now).await?;
+            store.mark_contact_erased(conversation, *until, kept_until).await?;
         }
         Target::Message { conversation, message, .. } => {
             let key = MessageKey { conversation: conversation.clone(), message: message.clone() };

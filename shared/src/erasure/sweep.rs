@@ -4,9 +4,9 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
-use super::shred::destroy_keys;
+use super::proof::is_clean;
+use super::shred::{destroy_keys, shred_target};
 use super::{Eraser, ErasureError};
-use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
@@ -22,7 +22,7 @@ const BATCH: usize = 250;
 /// Members of one batch: the user pool takes a few calls a second.
 const MEMBERS: usize = 10;
 /// Rows of one page.
-const PAGE: i32 = 250;
+pub(super) const PAGE: i32 = 250;
 /// Conversations that are read at once.
 const CONVERSATIONS: usize = 16;
 /// The proof is not given before this long after a worker first saw it shredded: what intake had
@@ -93,7 +93,7 @@ pub(super) async fn sweep(
         sweeper.delete(&batch).await?;
     }
     for target in targets.iter().skip(sweeper.targets_swept()) {
-        if sweeper.target(target).await? == Outcome::More {
+        if sweeper.target(target, now).await? == Outcome::More {
             return sweeper.stop(Outcome::More);
         }
         sweeper.target_swept().await?;
@@ -193,17 +193,25 @@ impl<'a> Sweeper<'a> {
         self.store.delete_rows(&batch.messages, &mut self.pace).await?;
         self.store.delete_contacts(&batch.contacts).await?;
         for (account, member) in &batch.members {
-            // The identity first: without the item nobody would know of it any more.
-            self.eraser.user_pool.delete(member).await?;
+            // The identity first: without the item nobody would know of it any more. One who is a
+            // member of another account by now keeps it.
+            let now_of = self.store.member(member).await?;
+            if now_of.is_none_or(|now_of| now_of.account == *account) {
+                self.eraser.user_pool.delete(member).await?;
+            }
             self.store.delete_member(account, member).await?;
         }
         Ok(())
     }
 
     /// Sweeps one target.
-    pub(super) async fn target(&mut self, target: &Target) -> Result<Outcome, ErasureError> {
+    pub(super) async fn target(
+        &mut self,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Outcome, ErasureError> {
         match target {
-            Target::Account { account } => self.account(account).await,
+            Target::Account { account } => self.account(account, now).await,
             Target::Connection { account, route, connection } => {
                 self.connection(account, route, connection).await
             }
@@ -228,8 +236,20 @@ impl<'a> Sweeper<'a> {
     }
 
     /// Members, then the account itself. Its connections are targets of their own, and none is made
-    /// once it is locked.
-    async fn account(&mut self, account: &AccountId) -> Result<Outcome, ErasureError> {
+    /// once it is locked; but whoever asked may have died before asking for them.
+    async fn account(
+        &mut self,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Outcome, ErasureError> {
+        for (route, connection) in self.store.account_channels(account).await? {
+            let (account, connection) = (account.clone(), connection);
+            let target = Target::Connection { account, route, connection };
+            shred_target(self.store, &target, now).await?;
+            if Box::pin(self.target(&target, now)).await? == Outcome::More {
+                return Ok(Outcome::More);
+            }
+        }
         for member in self.store.account_members(account).await? {
             self.batch.members.push((account.clone(), member));
             if self.batch.members.len() >= MEMBERS {
@@ -335,50 +355,12 @@ impl<'a> Sweeper<'a> {
 
 /// Whether a row goes: all of an erased connection's do. Of a contact's, what was sent until then;
 /// a tombstone stays, as the mark that keeps the message out.
-fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
+pub(super) fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
     let Some(until) = until else { return true };
     match (row.unsent, row.sent_at) {
         (true, _) => false,
         (false, Some(sent_at)) => sent_at <= until,
         // An edit whose message has not come: it is of its own day.
         (false, None) => row.edit_day.is_none_or(|day| day <= Day::of(until)),
-    }
-}
-
-/// The negative proof: whether nothing of a target can be found in any table or index.
-//= R8.3
-pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, ErasureError> {
-    let store = &eraser.store;
-    match target {
-        Target::Account { account } => Ok(store.account(account).await?.is_none()
-            && store.account_members(account).await?.is_empty()
-            && store.account_connections(account).await?.is_empty()),
-        Target::Connection { route, connection, .. } => {
-            let erased = store.connection(route, true).await?.is_none_or(|current| {
-                current.id != *connection || current.state == ConnectionState::Erased
-            });
-            Ok(erased
-                && store.day_key_days(connection).await?.is_empty()
-                && !store.has_index_key(route, connection).await?
-                && store.contacts_after(connection, None).await?.is_empty()
-                && store.inbox(connection, None, 1).await?.is_empty())
-        }
-        Target::Contact { conversation, until, .. } => {
-            let mut after = None;
-            loop {
-                let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
-                if rows.iter().any(|row| is_covered(row, Some(*until))) {
-                    return Ok(false);
-                }
-                let last = rows.last().map(|row| row.message.clone());
-                let Some(last) = last.filter(|_| more) else { return Ok(true) };
-                after = Some(last);
-            }
-        }
-        Target::Message { conversation, message, .. } => {
-            let (conversation, message) = (conversation.clone(), message.clone());
-            let row = store.find_row(&MessageKey { conversation, message }).await?;
-            Ok(row.is_none_or(|row| row.unsent))
-        }
     }
 }

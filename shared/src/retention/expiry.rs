@@ -82,7 +82,7 @@ enum Fate {
 }
 
 async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreError> {
-    let DueKey { account, connection, day } = key;
+    let DueKey { account, connection, .. } = key;
     let records = [
         Held::Account(account.clone()),
         Held::Connection(connection.clone()),
@@ -91,7 +91,7 @@ async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreE
     for record in &records {
         if store.is_held(record).await? {
             // Asked anew each day: once the hold is lifted, it is gone within one.
-            store.retime_key(connection, *day, today.plus(1)).await?;
+            store.put_off_key(key, today).await?;
             return Ok(Fate::Held);
         }
     }

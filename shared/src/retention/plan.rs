@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::account::Account;
 use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
@@ -39,7 +40,7 @@ pub async fn change_plan(
     plan: Plan,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    store.set_account_plan(account, plan).await?;
+    store.set_account_plan(account, plan, now).await?;
     let channels = store.account_channels(account).await?;
     let each = channels.iter().map(|channel| change_channel(store, account, channel, plan, now));
     try_all(each, CHANNELS_AT_ONCE).await.map(|_| ())
@@ -53,21 +54,19 @@ async fn change_channel(
     plan: Plan,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    store.set_connection_plan(route, connection, plan).await?;
+    match store.set_connection_plan(account, (route, connection), plan).await {
+        // Replaced; or it has another plan by now, and whoever gave it that goes on.
+        Err(StoreError::Conflict) => return Ok(()),
+        set => set?,
+    }
     let today = Day::of(now);
     let days = store.day_key_days(connection).await?;
-    let moved = days.iter().map(|day| store.retime_key(connection, *day, plan.shred_on(*day)));
-    try_all(moved, AT_ONCE).await?;
-    let held = [
-        Held::Account(account.clone()),
-        Held::Connection(connection.clone()),
-        Held::Within(connection.clone()),
-    ];
-    for record in &held {
-        if store.is_held(record).await? {
-            // The schedule looks at them each day (R6.7).
-            return Ok(());
-        }
+    // At the earliest today: the schedule does not look back for ever.
+    let on = |day: Day| plan.shred_on(day).max(today);
+    try_all(days.iter().map(|day| store.retime_key(connection, *day, on(*day))), AT_ONCE).await?;
+    if is_held(store, account, connection).await? {
+        // The schedule looks at them each day (R6.7).
+        return Ok(());
     }
     let due = days.into_iter().filter(|day| plan.shred_on(*day) <= today).map(|day| DueKey {
         account: account.clone(),
@@ -76,6 +75,25 @@ async fn change_channel(
     });
     let due: Vec<_> = due.collect();
     try_all(due.iter().map(|key| store.destroy_due_key(key, today)), AT_ONCE).await.map(|_| ())
+}
+
+/// Whether a hold covers some of a connection.
+async fn is_held(
+    store: &Store,
+    account: &AccountId,
+    connection: &ConnectionId,
+) -> Result<bool, StoreError> {
+    let records = [
+        Held::Account(account.clone()),
+        Held::Connection(connection.clone()),
+        Held::Within(connection.clone()),
+    ];
+    for record in &records {
+        if store.is_held(record).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Has what an account stores expire by the plan it has now, from the cursor on, while there is
@@ -94,7 +112,6 @@ pub async fn retime(
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<PlanCursor>, StoreError> {
-    let Some(found) = store.account(account).await? else { return Ok(None) };
     let mut channels = store.account_channels(account).await?;
     channels.sort_by(|a, b| a.1.cmp(&b.1));
     for channel in channels {
@@ -109,7 +126,8 @@ pub async fn retime(
             }
         }
         if after.is_none() {
-            change_channel(store, account, &channel, found.plan, now).await?;
+            let Some(current) = store.account(account).await? else { return Ok(None) };
+            change_channel(store, account, &channel, current.plan, now).await?;
         }
         let is_there = store.connection(route, true).await?.is_some_and(|current| {
             current.id == *connection && current.state == ConnectionState::Active
@@ -125,9 +143,17 @@ pub async fn retime(
             for contact in contacts {
                 let conversation =
                     ConversationId { connection: connection.clone(), contact: contact.clone() };
-                retime_conversation(store, &conversation, found.plan, now).await?;
-                after = Some(contact);
-                if !has_time() {
+                // Read anew: it may have another plan by now, and another run goes by that.
+                let Some(current) = store.account(account).await? else { return Ok(None) };
+                let is_held = is_held(store, account, connection).await?;
+                let account = (&current, is_held);
+                let is_done =
+                    retime_conversation(store, &conversation, account, now, has_time).await?;
+                // Else once more: what has been moved is only read then.
+                if is_done {
+                    after = Some(contact);
+                }
+                if !is_done || !has_time() {
                     let contact = after.map(|contact| contact.to_string());
                     return Ok(Some(PlanCursor { connection: connection.to_string(), contact }));
                 }
@@ -137,18 +163,20 @@ pub async fn retime(
     Ok(None)
 }
 
+/// Returns whether it got to the end of the conversation.
 async fn retime_conversation(
     store: &Store,
     conversation: &ConversationId,
-    plan: Plan,
+    (account, is_held): (&Account, bool),
     now: Timestamp,
-) -> Result<(), StoreError> {
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<bool, StoreError> {
     let mut after = None;
     loop {
         let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
         let last = rows.last().map(|row| row.message.clone());
         let moved: Vec<(MessageKey, Timestamp)> =
-            rows.iter().filter_map(|row| moved(conversation, row, plan, now)).collect();
+            rows.iter().filter_map(|row| moved(conversation, row, account, now)).collect();
         if let Some(latest) = moved.iter().map(|(_, at)| *at).max() {
             // A contact outlives its messages and the marks on it.
             let kept_until = latest.max(now).saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
@@ -156,24 +184,34 @@ async fn retime_conversation(
         }
         let (gone, kept): (Vec<_>, Vec<_>) = moved.into_iter().partition(|(_, at)| *at <= now);
         let gone: Vec<MessageKey> = gone.into_iter().map(|(key, _)| key).collect();
-        store.delete_rows(&gone, &mut Pace::default()).await?;
+        if !is_held {
+            store.delete_rows(&gone, &mut Pace::default()).await?;
+        }
         try_all(kept.iter().map(|(key, at)| store.retime_row(key, *at)), AT_ONCE).await?;
         after = last.filter(|_| more);
         if after.is_none() {
-            return Ok(());
+            return Ok(true);
+        }
+        if !has_time() {
+            return Ok(false);
         }
     }
 }
 
-/// A message that expires at another time by this plan, and when. Tombstones are no messages, and
-/// an edit that waits takes its message's time with it.
+/// A message that expires at another time by the account's plan, and when. One that had expired
+/// before it had that plan stays expired. Tombstones are no messages, and an edit that waits takes
+/// its message's time with it.
 fn moved(
     conversation: &ConversationId,
     row: &SweepRow,
-    plan: Plan,
+    account: &Account,
     now: Timestamp,
 ) -> Option<(MessageKey, Timestamp)> {
     let at = row.sent_at.filter(|_| !row.unsent)?;
+    if account.plan_changed_at.is_none_or(|changed| row.expires_at <= changed) {
+        return None;
+    }
+    let plan = account.plan;
     let facts = Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false };
     let expires_at = match verdict(DataKind::Message, &facts, now) {
         Verdict::Keep(until) => until?,

@@ -130,7 +130,8 @@ impl Store {
         self.account_items(account, schema::MEMBER_PREFIX).await?.iter().map(member).collect()
     }
 
-    /// Deletes a member: first what lets them in, then their place in the account.
+    /// Deletes a member: first what lets them in, unless that is another account's by now, then
+    /// their place in the account.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -139,14 +140,20 @@ impl Store {
         account: &AccountId,
         member: &MemberId,
     ) -> Result<(), StoreError> {
-        let keys = [
-            schema::key(schema::member_pk(member), schema::MEMBER.to_owned()),
-            schema::key(schema::account_pk(account), schema::member_pk(member)),
-        ];
-        for key in keys {
-            let delete = self.client.delete_item().table_name(&self.tables.core);
-            delete.set_key(Some(key)).send().await.map_err(|error| classify(&error))?;
-        }
+        let key = schema::key(schema::member_pk(member), schema::MEMBER.to_owned());
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(key))
+            .condition_expression("account_id = :account")
+            .expression_attribute_values(":account", schema::text(account.as_str()))
+            .send()
+            .await;
+        unless_refused(deleted.map(|_| ()).map_err(|error| classify(&error)))?;
+        let place = schema::key(schema::account_pk(account), schema::member_pk(member));
+        let delete = self.client.delete_item().table_name(&self.tables.core);
+        delete.set_key(Some(place)).send().await.map_err(|error| classify(&error))?;
         Ok(())
     }
 
@@ -275,7 +282,7 @@ pub(super) fn lock(tables: &Tables, id: &AccountId, request: &RequestId) -> Opti
         .table_name(&tables.core)
         .set_key(Some(account_key(id)))
         .update_expression("SET #state = :locked, request_id = :request")
-        .condition_expression("#state IN (:active, :locked)")
+        .condition_expression("#state = :active")
         .expression_attribute_names("#state", schema::STATE)
         .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
         .expression_attribute_values(":locked", schema::text(AccountState::Locked.as_str()))
@@ -303,6 +310,7 @@ fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
         state: AccountState::parse(schema::get_text(item, schema::STATE)?)
             .ok_or(StoreError::Corrupt(schema::STATE))?,
         deletion: item.contains_key(schema::REQUEST_ID).then(|| request_id(item)).transpose()?,
+        plan_changed_at: schema::get_milliseconds(item, schema::PLAN_CHANGED_AT)?,
         plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
     })
 }

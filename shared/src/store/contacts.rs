@@ -18,7 +18,7 @@ pub struct Contact {
     pub marks: ContactMarks,
     /// When its conversation last moved in the inbox.
     pub last_message_at: Option<Timestamp>,
-    /// Whether the index of persons has it: not one that was erased, and has not written since.
+    /// Whether something is held of it: not one that was erased, and has not written since.
     pub is_known: bool,
 }
 
@@ -101,12 +101,13 @@ impl Store {
             .update_contact(parties, expires_at)
             .update_expression(
                 "SET connection_id = :connection, account_id = :account, person_id = :person, \
-                 expires_at = :end",
+                 expires_at = :end, known_at = :at",
             )
             .condition_expression(
                 "attribute_not_exists(restricted_at) \
                  AND (attribute_not_exists(erased_at) OR erased_at < :at) \
-                 AND (attribute_not_exists(person_id) OR expires_at < :end)",
+                 AND (attribute_not_exists(person_id) OR expires_at < :end \
+                 OR attribute_exists(erased_at))",
             )
             .expression_attribute_values(":at", schema::milliseconds(at))
             .send()
@@ -133,8 +134,8 @@ impl Store {
     }
 
     /// Marks a contact: what was sent until then shows no more and is not taken in again (R8.3). A
-    /// later mark stays. Who it is is forgotten until it writes anew, if nothing newer can be there
-    /// `now`; else that is left to [`Self::settle_contact`].
+    /// later mark stays. Who it is is forgotten until it writes anew, where nothing newer can be
+    /// there; else that is left to [`Self::settle_contact`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -144,45 +145,43 @@ impl Store {
         conversation: &ConversationId,
         until: Timestamp,
         kept_until: Timestamp,
-        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
-        let mark = |expression: &str, condition: String| {
+        let mark = |expression: &str, condition: &str| {
+            let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
             self.client
                 .update_item()
                 .table_name(&self.tables.core)
                 .set_key(Some(contact_key(conversation)))
                 .update_expression(expression)
-                .condition_expression(condition)
+                .condition_expression(format!("{later} AND {condition}"))
                 .expression_attribute_values(":until", schema::milliseconds(until))
         };
-        // The index lags behind by a step: what it shows longer ago is surely the last.
+        // The inbox lags behind by a step: what it shows longer ago is surely the last.
         let settled = until.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
-        let is_fresh = until >= now;
-        for restricted in ["attribute_not_exists(restricted_at)", "attribute_exists(restricted_at)"]
-        {
-            // A restriction has no end, so neither has the contact that carries it (R2.3).
-            let ends = restricted.starts_with("attribute_not");
-            let end = if ends { ", expires_at = :kept" } else { "" };
-            let expression =
-                format!("SET erased_at = :until{end} REMOVE last_message_at, person_id");
-            let since = if is_fresh { "" } else { " AND last_message_at <= :settled" };
-            let mut forget = mark(&expression, format!("{later} AND {restricted}{since}"));
-            if ends {
-                let kept_until = schema::seconds(kept_until);
-                forget = forget.expression_attribute_values(":kept", kept_until);
-            }
-            if !is_fresh {
-                let settled = schema::milliseconds(settled);
-                forget = forget.expression_attribute_values(":settled", settled);
-            }
-            match forget.send().await.map_err(|error| classify(&error)) {
-                Err(StoreError::Conflict) => {}
-                forgotten => return forgotten.map(|_| ()),
-            }
+        let forget = mark(
+            "SET erased_at = :until, expires_at = :kept \
+             REMOVE last_message_at, person_id, known_at",
+            "attribute_not_exists(restricted_at) \
+             AND (attribute_not_exists(last_message_at) OR last_message_at <= :settled) \
+             AND (attribute_not_exists(known_at) OR known_at <= :until)",
+        )
+        .expression_attribute_values(":kept", schema::seconds(kept_until))
+        .expression_attribute_values(":settled", schema::milliseconds(settled));
+        match forget.send().await.map_err(|error| classify(&error)) {
+            Err(StoreError::Conflict) => {}
+            forgotten => return forgotten.map(|_| ()),
         }
-        let marked = mark("SET erased_at = :until", later.to_owned()).send().await;
-        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))?;
+        // Not shown any more; or newer than this.
+        let hide = "SET erased_at = :until REMOVE last_message_at";
+        let hidden = mark(hide, "last_message_at <= :until").send().await;
+        match hidden.map_err(|error| classify(&error)) {
+            Err(StoreError::Conflict) => {
+                let marked = mark("SET erased_at = :until", "attribute_exists(pk)").send().await;
+                unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))?;
+            }
+            hidden => hidden.map(|_| ())?,
+        }
+        // A restriction has no end, so neither has the contact that carries it (R2.3).
         self.keep_contact(conversation, kept_until).await
     }
 
@@ -211,9 +210,9 @@ impl Store {
         unless_refused(kept.map(|_| ()).map_err(|error| classify(&error)))
     }
 
-    /// After the rows of a marked contact have been read: forgets who it is, if the inbox shows
-    /// nothing newer than the mark; or shows the newest that is left, where the index lags behind.
-    /// Intake, which looks at the mark after it has written, moves what it wrote meanwhile itself.
+    /// After the rows of a marked contact have been read: forgets who it is, if nothing newer than
+    /// the mark was there; or has the inbox show the newest that is left. Intake, which looks at
+    /// the mark after it has written, makes known and moves what it wrote meanwhile itself.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -222,16 +221,23 @@ impl Store {
         conversation: &ConversationId,
         newest: Option<Timestamp>,
     ) -> Result<(), StoreError> {
+        let shows_nothing = "attribute_exists(erased_at) AND attribute_exists(person_id) \
+                             AND (attribute_not_exists(last_message_at) \
+                             OR last_message_at <= erased_at)";
         let update = self
             .client
             .update_item()
             .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .condition_expression("last_message_at <= erased_at");
+            .set_key(Some(contact_key(conversation)));
         let update = match newest {
-            None => update.update_expression("REMOVE last_message_at, person_id"),
+            None => update
+                .update_expression("REMOVE last_message_at, person_id, known_at")
+                .condition_expression(format!(
+                    "{shows_nothing} AND (attribute_not_exists(known_at) OR known_at <= erased_at)"
+                )),
             Some(newest) => update
                 .update_expression("SET last_message_at = :newest")
+                .condition_expression(shows_nothing)
                 .expression_attribute_values(":newest", schema::milliseconds(newest)),
         };
         let settled = update.send().await;
@@ -321,14 +327,16 @@ pub(super) fn contact_key(conversation: &ConversationId) -> Item {
 }
 
 pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
-    Ok(Contact {
-        marks: ContactMarks {
-            restricted_at: schema::get_milliseconds(item, schema::RESTRICTED_AT)?,
-            erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
-        },
-        last_message_at: schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?,
-        is_known: item.contains_key(schema::PERSON_ID),
-    })
+    let marks = ContactMarks {
+        restricted_at: schema::get_milliseconds(item, schema::RESTRICTED_AT)?,
+        erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
+    };
+    let last_message_at = schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?;
+    let known_at = schema::get_milliseconds(item, schema::KNOWN_AT)?;
+    let lately = [last_message_at, known_at].into_iter().flatten();
+    let is_known = item.contains_key(schema::PERSON_ID)
+        && (marks.erased_at.is_none() || lately.into_iter().any(|at| !marks.erases(at)));
+    Ok(Contact { marks, last_message_at, is_known })
 }
 
 pub(super) fn contact_id(item: &Item) -> Result<ContactId, StoreError> {

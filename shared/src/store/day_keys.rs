@@ -87,6 +87,26 @@ impl Store {
         }
     }
 
+    /// Puts off a day key whose day has come until tomorrow, unless it has another day by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.7
+    pub async fn put_off_key(&self, key: &DueKey, today: Day) -> Result<(), StoreError> {
+        let moved = self
+            .client
+            .update_item()
+            .table_name(&self.tables.keys)
+            .set_key(Some(day_key(&key.connection, key.day)))
+            .update_expression("SET shred_on = :tomorrow")
+            .condition_expression("shred_on <= :today")
+            .expression_attribute_values(":today", schema::text(today.to_string()))
+            .expression_attribute_values(":tomorrow", schema::text(today.plus(1).to_string()))
+            .send()
+            .await;
+        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
     /// Has a day key destroyed on another day; does nothing where it is destroyed already.
     ///
     /// # Errors

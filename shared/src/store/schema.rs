@@ -62,6 +62,8 @@ pub(super) const CONNECTION_ID: &str = "connection_id";
 pub(super) const CHANNEL: &str = "channel";
 pub(super) const STATE: &str = "state";
 pub(super) const PLAN_DAYS: &str = "plan_days";
+/// Epoch milliseconds.
+pub(super) const PLAN_CHANGED_AT: &str = "plan_changed_at";
 pub(super) const ROUTE_ID: &str = "route_id";
 pub(super) const ROLE: &str = "role";
 /// Epoch milliseconds.
@@ -75,6 +77,8 @@ pub(super) const PROVISION_SHARD: &str = "provision_shard";
 pub(super) const LAST_MESSAGE_AT: &str = "last_message_at";
 /// Epoch milliseconds.
 pub(super) const RESTRICTED_AT: &str = "restricted_at";
+/// Epoch milliseconds: when a contact without a message was made known.
+pub(super) const KNOWN_AT: &str = "known_at";
 /// Epoch milliseconds.
 pub(super) const ERASED_AT: &str = "erased_at";
 /// Epoch milliseconds, by Meta's clock.

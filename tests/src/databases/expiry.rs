@@ -27,6 +27,9 @@ on_both_databases!(
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
     a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
     retiming_goes_on_where_it_stopped,
+    a_run_that_an_older_change_began_goes_by_the_newer_plan,
+    what_is_held_loses_no_row_to_a_downgrade_and_its_old_keys_are_found_after_the_hold,
+    what_had_expired_before_an_upgrade_stays_gone,
     an_account_that_is_being_deleted_keeps_its_plan,
 );
 
@@ -241,6 +244,57 @@ async fn retiming_goes_on_where_it_stopped(db: &Database) {
         let row = shop.row(db, contact, "m").await.unwrap();
         assert_eq!(row.expires_at, Plan::Days90.expires_at(ago(1000), now()));
     }
+}
+
+//= R6.5
+async fn a_run_that_an_older_change_began_goes_by_the_newer_plan(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let account = shop.connection.account.clone();
+    change_plan(&db.store, &account, Plan::Days365, now()).await.unwrap();
+    // A downgrade comes just before the run writes what it has read of the plan.
+    let (store, whose) = (db.store.clone(), account.clone());
+    db.wire.before("TransactWriteItems", async move {
+        change_plan(&store, &whose, Plan::Days7, now()).await.unwrap();
+    });
+    retimed(db, &shop, now()).await;
+    assert!(db.wire.interlude_is_over());
+    let current = db.store.connection(&shop.connection.route, true).await.unwrap().unwrap();
+    assert_eq!(current.plan, Plan::Days7);
+    let row = shop.row(db, "7001", &mid(0)).await.unwrap();
+    assert_eq!(row.expires_at, Plan::Days7.expires_at(ago(0), now()));
+    retimed(db, &shop, now()).await;
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    assert_eq!(expire(db, dies).await.destroyed, 1);
+}
+
+//= R6.5, R6.7
+async fn what_is_held_loses_no_row_to_a_downgrade_and_its_old_keys_are_found_after_the_hold(
+    db: &Database,
+) {
+    let shop = shop(db, Plan::Days365, &[0, 100]).await;
+    let account = &shop.connection.account;
+    let on = Held::Account(account.clone());
+    let (id, text) = (HoldId::parse("h").unwrap(), "x".to_owned());
+    let hold = Hold { id: id.clone(), reason: text.clone(), reference: text, set_at: now() };
+    db.store.put_hold(&on, &hold).await.unwrap();
+    change_plan(&db.store, account, Plan::Days7, now()).await.unwrap();
+    retimed(db, &shop, now()).await;
+    assert!(shop.row(db, "7001", &mid(100)).await.is_some());
+    assert_eq!(keys(db, &shop).await, [100, 0]);
+    db.store.lift_hold(&on, &id).await.unwrap();
+    assert_eq!(expire(db, now()).await.destroyed, 1);
+    assert_eq!(keys(db, &shop).await, [0]);
+}
+
+//= R6.2, R6.5
+async fn what_had_expired_before_an_upgrade_stays_gone(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0, 6]).await;
+    // By now the older one has expired; neither its row nor its key is gone.
+    let later = now() + DAY + SignedDuration::from_hours(1);
+    assert_eq!(shown(db, &shop, Plan::Days7, later).await, 1);
+    change_plan(&db.store, &shop.connection.account, Plan::Days90, later).await.unwrap();
+    retimed(db, &shop, later).await;
+    assert_eq!(shown(db, &shop, Plan::Days90, later).await, 1);
 }
 
 //= R6.1, R6.5

@@ -76,6 +76,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
     let expected = [
         limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
         limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
+        limited("CheckPlans", r#""ACCOUNT#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
@@ -143,6 +144,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
             "ReadRequestsAndTargets",
             &[r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "MEMBER#*""#, requests].join(", "),
         ),
+        limited("CheckPlans", r#""ACCOUNT#*""#),
         unlimited("ProveTheInboxEmpty"),
         limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
         limited(

@@ -3,10 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
-use numib::domain::erasure::{Source, State};
+use numib::domain::erasure::{Hold, Source, State};
+use numib::domain::ids::HoldId;
 use numib::domain::role::Role;
 use numib::erasure::Progress;
 use numib::store::StoreError;
+use numib::store::holds::Held;
 use serde_json::{Value, json};
 
 use super::{
@@ -21,6 +23,7 @@ on_both_databases!(
     a_locked_account_gets_no_new_channel,
     a_deletion_asked_for_twice_is_one,
     a_deletion_taken_back_lets_everyone_in_again_and_brings_no_data_back,
+    a_hold_that_comes_in_between_makes_no_second_deletion,
     what_a_worker_has_begun_cannot_be_taken_back,
     only_the_deletion_of_ones_own_account_can_be_taken_back,
 );
@@ -52,7 +55,8 @@ async fn deleting_an_account_locks_it_and_makes_its_data_unreadable_before_the_a
     let due_at: Timestamp = code(&answer, "due_at").parse().unwrap();
     assert_eq!(due_at, now() + SignedDuration::from_hours(14 * 24));
     let (account, data) = (code(&answer, "request"), code(&answer, "data_request"));
-    assert_eq!(office.queued(), [data.clone(), account.clone()], "workers go on");
+    let queued = [data.clone(), data.clone(), account.clone()];
+    assert_eq!(office.queued(), queued, "workers go on");
     let (account, data) = (office.stored(&account).await, office.stored(&data).await);
     assert_eq!((account.state, account.due_at), (State::Requested, Some(due_at)));
     assert_eq!((data.state, data.due_at), (State::Shredded, None));
@@ -120,6 +124,26 @@ async fn a_deletion_taken_back_lets_everyone_in_again_and_brings_no_data_back(db
     assert_eq!(state(db, &shop).await, AccountState::Locked);
     assert_eq!(cancel(&office, &owner, &first).await.status, 200);
     assert_eq!(state(db, &shop).await, AccountState::Locked, "for the other request");
+}
+
+//= R6.1, R6.7
+async fn a_hold_that_comes_in_between_makes_no_second_deletion(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    let first = code(&delete(&office, &owner).await, "request");
+    let on = Held::Account(account.clone());
+    let (id, text) = (HoldId::parse("h").unwrap(), "x".to_owned());
+    let hold = Hold { id: id.clone(), reason: text.clone(), reference: text, set_at: now() };
+    db.store.put_hold(&on, &hold).await.unwrap();
+    assert_eq!(code(&delete(&office, &owner).await, "request"), first);
+    assert_eq!(cancel(&office, &owner, &first).await.status, 200);
+    db.store.lift_hold(&on, &id).await.unwrap();
+    let stored = office.stored(&first).await;
+    let due_at = stored.due_at.unwrap();
+    let after = numib::erasure::shred(&db.store, stored, due_at).await.unwrap();
+    assert_eq!(after.state, State::Cancelled);
+    assert_eq!(state(db, &shop).await, AccountState::Active);
 }
 
 //= R6.1
