@@ -114,7 +114,7 @@ pub async fn handle(
 ) -> Result<Value, RetentionError> {
     let schedule = match event {
         Event::Schedule(schedule) => schedule,
-        Event::Removals { records } => return Ok(lateness::measure(&records)),
+        Event::Removals { records } => return Ok(lateness::measure(&app.store, &records).await),
     };
     let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;

@@ -21,5 +21,6 @@ pub mod plan;
 pub mod role;
 pub mod row;
 pub mod sealed;
+pub mod tally;
 pub mod time;
 pub mod update;

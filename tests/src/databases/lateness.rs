@@ -11,10 +11,12 @@ use dynoxide::storage_backend::Clock;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{ConversationId, MessageId};
 use numib::domain::sealed::Sealed;
+use numib::domain::tally::{Peak, Tally};
 use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::store::messages::{MessageKey, NewMessage};
+use numib::store::tallies::Tallies;
 use retention::{App, Event, handle};
 use serde_json::{Value, json};
 
@@ -91,6 +93,14 @@ impl Watched {
         json!({ "Records": self.dynoxide.get_records(request).unwrap().records })
     }
 
+    /// Of each day, how many rows were removed, and how late one was at most.
+    async fn tallied(&self) -> Vec<(u64, Option<u64>)> {
+        let (first, last) = (Day::of(Timestamp::UNIX_EPOCH), Day::of(Timestamp::MAX));
+        let days = self.db.store.tallies(first, last).await.unwrap();
+        let of_day = |day: &Tallies| (day.sum(Tally::RowsRemoved), day.peak(Peak::RowsSeconds));
+        days.values().map(of_day).collect()
+    }
+
     /// What the function makes of them.
     async fn measured(&self, records: Value) -> Value {
         let event: Event = serde_json::from_value(records).unwrap();
@@ -121,6 +131,7 @@ async fn rows_that_time_to_live_removed_are_counted_with_how_late_it_was() {
     let expected = json!({"task": "time-to-live", "removed": 2,
                           "seconds_late_max": 73 * 3600, "unreadable": 0});
     assert_eq!(watched.measured(records).await, expected);
+    assert_eq!(watched.tallied().await, [(2, Some(73 * 3600))]);
 }
 
 //= R6.2
@@ -137,6 +148,7 @@ async fn rows_that_an_erasure_removed_are_not_counted() {
     let nothing = json!({"task": "time-to-live", "removed": 0,
                          "seconds_late_max": null, "unreadable": 0});
     assert_eq!(watched.measured(records).await, nothing);
+    assert_eq!(watched.tallied().await, []);
 }
 
 #[tokio::test]
