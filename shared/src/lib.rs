@@ -2,8 +2,8 @@
 //!
 //! One direction, each room entered once: a webhook body goes through [`meta`] (verify, parse to
 //! updates), [`domain`] (what to store, until when), [`seal`] (encrypt) and [`store`] (write).
-//! [`erasure`] takes all of it away again. [`identity`] is who signs in. [`edge`] is the rim:
-//! configuration, clients, telemetry, e-mail and HTTP errors.
+//! [`erasure`] takes all of it away again, [`retention`] what is too old. [`identity`] is who signs
+//! in. [`edge`] is the rim: configuration, clients, telemetry, e-mail and HTTP errors.
 //!
 //! Invariants, stated as absences: `domain` has no I/O, no clock and no randomness; `store` never
 //! opens what it stores; nothing outside `store::schema` spells a key, an index or an attribute;
@@ -14,5 +14,6 @@ pub mod edge;
 pub mod erasure;
 pub mod identity;
 pub mod meta;
+pub mod retention;
 pub mod seal;
 pub mod store;

@@ -1,6 +1,6 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. Messages name requests; one that needs more time than an invocation has is queued
-//! again.
+//! the receipt. And has rows expire by another plan. Messages name requests, or accounts; what
+//! needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
@@ -11,12 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use numib::domain::ids::RequestId;
+use numib::domain::ids::{AccountId, RequestId};
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
+use numib::retention;
 use numib::store::StoreError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -91,6 +92,8 @@ enum WorkError {
     #[error(transparent)]
     Erasure(#[from] ErasureError),
     #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
     Queue(#[from] QueueError),
 }
 
@@ -125,10 +128,29 @@ async fn work(
     record: &Record,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
-    let work: Work = serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)?;
-    let id = RequestId::parse(&work.request).ok_or(WorkError::Unreadable)?;
+    match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
+        Work::Erase { request, at } => erase(app, &request, at, has_time).await,
+        Work::Retime { retime, cursor } => {
+            let account = AccountId::parse(&retime).ok_or(WorkError::Unreadable)?;
+            let store = &app.eraser.store;
+            let next = retention::retime(store, &account, cursor, clock::now(), has_time).await?;
+            match next {
+                Some(cursor) => Ok(app.queue.retime(&account, Some(cursor), AGAIN).await?),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+async fn erase(
+    app: &App,
+    request: &str,
+    at: Option<Timestamp>,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(), WorkError> {
+    let id = RequestId::parse(request).ok_or(WorkError::Unreadable)?;
     // A schedule tried at another time takes its work with it.
-    let now = work.at.map_or_else(clock::now, |at| clock::now().max(at));
+    let now = at.map_or_else(clock::now, |at| clock::now().max(at));
     let found = app.eraser.store.request(&id).await.map_err(ErasureError::from)?;
     if let Some(found) = found {
         notice::before(app, &found.request, now).await;
@@ -141,7 +163,7 @@ async fn work(
         }
         // Whoever else saved it may have left it to this message: it comes again until it is over.
         Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {
-            Ok(app.queue.send(&id, work.at, AGAIN).await?)
+            Ok(app.queue.send(&id, at, AGAIN).await?)
         }
         Err(error) => Err(error.into()),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{AccountId, ConnectionId, ConversationId};
+use numib::domain::plan::Plan;
 use numib::edge::problem::Problem;
 use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, InboxEntry, InboxStart};
@@ -101,9 +102,10 @@ async fn still_live(
     let sight = app.store.look_again(&BTreeSet::new(), &asked).await?;
     let contacts = entries.iter().filter_map(|entry| {
         let contact = sight.contacts.get(&entry.conversation)?;
-        connections.contains_key(&entry.conversation.connection).then_some((entry, contact))
+        let connection = connections.get(&entry.conversation.connection)?;
+        Some((entry, (connection.plan, *contact)))
     });
-    let latest = contacts.map(|(entry, contact)| latest(app, &entry.conversation, *contact, now));
+    let latest = contacts.map(|(entry, known)| latest(app, &entry.conversation, known, now));
     let latest = try_all(latest, CONCURRENCY).await?;
     Ok(latest.into_iter().flatten().collect())
 }
@@ -112,11 +114,11 @@ async fn still_live(
 async fn latest(
     app: &App,
     conversation: &ConversationId,
-    contact: Contact,
+    (plan, contact): (Plan, Contact),
     now: Timestamp,
 ) -> Result<Option<Live>, Problem> {
     let newest = (Order::NewestFirst, None);
-    let page = app.store.message_page(conversation, newest, 1, now).await?;
+    let page = app.store.message_page(conversation, newest, 1, (plan, now)).await?;
     let latest = page.messages.into_iter().next();
     let latest = latest.filter(|message| !contact.marks.erases(message.sent_at));
     Ok(latest.map(|latest| Live { conversation: conversation.clone(), latest }))

@@ -19,7 +19,7 @@ pub(crate) async fn list(
 ) -> Result<MessagesPage, Problem> {
     let (connection, contact) = access::conversation(&app.store, account, id).await?;
     let start = (query.order, query.start.clone());
-    let mut page = app.store.message_page(id, start, query.limit, now).await?;
+    let mut page = app.store.message_page(id, start, query.limit, (connection.plan, now)).await?;
     page.messages.retain(|message| !contact.marks.erases(message.sent_at));
     if query.order == Order::OldestFirst {
         page.messages.reverse();

@@ -13,6 +13,7 @@ mod deletion;
 mod erase;
 mod holds;
 mod lists;
+mod plan;
 mod requests;
 
 use std::time::Duration;
@@ -51,7 +52,8 @@ pub struct App {
 /// [`App::list_time`] under an API that waits for 29 seconds.
 pub const LIST_TIME: Duration = Duration::from_secs(20);
 
-const ROUTES: [&str; 11] = [
+const ROUTES: [&str; 12] = [
+    "PUT /v1/operator/accounts/{account_id}/plan",
     "DELETE /v1/account",
     "DELETE /v1/connections/{id}",
     "DELETE /v1/conversations/{id}",
@@ -90,6 +92,9 @@ async fn route(app: &App, request: &Request, now: Timestamp) -> Result<Response<
         }
         "GET /v1/requests/{code}" => requests::show(app, request, &caller).await,
         "POST /v1/requests/{code}/cancel" => deletion::cancel(app, request, &caller).await,
+        "PUT /v1/operator/accounts/{account_id}/plan" => {
+            plan::change(app, request, &caller, now).await
+        }
         "POST /v1/operator/requests" => requests::lodge(app, request, &caller, now).await,
         "POST /v1/operator/deletion-lists" => lists::import(app, request, &caller, now).await,
         "GET /v1/operator/holds" => holds::list(app, request, &caller).await,

@@ -3,6 +3,8 @@
 //!
 //! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
+mod deadlines;
+mod expire;
 mod lateness;
 mod provision;
 mod resume;
@@ -89,6 +91,8 @@ impl From<RetentionError> for Diagnostic {
 enum Task {
     ProvisionDayKeys,
     ResumeErasures,
+    DestroyExpiredKeys,
+    WatchDeadlines,
 }
 
 impl Task {
@@ -97,6 +101,8 @@ impl Task {
         let tasks = [
             ("provision-day-keys", Self::ProvisionDayKeys),
             ("resume-erasures", Self::ResumeErasures),
+            ("destroy-expired-keys", Self::DestroyExpiredKeys),
+            ("watch-deadlines", Self::WatchDeadlines),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -123,6 +129,27 @@ pub async fn handle(
         Task::ResumeErasures => {
             let resumed = resume::run(app, now).await?;
             Ok(json!({ "task": "resume-erasures", "resumed": resumed }))
+        }
+        Task::DestroyExpiredKeys => {
+            let has_time = || clock::until(deadline) > RESERVE;
+            let done = expire::run(app, now, &has_time).await?;
+            Ok(json!({
+                "task": "destroy-expired-keys",
+                "due": done.due,
+                "destroyed": done.destroyed,
+                "held": done.held,
+                "days_late": done.days_late,
+                "complete": done.complete,
+            }))
+        }
+        Task::WatchDeadlines => {
+            let found = deadlines::run(app, now).await?;
+            Ok(json!({
+                "task": "watch-deadlines",
+                "open": found.open,
+                "at_risk": found.at_risk,
+                "late": found.late,
+            }))
         }
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;

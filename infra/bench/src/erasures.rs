@@ -168,7 +168,7 @@ impl Held {
         let mut sandbox = Sandbox::start(&program).await?;
         let mut sweep = Sweep::default();
         let mut queued =
-            Some(serde_json::to_string(&Work { request: request.to_string(), at: None })?);
+            Some(serde_json::to_string(&Work::Erase { request: request.to_string(), at: None })?);
         while let Some(body) = queued {
             ensure!(sweep.took.len() < INVOCATIONS_MAX, "it does not come to an end");
             let answer = sandbox.invoke(event(&body)).await?;

@@ -282,7 +282,8 @@ async fn rows(stack: &Stack, conversation: &str) -> anyhow::Result<()> {
     say("\n3. The same messages as the database holds them: pseudonyms and ciphertext\n");
     let conversation = ConversationId::parse(conversation).context("not a conversation's id")?;
     let newest = (Order::NewestFirst, None);
-    let page = stack.store().message_page(&conversation, newest, 5, clock::now()).await?;
+    let page =
+        stack.store().message_page(&conversation, newest, 5, (Plan::Days365, clock::now())).await?;
     say(&format!("   pk {conversation}"));
     for row in page.messages {
         let hex: Vec<String> =

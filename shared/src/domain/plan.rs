@@ -1,6 +1,7 @@
 //! Plan tiers: how long an account keeps its messages (R6.2).
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::time::Day;
 
@@ -57,6 +58,15 @@ impl Plan {
     pub fn shred_on(self, day: Day) -> Day {
         day.plus(i32::from(self.days()).saturating_add(1))
     }
+}
+
+/// Where re-timing the messages of an account goes on: after this contact of this connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCursor {
+    /// The connection.
+    pub connection: String,
+    /// Its contact; before the first, where there is none.
+    pub contact: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The work queue of erasures: one message per request, by its id.
+//! The work queue: erasures, one message per request by its id; and what follows a change of plan.
 
 use std::time::Duration;
 
@@ -6,16 +6,28 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{AccountId, RequestId};
+use crate::domain::plan::PlanCursor;
 
 /// What a message says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Work {
-    /// The request to go on with.
-    pub request: String,
-    /// When the schedule that queued it was due, where one did: the worker's clock is never behind
-    /// it, so a schedule tried at another time takes the work with it.
-    pub at: Option<Timestamp>,
+#[serde(untagged)]
+pub enum Work {
+    /// An erasure.
+    Erase {
+        /// The request to go on with.
+        request: String,
+        /// When the schedule that queued it was due, where one did: the worker's clock is never
+        /// behind it, so a schedule tried at another time takes the work with it.
+        at: Option<Timestamp>,
+    },
+    /// A change of plan.
+    Retime {
+        /// The account whose messages are to expire by the plan it has now.
+        retime: String,
+        /// Where to go on.
+        cursor: Option<PlanCursor>,
+    },
 }
 
 /// A message was not queued: the caller's own retry brings it again.
@@ -59,8 +71,25 @@ impl ErasureQueue {
         at: Option<Timestamp>,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        let work = Work { request: request.to_string(), at };
-        let body = serde_json::to_string(&work).map_err(|error| QueueError(error.to_string()))?;
+        self.put(&Work::Erase { request: request.to_string(), at }, delay).await
+    }
+
+    /// Asks a worker to have what an account stores expire by its plan, from the cursor on, after
+    /// this delay.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn retime(
+        &self,
+        account: &AccountId,
+        cursor: Option<PlanCursor>,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        self.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
+    }
+
+    async fn put(&self, work: &Work, delay: Duration) -> Result<(), QueueError> {
+        let body = serde_json::to_string(work).map_err(|error| QueueError(error.to_string()))?;
         self.client
             .send_message()
             .queue_url(&self.url)

@@ -186,8 +186,11 @@ impl Store {
         self.keep_contact(conversation, kept_until).await
     }
 
-    /// Has a contact live until then at least.
-    async fn keep_contact(
+    /// Has a contact live until then at least. One without an end has none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_contact(
         &self,
         conversation: &ConversationId,
         until: Timestamp,
@@ -199,8 +202,8 @@ impl Store {
             .set_key(Some(contact_key(conversation)))
             .update_expression("SET expires_at = :kept")
             .condition_expression(
-                "attribute_exists(erased_at) AND attribute_not_exists(restricted_at) \
-                 AND (attribute_not_exists(expires_at) OR expires_at < :kept)",
+                "attribute_not_exists(restricted_at) AND (expires_at < :kept OR \
+                 (attribute_not_exists(expires_at) AND attribute_exists(erased_at)))",
             )
             .expression_attribute_values(":kept", schema::seconds(until))
             .send()

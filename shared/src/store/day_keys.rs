@@ -3,11 +3,15 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
-use super::schema;
+use super::contacts::unless_refused;
+use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
 use crate::domain::ids::{AccountId, ConnectionId};
 use crate::domain::sealed::{PublicKey, WrappedPair};
 use crate::domain::time::Day;
+
+/// Keys of one page of due ones.
+const PAGE: i32 = 500;
 
 /// A wrapped private key, and whose it is.
 #[derive(Debug, Clone)]
@@ -18,7 +22,95 @@ pub struct WrappedDayKey {
     pub wrapped_key: Vec<u8>,
 }
 
+/// A day key whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueKey {
+    /// The account it was made for.
+    pub account: AccountId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The day that it opens.
+    pub day: Day,
+}
+
+/// Where a page of due keys ended.
+#[derive(Debug, Clone)]
+pub struct DueKeysAfter(Item);
+
 impl Store {
+    /// A page of the day keys that are to be destroyed on a day, by the index of those days: what
+    /// lives longer costs nothing. From the page that `after` came with, where there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keys_due(
+        &self,
+        on: Day,
+        after: Option<DueKeysAfter>,
+    ) -> Result<(Vec<DueKey>, Option<DueKeysAfter>), StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.keys)
+            .index_name(schema::BY_SHRED_DATE)
+            .key_condition_expression("shred_on = :day")
+            .expression_attribute_values(":day", schema::text(on.to_string()))
+            .limit(PAGE)
+            .set_exclusive_start_key(after.map(|after| after.0))
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let keys: Result<_, _> = answer.items.unwrap_or_default().iter().map(due_key).collect();
+        Ok((keys?, answer.last_evaluated_key.map(DueKeysAfter)))
+    }
+
+    /// Destroys a day key, if its day has come by now: an upgrade may have put it off since it was
+    /// read. True when it was destroyed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.2
+    pub async fn destroy_due_key(&self, key: &DueKey, today: Day) -> Result<bool, StoreError> {
+        let destroyed = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.keys)
+            .set_key(Some(day_key(&key.connection, key.day)))
+            .condition_expression("shred_on <= :today")
+            .expression_attribute_values(":today", schema::text(today.to_string()))
+            .send()
+            .await;
+        match destroyed.map_err(|error| classify(&error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has a day key destroyed on another day; does nothing where it is destroyed already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.5
+    pub async fn retime_key(
+        &self,
+        connection: &ConnectionId,
+        day: Day,
+        shred_on: Day,
+    ) -> Result<(), StoreError> {
+        let moved = self
+            .client
+            .update_item()
+            .table_name(&self.tables.keys)
+            .set_key(Some(day_key(connection, day)))
+            .update_expression("SET shred_on = :day")
+            .condition_expression("shred_on <> :day")
+            .expression_attribute_values(":day", schema::text(shred_on.to_string()))
+            .send()
+            .await;
+        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+    }
+
     /// Stores a new day key, unless that day has one; returns the public key that counts.
     ///
     /// # Errors
@@ -34,7 +126,7 @@ impl Store {
             .client
             .put_item()
             .table_name(&self.tables.keys)
-            .set_item(Some(schema::key(schema::connection_pk(connection), schema::day_sk(day))))
+            .set_item(Some(day_key(connection, day)))
             .item(schema::ACCOUNT_ID, schema::text(account.as_str()))
             .item(schema::PUBLIC_KEY, schema::binary(public_key.as_bytes()))
             .item(schema::WRAPPED_KEY, schema::binary(pair.wrapped_key))
@@ -67,7 +159,7 @@ impl Store {
             .client
             .get_item()
             .table_name(&self.tables.keys)
-            .set_key(Some(schema::key(schema::connection_pk(connection), schema::day_sk(day))))
+            .set_key(Some(day_key(connection, day)))
             .projection_expression(schema::PUBLIC_KEY)
             .consistent_read(true)
             .send()
@@ -95,7 +187,7 @@ impl Store {
             .client
             .get_item()
             .table_name(&self.tables.keys)
-            .set_key(Some(schema::key(schema::connection_pk(connection), schema::day_sk(day))))
+            .set_key(Some(day_key(connection, day)))
             .consistent_read(true)
             .send()
             .await
@@ -112,4 +204,19 @@ impl Store {
             })
             .transpose()
     }
+}
+
+fn day_key(connection: &ConnectionId, day: Day) -> Item {
+    schema::key(schema::connection_pk(connection), schema::day_sk(day))
+}
+
+fn due_key(item: &Item) -> Result<DueKey, StoreError> {
+    Ok(DueKey {
+        account: AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
+            .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+        connection: schema::connection_of(schema::get_text(item, schema::PK)?)
+            .ok_or(StoreError::Corrupt(schema::PK))?,
+        day: schema::day_of(schema::get_text(item, schema::SK)?)
+            .ok_or(StoreError::Corrupt(schema::SK))?,
+    })
 }

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod look_again;
 pub mod messages;
 pub mod persons;
+pub mod plans;
 pub mod removals;
 pub mod requests;
 pub mod schema;

@@ -48,6 +48,8 @@ pub(super) const BY_PERSON: &str = "by_person";
 pub(super) const UNDER_WAY: &str = "under_way";
 /// Index of `core`: connections by how far ahead their keys reach.
 pub(super) const PROVISIONING: &str = "provisioning";
+/// Index of `keys`: by the day on which they are destroyed.
+pub(super) const BY_SHRED_DATE: &str = "by_shred_date";
 /// Index of `messages`: a conversation by time.
 pub(super) const BY_SENT_AT: &str = "by_sent_at";
 

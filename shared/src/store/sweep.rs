@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
 use super::concurrent::try_all;
-use super::contacts::{contact_id, contact_key};
+use super::contacts::{contact_id, contact_key, unless_refused};
 use super::messages::{MessageKey, primary};
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
@@ -35,6 +35,8 @@ pub struct SweepRow {
     pub unsent: bool,
     /// The day of its latest edit.
     pub edit_day: Option<Day>,
+    /// From when on nothing shows it.
+    pub expires_at: Timestamp,
 }
 
 impl Store {
@@ -82,7 +84,7 @@ impl Store {
             .table_name(&self.tables.messages)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk > :after")
-            .projection_expression("sk, sent_at, unsent, edit_day")
+            .projection_expression("sk, sent_at, unsent, edit_day, expires_at")
             .expression_attribute_values(":pk", schema::text(conversation.to_string()))
             .expression_attribute_values(":after", schema::text(after))
             .limit(limit)
@@ -103,12 +105,31 @@ impl Store {
             .get_item()
             .table_name(&self.tables.messages)
             .set_key(Some(primary(key)))
-            .projection_expression("sk, sent_at, unsent, edit_day")
+            .projection_expression("sk, sent_at, unsent, edit_day, expires_at")
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| classify(&error))?;
         answer.item.as_ref().map(sweep_row).transpose()
+    }
+
+    /// Has a message expire at another time; does nothing where it is gone by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.5
+    pub async fn retime_row(&self, key: &MessageKey, at: Timestamp) -> Result<(), StoreError> {
+        let moved = self
+            .client
+            .update_item()
+            .table_name(&self.tables.messages)
+            .set_key(Some(primary(key)))
+            .update_expression("SET expires_at = :at")
+            .condition_expression("attribute_exists(sent_at)")
+            .expression_attribute_values(":at", schema::seconds(at))
+            .send()
+            .await;
+        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
 
     /// Deletes rows.
@@ -294,5 +315,8 @@ fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
             .contains_key(schema::EDIT_DAY)
             .then(|| schema::get_day(item, schema::EDIT_DAY))
             .transpose()?,
+        expires_at: schema::get_number(item, schema::EXPIRES_AT)?
+            .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            .ok_or(StoreError::Corrupt(schema::EXPIRES_AT))?,
     })
 }

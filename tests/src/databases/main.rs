@@ -20,6 +20,7 @@ mod wire;
 
 mod doors;
 mod erasure;
+mod expiry;
 mod inbox;
 mod intake;
 mod lateness;

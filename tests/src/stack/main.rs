@@ -15,6 +15,7 @@ mod deletion;
 mod deployed;
 mod doors;
 mod erasure;
+mod expiry;
 mod inbox;
 mod intake;
 mod lateness;

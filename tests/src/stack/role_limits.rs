@@ -86,7 +86,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         unlimited("FindRows"),
         unlimited("PutTombstones"),
         unlimited("FindKeys"),
-        unlimited("DestroyKeys"),
+        unlimited("DestroyAndRetimeKeys"),
         unlimited("WriteLedger"),
     ];
     assert_eq!(partitions("PrivacyApiRole"), expected);
@@ -101,6 +101,9 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("Tally", r#""RETENTION""#),
         limited("StoreKeys", r#""CONNECTION#*""#),
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
+        unlimited("FindKeysDue"),
+        limited("DestroyKeysDue", r#""CONNECTION#*""#),
+        limited("LookAtHoldsAndRequests", r#""HOLD#*", "REQUEST#*""#),
         unlimited("FindStuckErasures"),
         // A stream has no partitions; this role opens nothing of what is in it.
         unlimited("ReadRemovals"),
@@ -150,8 +153,9 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         ),
         unlimited("FindRows"),
         unlimited("DeleteRows"),
+        unlimited("RetimeRows"),
         unlimited("FindKeys"),
-        unlimited("DestroyKeys"),
+        unlimited("DestroyAndRetimeKeys"),
         unlimited("Ledger"),
     ];
     assert_eq!(partitions("ErasureRole"), expected);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{MessageKey, MessagePage, Order, Position, RawRow, StoredMessage, primary, row};
 use crate::domain::ids::{ConversationId, MessageId};
+use crate::domain::plan::Plan;
 use crate::domain::sealed::Sealed;
 use crate::store::schema::{self, Item};
 use crate::store::{Store, StoreError, classify};
@@ -25,7 +26,7 @@ impl Store {
         conversation: &ConversationId,
         (order, start): (Order, Option<Position>),
         limit: usize,
-        now: Timestamp,
+        (plan, now): (Plan, Timestamp),
     ) -> Result<MessagePage, StoreError> {
         let mut messages: Vec<StoredMessage> = Vec::new();
         let mut next = start;
@@ -34,7 +35,9 @@ impl Store {
             let items = self.message_query(conversation, order, next.as_ref(), wanted).await?;
             next = items.1;
             for item in &items.0 {
-                let message = stored(item)?;
+                let mut message = stored(item)?;
+                // A plan that has become shorter holds before its rows are reached (R6.5).
+                message.expires_at = message.expires_at.min(plan.expires_at(message.sent_at, now));
                 if message.expires_at > now {
                     messages.push(message);
                 }

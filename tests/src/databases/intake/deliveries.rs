@@ -165,7 +165,8 @@ async fn an_unsend_takes_a_message_back_for_good(db: &Database) {
     assert_eq!(shop.row(db, "7001", "m_1").await, Some(tombstone()));
     let conversation = shop.conversation("7001");
     let newest = (Order::NewestFirst, None);
-    let page = db.store.message_page(&conversation, newest, 10, now()).await.unwrap();
+    let page =
+        db.store.message_page(&conversation, newest, 10, (Plan::Days365, now())).await.unwrap();
     assert!(page.messages.is_empty());
 }
 

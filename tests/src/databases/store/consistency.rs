@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use numib::domain::ids::MemberId;
+use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::store::messages::Order;
 use serde_json::json;
@@ -29,7 +30,10 @@ async fn what_decides_who_sees_what_is_read_consistently(db: &Database) {
     store.public_day_key(id, today).await.unwrap();
     store.wrapped_day_key(id, today).await.unwrap();
     store.message_row(&key).await.unwrap();
-    store.message_page(&conversation, (Order::NewestFirst, None), 1, now()).await.unwrap();
+    store
+        .message_page(&conversation, (Order::NewestFirst, None), 1, (Plan::Days365, now()))
+        .await
+        .unwrap();
     let routes = BTreeSet::from([route.clone()]);
     store.look_again(&routes, &BTreeSet::from([conversation])).await.unwrap();
 

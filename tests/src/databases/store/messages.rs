@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{ConversationId, MessageId};
+use numib::domain::plan::Plan;
 use numib::domain::row::Row;
 use numib::store::StoreError;
 use numib::store::messages::{
@@ -64,7 +65,10 @@ async fn page(
     limit: usize,
     now: Timestamp,
 ) -> MessagePage {
-    db.store.message_page(&key("any").conversation, from, limit, now).await.unwrap()
+    db.store
+        .message_page(&key("any").conversation, from, limit, (Plan::Days365, now))
+        .await
+        .unwrap()
 }
 
 fn ids(page: &MessagePage) -> Vec<&str> {

@@ -1,0 +1,52 @@
+//! Watches the deadlines of requests (R5.8): one that is at risk, or late, raises an alarm.
+
+use jiff::Timestamp;
+use numib::domain::deadline::{Deadline, deadline};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::StoreError;
+use numib::store::concurrent::try_all;
+
+use crate::App;
+
+/// Requests of one run, the oldest first: far more than are ever open for days.
+const RUN_MAX: usize = 10_000;
+/// Requests that are read at once.
+const AT_ONCE: usize = 32;
+
+/// What is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// Requests that a worker has to end.
+    pub(crate) open: usize,
+    /// Those of them whose deadline is near.
+    pub(crate) at_risk: usize,
+    /// Those whose deadline is over.
+    pub(crate) late: usize,
+}
+
+/// Looks at every request that is due by now and not over. One that waits for a hold is lawfully
+/// late, and none of them.
+//= R5.8
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
+    let ids = app.store.stuck_requests(now, RUN_MAX).await?;
+    let each = try_all(ids.iter().map(|id| app.store.request(id)), AT_ONCE).await?;
+    let mut found = Watched::default();
+    for request in each.into_iter().flatten().map(|stored| stored.request) {
+        let Deadline { basis, .. } = deadline(request.requested_at);
+        let deadline = Deadline { day: request.deadline, basis };
+        found.open = found.open.saturating_add(1);
+        if deadline.late(now) {
+            found.late = found.late.saturating_add(1);
+        } else if deadline.at_risk(now) {
+            found.at_risk = found.at_risk.saturating_add(1);
+        }
+    }
+    let Watched { open, at_risk, late } = found;
+    tracing::info!(open, at_risk, late, "deadlines watched");
+    let mut metrics = Metrics::new(now);
+    metrics.add("RequestsOpen", Unit::Count, open);
+    metrics.add("RequestsAtRisk", Unit::Count, at_risk);
+    metrics.add("RequestsLate", Unit::Count, late);
+    metrics.emit();
+    Ok(found)
+}

@@ -1,0 +1,100 @@
+//! Expiry: the keys of days whose last message has expired are destroyed, which makes those days
+//! unreadable in every table, index, stream and backup (R6.2, R6.6).
+
+use jiff::Timestamp;
+
+use crate::domain::time::Day;
+use crate::store::concurrent::try_all;
+use crate::store::day_keys::DueKey;
+use crate::store::holds::Held;
+use crate::store::{Store, StoreError};
+
+/// Days that a run looks back over: it may not have run for so long, and still misses nothing. A
+/// day without keys costs half a read unit.
+const LOOK_BACK_DAYS: i32 = 60;
+/// Keys that are destroyed at once.
+const AT_ONCE: usize = 32;
+
+/// What a run found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Keys whose day had come.
+    pub due: u64,
+    /// Those of them that were destroyed.
+    pub destroyed: u64,
+    /// Those that a legal hold keeps: they are due again tomorrow (R6.7).
+    pub held: u64,
+    /// Days between the day that was due and the run, of the key that waited longest.
+    pub days_late: i64,
+    /// Whether nothing is left to do.
+    pub complete: bool,
+}
+
+/// Destroys every day key whose day has come by `now`, the oldest first, while there is time.
+/// Found by index: its cost is that of what expires.
+///
+/// # Errors
+/// [`StoreError`]; what was destroyed is destroyed, and another run goes on.
+//= R6.2, R6.6
+pub async fn destroy_expired_keys(
+    store: &Store,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Expired, StoreError> {
+    let today = Day::of(now);
+    let mut done = Expired { complete: true, ..Expired::default() };
+    for back in (0..=LOOK_BACK_DAYS).rev() {
+        let day = today.plus(0_i32.saturating_sub(back));
+        let mut after = None;
+        loop {
+            if !has_time() {
+                done.complete = false;
+                return Ok(done);
+            }
+            let (keys, next) = store.keys_due(day, after).await?;
+            if !keys.is_empty() {
+                done.days_late = done.days_late.max(today.days_since(day));
+            }
+            let fates = try_all(keys.iter().map(|key| destroy(store, key, today)), AT_ONCE).await?;
+            for fate in fates {
+                done.due = done.due.saturating_add(1);
+                match fate {
+                    Fate::Destroyed => done.destroyed = done.destroyed.saturating_add(1),
+                    Fate::Held => done.held = done.held.saturating_add(1),
+                    Fate::NotDue => done.due = done.due.saturating_sub(1),
+                }
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// What became of a key that the index says is due.
+enum Fate {
+    Destroyed,
+    Held,
+    /// The index was a moment old: it is gone, or was put off.
+    NotDue,
+}
+
+async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreError> {
+    let DueKey { account, connection, day } = key;
+    let records = [
+        Held::Account(account.clone()),
+        Held::Connection(connection.clone()),
+        Held::Within(connection.clone()),
+    ];
+    for record in &records {
+        if store.is_held(record).await? {
+            // Asked anew each day: once the hold is lifted, it is gone within one.
+            store.retime_key(connection, *day, today.plus(1)).await?;
+            return Ok(Fate::Held);
+        }
+    }
+    let destroyed = store.destroy_due_key(key, today).await?;
+    Ok(if destroyed { Fate::Destroyed } else { Fate::NotDue })
+}

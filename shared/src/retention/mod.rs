@@ -1,0 +1,9 @@
+//! Retention: what has expired is destroyed, and a change of plan re-times what is stored.
+//!
+//! Every step may be repeated, and may run beside another: each write names what it expects.
+
+mod expiry;
+mod plan;
+
+pub use expiry::{Expired, destroy_expired_keys};
+pub use plan::{change_plan, retime};

@@ -1,0 +1,255 @@
+//! What time does: keys of expired days are destroyed, and a change of plan re-times the rest.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use numib::domain::account::AccountState;
+use numib::domain::erasure::Hold;
+use numib::domain::ids::{Channel, HoldId};
+use numib::domain::plan::Plan;
+use numib::domain::time::Day;
+use numib::retention::{Expired, change_plan, destroy_expired_keys, retime};
+use numib::store::StoreError;
+use numib::store::holds::Held;
+use numib::store::messages::Order;
+
+use crate::database::Database;
+use crate::shop::{Shop, ago, now};
+use crate::webhook::Intake;
+use crate::wire::Fate;
+
+on_both_databases!(
+    a_day_key_dies_with_the_first_run_after_its_last_message_expired,
+    a_day_key_of_an_account_on_hold_waits_for_the_hold_and_no_longer,
+    what_lives_longer_costs_an_expiry_nothing,
+    a_run_that_is_interrupted_anywhere_ends_like_one_that_is_not,
+    a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns,
+    an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
+    a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
+    retiming_goes_on_where_it_stopped,
+    an_account_that_is_being_deleted_keeps_its_plan,
+);
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+fn days_ago(days: i32) -> i64 {
+    i64::from(days) * 24 * 3600 * 1000
+}
+
+/// A shop of this plan with keys, and a message of each of so many days ago.
+async fn shop(db: &Database, plan: Plan, days: &[i32]) -> Shop {
+    let shop = Shop::without_keys(db, Channel::Messenger, plan).await;
+    let today = Day::of(now());
+    let all: BTreeSet<Day> = days.iter().map(|back| Day::of(ago(days_ago(*back)))).collect();
+    shop.make_keys(db, all.into_iter().chain([today])).await;
+    for back in days {
+        let body = shop.body(&[shop.text("7001", ago(days_ago(*back)), &mid(*back), "text")]);
+        let counts = Intake::start(db).deliver(&body).await.counts();
+        assert_eq!(counts["stored"], 1, "{back} days ago: {counts}");
+    }
+    shop
+}
+
+fn mid(back: i32) -> String {
+    format!("m_{back}")
+}
+
+async fn expire(db: &Database, at: Timestamp) -> Expired {
+    destroy_expired_keys(&db.store, at, &|| true).await.unwrap()
+}
+
+/// The days that a shop has keys for, as days ago.
+async fn keys(db: &Database, shop: &Shop) -> Vec<i64> {
+    let days = db.store.day_key_days(&shop.connection.id).await.unwrap();
+    days.into_iter().map(|day| Day::of(now()).days_since(day)).collect()
+}
+
+/// What the inbox may show.
+async fn shown(db: &Database, shop: &Shop, plan: Plan, at: Timestamp) -> usize {
+    let conversation = shop.conversation("7001");
+    let newest = (Order::NewestFirst, None);
+    let page = db.store.message_page(&conversation, newest, 100, (plan, at)).await.unwrap();
+    page.messages.len()
+}
+
+async fn retimed(db: &Database, shop: &Shop, at: Timestamp) {
+    let account = &shop.connection.account;
+    assert_eq!(retime(&db.store, account, None, at, &|| true).await.unwrap(), None);
+}
+
+fn plan_of(days: u16) -> Plan {
+    Plan::from_days(days).unwrap()
+}
+
+//= R6.2, R6.6
+async fn a_day_key_dies_with_the_first_run_after_its_last_message_expired(db: &Database) {
+    for tier in [7, 30, 90, 365] {
+        let plan = plan_of(tier);
+        let shop = shop(db, plan, &[0]).await;
+        let today = Day::of(now());
+        // The last instant of the last day on which something of that day lives, and the next.
+        let dies = plan.shred_on(today).start();
+        let before = dies - SignedDuration::from_secs(1);
+        assert_eq!(expire(db, before).await, Expired { complete: true, ..Expired::default() });
+        assert_eq!(keys(db, &shop).await, [0]);
+        let done = expire(db, dies).await;
+        assert_eq!((done.due, done.destroyed, done.days_late), (1, 1, 0), "{tier}");
+        assert_eq!(keys(db, &shop).await, [0_i64; 0]);
+        let last = today.plus(1).start() - SignedDuration::from_secs(1);
+        let expired_for = dies.duration_since(plan.expires_at(last, last));
+        assert!(expired_for > SignedDuration::ZERO && expired_for <= DAY, "{tier}");
+    }
+}
+
+//= R6.7
+async fn a_day_key_of_an_account_on_hold_waits_for_the_hold_and_no_longer(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let on = Held::Account(shop.connection.account.clone());
+    let (id, text) = (HoldId::parse("h").unwrap(), "x".to_owned());
+    let hold = Hold { id: id.clone(), reason: text.clone(), reference: text, set_at: now() };
+    db.store.put_hold(&on, &hold).await.unwrap();
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    // Long past the days that a run looks back over.
+    for days in 0..70 {
+        let done = expire(db, dies + DAY * days).await;
+        assert_eq!((done.due, done.held, done.destroyed), (1, 1, 0), "day {days}");
+    }
+    db.store.lift_hold(&on, &id).await.unwrap();
+    let done = expire(db, dies + DAY * 70).await;
+    assert_eq!((done.due, done.held, done.destroyed), (1, 0, 1));
+}
+
+//= R6.2
+async fn what_lives_longer_costs_an_expiry_nothing(db: &Database) {
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    let mut calls = Vec::new();
+    for live in [0, 20] {
+        for _ in 0..live {
+            shop(db, Plan::Days365, &[0]).await;
+        }
+        shop(db, Plan::Days7, &[0]).await;
+        db.wire.calls();
+        assert_eq!(expire(db, dies).await.destroyed, 1);
+        calls.push(db.wire.calls().len());
+    }
+    assert_eq!(calls[0], calls[1]);
+}
+
+//= R6.2
+async fn a_run_that_is_interrupted_anywhere_ends_like_one_that_is_not(db: &Database) {
+    let shops = [shop(db, Plan::Days7, &[0, 1]).await, shop(db, Plan::Days7, &[0]).await];
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    let mut runs = 0;
+    // The first request gets through, then the first two, and so on, until a run gets to its end.
+    for passes in 0.. {
+        let mut left = passes;
+        db.wire.decide(move |_| {
+            left -= 1;
+            if left >= 0 { Fate::Passes } else { Fate::Lost }
+        });
+        let done = destroy_expired_keys(&db.store, dies, &|| true).await;
+        db.wire.heal();
+        runs += 1;
+        if done.is_ok() {
+            break;
+        }
+    }
+    assert!(runs > 60, "each request was the last one once: {runs}");
+    for shop in &shops {
+        assert_eq!(keys(db, shop).await, [0_i64; 0]);
+    }
+    assert_eq!(expire(db, dies).await.due, 0);
+}
+
+//= R6.5
+async fn a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns(db: &Database) {
+    let shop = shop(db, Plan::Days90, &[0, 6, 7, 8, 40]).await;
+    assert_eq!(shown(db, &shop, Plan::Days90, now()).await, 5);
+    change_plan(&db.store, &shop.connection.account, Plan::Days7, now()).await.unwrap();
+    let current = db.store.connection(&shop.connection.route, true).await.unwrap().unwrap();
+    assert_eq!(current.plan, Plan::Days7);
+    // The day that began 8 days ago is over for good; of the one 7 days ago, a part may live.
+    assert_eq!(keys(db, &shop).await, [7, 6, 0]);
+    assert_eq!(shown(db, &shop, current.plan, now()).await, 2);
+    assert!(shop.row(db, "7001", &mid(0)).await.is_some());
+    retimed(db, &shop, now()).await;
+    let rows = db.store.rows_after(&shop.conversation("7001"), None, 100).await.unwrap().0;
+    assert_eq!(rows.len(), 2, "the rest is gone, whatever time to live does");
+    for row in rows {
+        assert_eq!(row.expires_at, Plan::Days7.expires_at(row.sent_at.unwrap(), now()));
+    }
+    // And the keys that are left go on their new days.
+    let tomorrow = Day::of(now()).plus(1).start();
+    assert_eq!(expire(db, tomorrow).await.destroyed, 1);
+}
+
+//= R6.5
+async fn an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0, 6]).await;
+    change_plan(&db.store, &shop.connection.account, Plan::Days90, now()).await.unwrap();
+    // By the old plan the older one expires before its row is reached.
+    let later = now() + DAY + SignedDuration::from_hours(1);
+    assert_eq!(shown(db, &shop, Plan::Days90, later).await, 1);
+    retimed(db, &shop, later).await;
+    assert_eq!(shown(db, &shop, Plan::Days90, later).await, 2);
+    let in_a_month = now() + DAY * 30;
+    assert_eq!(expire(db, in_a_month).await.due, 0, "its keys live on");
+    assert_eq!(shown(db, &shop, Plan::Days90, in_a_month).await, 2);
+    let asked = BTreeSet::from([shop.conversation("7001")]);
+    assert!(db.store.look_again(&BTreeSet::new(), &asked).await.unwrap().contacts.len() == 1);
+    let in_a_year = now() + DAY * 365;
+    assert_eq!(shown(db, &shop, Plan::Days90, in_a_year).await, 0);
+}
+
+//= R6.5
+async fn a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier(db: &Database) {
+    let shop = shop(db, Plan::Days90, &[0, 6, 29, 40]).await;
+    let account = &shop.connection.account;
+    change_plan(&db.store, account, Plan::Days30, now()).await.unwrap();
+    change_plan(&db.store, account, Plan::Days90, now()).await.unwrap();
+    // The run that follows the first change comes after the second.
+    for _ in 0..2 {
+        retimed(db, &shop, now() + SignedDuration::from_secs(15)).await;
+    }
+    for back in [0, 6, 29] {
+        let row = shop.row(db, "7001", &mid(back)).await.unwrap();
+        assert_eq!(row.expires_at, Plan::Days90.expires_at(ago(days_ago(back)), now()));
+    }
+    assert_eq!(keys(db, &shop).await, [29, 6, 0]);
+}
+
+//= R6.5
+async fn retiming_goes_on_where_it_stopped(db: &Database) {
+    let shop = shop(db, Plan::Days30, &[0]).await;
+    for contact in ["7002", "7003", "7004"] {
+        let body = shop.body(&[shop.text(contact, ago(1000), "m", "text")]);
+        Intake::start(db).deliver(&body).await.counts();
+    }
+    let account = &shop.connection.account;
+    change_plan(&db.store, account, Plan::Days90, now()).await.unwrap();
+    let (mut cursor, mut runs) = (None, 0);
+    loop {
+        // Time for one contact.
+        cursor = retime(&db.store, account, cursor, now(), &|| false).await.unwrap();
+        runs += 1;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(runs, 5, "four contacts, and the end");
+    for contact in ["7002", "7003", "7004"] {
+        let row = shop.row(db, contact, "m").await.unwrap();
+        assert_eq!(row.expires_at, Plan::Days90.expires_at(ago(1000), now()));
+    }
+}
+
+//= R6.1, R6.5
+async fn an_account_that_is_being_deleted_keeps_its_plan(db: &Database) {
+    let shop = shop(db, Plan::Days30, &[0]).await;
+    let account = &shop.connection.account;
+    db.store.mark_account_erased(account).await.unwrap();
+    let refused = change_plan(&db.store, account, Plan::Days7, now()).await;
+    assert_eq!(refused, Err(StoreError::Conflict));
+    let found = db.store.account(account).await.unwrap().unwrap();
+    assert_eq!((found.state, found.plan), (AccountState::Erased, Plan::Days30));
+}

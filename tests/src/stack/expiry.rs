@@ -1,0 +1,70 @@
+//! What time does to an account, on the deployed functions.
+
+use std::time::Duration;
+
+use numib::domain::ids::{AccountId, Channel};
+use numib::domain::plan::Plan;
+use numib::domain::role::Role;
+use numib::domain::time::Day;
+use numib::edge::clock;
+use serde_json::json;
+
+use crate::deployed::{deployed, digits, now_ms};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+//= R6.2, R6.5
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_its_day_comes() {
+    let deployed = deployed().await;
+    let today = Day::of(clock::now());
+    let days = [today.plus(-8), today.plus(-9)];
+    let account = deployed.account(Channel::Messenger, Plan::Days30, &days).await;
+    let agent = deployed.member(&account.id, Role::Agent).await;
+    let staff = AccountId::parse("numib").unwrap();
+    let operator = deployed.member(&staff, Role::Operator).await;
+    let contact = digits();
+    deployed.deliver(&account, &[account.text(&contact, now_ms() - 8 * DAY_MS, "m_old", "old")]);
+    deployed.deliver(&account, &[account.text(&contact, now_ms() - 60_000, "m_new", "new")]);
+    let conversation = deployed.get("/v1/conversations", &agent).json();
+    let conversation = conversation["conversations"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/conversations/{conversation}/messages");
+    let shown = || deployed.get(&path, &agent).json()["messages"].as_array().unwrap().len();
+    assert_eq!(shown(), 2);
+
+    let plan = format!("/v1/operator/accounts/{}/plan", account.id);
+    let wanted = json!({"plan_days": 7}).to_string();
+    let body = ("application/json", wanted.as_str());
+    assert_eq!(deployed.send(("PUT", &plan), &agent, body).status, 403);
+    let changed = deployed.send(("PUT", &plan), &operator, body);
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(shown(), 1);
+    let keys = deployed.store.day_key_days(&account.connection.id).await.unwrap();
+    assert!(keys.contains(&today) && keys.iter().all(|day| *day > today.plus(-8)), "{keys:?}");
+    // The rows follow, once nobody writes by the old plan any more.
+    let id = deployed.store.account_channels(&account.id).await.unwrap()[0].1.clone();
+    let contacts = deployed.store.contacts_after(&id, None).await.unwrap();
+    let conversation =
+        numib::domain::ids::ConversationId { connection: id, contact: contacts[0].clone() };
+    for tries in 0.. {
+        let rows = deployed.store.rows_after(&conversation, None, 10).await.unwrap().0;
+        if rows.len() == 1 {
+            break;
+        }
+        assert!(tries < 120, "the old row is still there");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    // Today's key as if its day had come: to try a later day would take those of other tests.
+    deployed.store.retime_key(&account.connection.id, today, today).await.unwrap();
+    let time = clock::now().to_string();
+    let ran = deployed.stack.run_task("destroy-expired-keys", &time).unwrap();
+    assert!(ran["destroyed"].as_u64().unwrap() >= 1, "{ran}");
+    assert_eq!((&ran["complete"], &ran["task"]), (&json!(true), &json!("destroy-expired-keys")));
+    let keys = deployed.store.day_key_days(&account.connection.id).await.unwrap();
+    assert!(!keys.contains(&today), "{keys:?}");
+    assert_eq!(shown(), 0);
+    let watched = deployed.stack.run_task("watch-deadlines", &time).unwrap();
+    assert_eq!((&watched["at_risk"], &watched["late"]), (&json!(0), &json!(0)));
+}
