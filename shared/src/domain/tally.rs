@@ -1,4 +1,6 @@
-//! What retention counts, for the report of each day.
+//! What retention counts of each UTC day, for the day's attestation.
+
+use std::collections::BTreeMap;
 
 words! {
     /// What is added up over a UTC day.
@@ -8,14 +10,10 @@ words! {
         KeysDestroyed = "keys-destroyed",
         /// Of those, the ones that were destroyed more than 24 hours after that. A violation.
         KeysDestroyedLate = "keys-destroyed-late",
+        /// Day keys whose day had come, and that a legal hold keeps (R6.7); each once a day.
+        KeysHeld = "keys-held",
         /// Rows that time to live removed (R6.2).
         RowsRemoved = "rows-removed",
-        /// Rows that retention removed itself, before time to live came to them (R6.2, R6.5).
-        RowsSwept = "rows-swept",
-        /// Accounts that were erased at their time (R6.1).
-        AccountsErased = "accounts-erased",
-        /// Of those, the ones that were erased after their deadline (R5.8). A violation.
-        AccountsErasedLate = "accounts-erased-late",
         /// Audit events that were cut off their chains, before they were 90 days old (R6.4).
         AuditEventsCut = "audit-events-cut",
         /// Of those, the ones that were older than 90 days by then. A violation.
@@ -30,12 +28,31 @@ words! {
         KeysSeconds = "keys-seconds-max",
         /// Seconds between a row's expiry and its removal by time to live (R6.2).
         RowsSeconds = "rows-seconds-max",
-        /// Requests in the last week before their deadline, or past it (R5.8).
-        RequestsAtRisk = "requests-at-risk-max",
-        /// Requests past their deadline (R5.8). Each is a violation.
-        RequestsLate = "requests-late-max",
-        /// Violations that the day's report states.
+        /// Violations that the day's attestation states.
         Violations = "violations",
+    }
+}
+
+/// What was counted of one day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// What was added up; nothing, where there was nothing to add.
+    pub sums: BTreeMap<Tally, u64>,
+    /// The highest values.
+    pub peaks: BTreeMap<Peak, u64>,
+}
+
+impl Tallies {
+    /// How many in all.
+    #[must_use]
+    pub fn sum(&self, tally: Tally) -> u64 {
+        self.sums.get(&tally).copied().unwrap_or_default()
+    }
+
+    /// The highest value; `None`, where there was none.
+    #[must_use]
+    pub fn peak(&self, peak: Peak) -> Option<u64> {
+        self.peaks.get(&peak).copied()
     }
 }
 

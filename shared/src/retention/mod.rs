@@ -5,5 +5,5 @@
 mod expiry;
 mod plan;
 
-pub use expiry::{Expired, destroy_expired_keys};
+pub use expiry::{Expired, KeysLeft, destroy_expired_keys, keys_left};
 pub use plan::{change_plan, retime};

@@ -11,32 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::contacts::unless_refused;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
-use crate::domain::tally::{Peak, Tally};
+use crate::domain::tally::{Peak, Tallies, Tally};
 use crate::domain::time::Day;
 
 /// Counts are kept for 24 months, as the reports are.
 const KEPT: SignedDuration = SignedDuration::from_hours(731 * 24);
-
-/// What retention did on one day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tallies {
-    sums: BTreeMap<Tally, u64>,
-    peaks: BTreeMap<Peak, u64>,
-}
-
-impl Tallies {
-    /// How many of them in all: 0, where nothing was counted.
-    #[must_use]
-    pub fn sum(&self, tally: Tally) -> u64 {
-        self.sums.get(&tally).copied().unwrap_or_default()
-    }
-
-    /// The highest value; `None`, where there was none.
-    #[must_use]
-    pub fn peak(&self, peak: Peak) -> Option<u64> {
-        self.peaks.get(&peak).copied()
-    }
-}
 
 impl Store {
     /// Adds to what retention did on a day. Nothing is written where there is nothing to add.

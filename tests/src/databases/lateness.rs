@@ -11,12 +11,11 @@ use dynoxide::storage_backend::Clock;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{ConversationId, MessageId};
 use numib::domain::sealed::Sealed;
-use numib::domain::tally::{Peak, Tally};
+use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::store::messages::{MessageKey, NewMessage};
-use numib::store::tallies::Tallies;
 use retention::{App, Event, handle};
 use serde_json::{Value, json};
 

@@ -1,8 +1,7 @@
 //! What retention did on a day: sums that add up whoever adds, and the highest of each peak.
 
-use numib::domain::tally::{Peak, Tally};
+use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
-use numib::store::tallies::Tallies;
 
 use crate::database::Database;
 
@@ -19,12 +18,12 @@ fn day() -> Day {
 }
 
 async fn counts_of_a_day_add_up_whoever_adds_them(db: &Database) {
-    let counts = [(Tally::KeysDestroyed, 3), (Tally::RowsSwept, 40), (Tally::KeysDestroyedLate, 0)];
+    let counts = [(Tally::KeysDestroyed, 3), (Tally::KeysHeld, 40), (Tally::KeysDestroyedLate, 0)];
     let add = || db.store.add_tally(day(), &counts);
     futures_util::try_join!(add(), add(), add()).unwrap();
     db.store.add_tally(day(), &[(Tally::KeysDestroyed, 1)]).await.unwrap();
     let tally = db.store.tally(day()).await.unwrap();
-    let sums = [Tally::KeysDestroyed, Tally::RowsSwept, Tally::KeysDestroyedLate];
+    let sums = [Tally::KeysDestroyed, Tally::KeysHeld, Tally::KeysDestroyedLate];
     assert_eq!(sums.map(|of| tally.sum(of)), [10, 120, 0]);
 }
 
@@ -49,7 +48,7 @@ async fn days_are_counted_apart_and_read_together(db: &Database) {
 }
 
 async fn counts_are_kept_for_24_months(db: &Database) {
-    db.store.raise_peak(day(), Peak::RequestsLate, 1).await.unwrap();
+    db.store.raise_peak(day(), Peak::KeysSeconds, 1).await.unwrap();
     db.store.add_tally(day().plus(1), &[(Tally::RowsRemoved, 1)]).await.unwrap();
     let items = db.dump_table(&db.tables.core).await;
     for later in [0, 1] {
