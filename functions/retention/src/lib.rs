@@ -3,6 +3,7 @@
 //!
 //! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
+mod attest;
 mod deadlines;
 mod expire;
 mod lateness;
@@ -13,14 +14,17 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use numib::archive::attestations::Attestations;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
+use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use crate::attest::AttestError;
 pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
@@ -32,6 +36,10 @@ pub struct App {
     pub day_keys: DayKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
+    /// What attestations are signed with: the key of the receipts.
+    pub receipts: SigningKey,
+    /// Where attestations are filed.
+    pub attestations: Attestations,
 }
 
 /// What the function is invoked with.
@@ -72,6 +80,9 @@ pub enum RetentionError {
     /// Stuck erasures were not queued again.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// The day before was not attested, or not in every form.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
 }
 
 impl From<RetentionError> for Diagnostic {
@@ -81,6 +92,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
             RetentionError::Resume(_) => "Resume",
+            RetentionError::Attest(_) => "Attest",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
@@ -93,6 +105,7 @@ enum Task {
     ResumeErasures,
     DestroyExpiredKeys,
     WatchDeadlines,
+    Attest,
 }
 
 impl Task {
@@ -103,6 +116,7 @@ impl Task {
             ("resume-erasures", Self::ResumeErasures),
             ("destroy-expired-keys", Self::DestroyExpiredKeys),
             ("watch-deadlines", Self::WatchDeadlines),
+            ("attest", Self::Attest),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -149,6 +163,15 @@ pub async fn handle(
                 "open": found.open,
                 "at_risk": found.at_risk,
                 "late": found.late,
+            }))
+        }
+        Task::Attest => {
+            let attested = attest::run(app, now).await?;
+            Ok(json!({
+                "task": "attest",
+                "day": attested.report.day,
+                "violations": attested.report.violations,
+                "new": attested.is_new,
             }))
         }
         Task::ProvisionDayKeys => {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use numib::archive::attestations::Attestations;
 use numib::edge::{clients, config, config::Config, queue::ErasureQueue, telemetry};
-use numib::seal::kms::DayKeys;
+use numib::seal::{kms::DayKeys, receipt::SigningKey};
 use numib::store::Store;
 use retention::{App, Event, handle};
 
@@ -14,10 +15,13 @@ async fn main() -> Result<(), Error> {
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
-    let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?);
+    let kms = aws_sdk_kms::Client::new(&sdk);
+    let day_keys = DayKeys::new(kms.clone(), config::data_key_arn()?);
     let queue = aws_sdk_sqs::Client::new(&sdk);
     let queue = ErasureQueue::new(queue, config::erasure_queue_url()?);
-    let app = Arc::new(App { store, day_keys, queue });
+    let receipts = SigningKey::new(kms, config::receipt_key_arn()?);
+    let attestations = Attestations::new(clients::s3(&sdk), config::attestation_bucket()?);
+    let app = Arc::new(App { store, day_keys, queue, receipts, attestations });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         async move { handle(&app, event.payload, event.context.deadline()).await }

@@ -8,6 +8,7 @@
 mod words;
 
 pub mod account;
+pub mod attestation;
 pub mod calendar;
 pub mod connection;
 pub mod data_kind;
