@@ -16,10 +16,11 @@ use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::store::messages::{MessageKey, NewMessage};
-use retention::{App, Event, handle};
+use retention::{Event, handle};
 use serde_json::{Value, json};
 
 use crate::database::Database;
+use crate::retention::app;
 use crate::shop::now;
 
 /// The database's own clock, that the test sets.
@@ -105,7 +106,7 @@ impl Watched {
         let event: Event = serde_json::from_value(records).unwrap();
         let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
         let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
-        let app = App { store: self.db.store.clone(), day_keys, queue };
+        let app = app(&self.db, day_keys, queue);
         handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()
     }
 }
