@@ -53,7 +53,7 @@ impl Batch {
     }
 }
 
-/// For the attestation of today, whenever the rows were removed: yesterday's may be written already.
+/// For the attestation of today, whenever the rows were removed: yesterday's may be filed by now.
 async fn tally(store: &Store, batch: &Batch) -> Result<(), StoreError> {
     let today = Day::of(clock::now());
     let removed = batch.seconds_late.len().try_into().unwrap_or(u64::MAX);

@@ -378,7 +378,7 @@ mod tests {
             let report = Report::of(&facts);
             let mut violations = 0_u64;
             for kept in &report.rules {
-                let held = kept.held.iter().fold(0, |sum: u64, held| sum.saturating_add(held.count));
+                let held = kept.held.iter().map(|held| held.count).fold(0, u64::saturating_add);
                 let left = kept.left.unwrap_or_default();
                 if let (Some(due), Some(removed)) = (kept.due, kept.removed) {
                     prop_assert_eq!(due, removed.saturating_add(held).saturating_add(left));
