@@ -10,6 +10,7 @@ use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::IdentityError;
 use numib::store::StoreError;
+use numib::store::holds::Held;
 
 use crate::App;
 
@@ -27,12 +28,20 @@ enum Notice {
 /// Tells the owners what a request is about to do, where that is the end of their account; after
 /// it, nobody would know their addresses.
 pub(crate) async fn before(app: &App, request: &Request, now: Timestamp) {
+    let is_before = matches!(request.state, State::Requested | State::Shredded);
     if let [Target::Account { account }] = request.targets.as_slice()
-        && request.state == State::Requested
+        && is_before
+        && !is_held(app, account).await
     {
         let due_at = request.due_at.filter(|_| request.is_early(now));
         tell(app, account, request, due_at.map_or(Notice::Ending, Notice::Locked)).await;
     }
+}
+
+/// Whether it waits for a hold, and so is about to do nothing.
+async fn is_held(app: &App, account: &AccountId) -> bool {
+    let held = app.eraser.store.is_held(&Held::Account(account.clone())).await;
+    held.unwrap_or_default()
 }
 
 /// Tells the owners what a request has done, where they asked for it.

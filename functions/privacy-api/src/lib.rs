@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+mod audit;
 mod body;
 mod deletion;
 mod erase;
@@ -71,12 +72,15 @@ const ROUTES: [&str; 12] = [
 pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
     let stopwatch = clock::Stopwatch::start();
     let response = route(app, request, now).await.unwrap_or_else(|problem| problem.response());
+    let route = route_key(request);
+    let is_recorded = audit::record(app, request, (route, &response), now).await;
     let status = response.status().as_u16();
     let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(status, elapsed_ms, route = route_key(request), "privacy request");
+    tracing::info!(status, elapsed_ms, route, "privacy request");
     let mut metrics = Metrics::new(now);
     metrics.add("Requests", Unit::Count, 1);
     metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
+    metrics.add("AuditFailures", Unit::Count, i32::from(!is_recorded));
     metrics.emit();
     response
 }

@@ -4,6 +4,7 @@
 //! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
 mod attest;
+mod cut_audit;
 mod deadlines;
 mod expire;
 mod lateness;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use crate::attest::AttestError;
+pub use crate::cut_audit::CutError;
 pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
@@ -36,7 +38,7 @@ pub struct App {
     pub day_keys: DayKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
-    /// What attestations are signed with: the key of the receipts.
+    /// What signs the checkpoints of audit chains, and attestations.
     pub receipts: SigningKey,
     /// Where attestations are filed.
     pub attestations: Attestations,
@@ -83,6 +85,9 @@ pub enum RetentionError {
     /// The day before was not attested, or not in every form.
     #[error(transparent)]
     Attest(#[from] AttestError),
+    /// Audit chains were not cut.
+    #[error(transparent)]
+    Cut(#[from] CutError),
 }
 
 impl From<RetentionError> for Diagnostic {
@@ -93,6 +98,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::Store(_) => "Store",
             RetentionError::Resume(_) => "Resume",
             RetentionError::Attest(_) => "Attest",
+            RetentionError::Cut(_) => "Cut",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
     }
@@ -106,6 +112,7 @@ enum Task {
     DestroyExpiredKeys,
     WatchDeadlines,
     Attest,
+    CutAudit,
 }
 
 impl Task {
@@ -117,6 +124,7 @@ impl Task {
             ("destroy-expired-keys", Self::DestroyExpiredKeys),
             ("watch-deadlines", Self::WatchDeadlines),
             ("attest", Self::Attest),
+            ("cut-audit", Self::CutAudit),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -174,6 +182,17 @@ pub async fn handle(
                 "new": attested.is_new,
             }))
         }
+        Task::CutAudit => {
+            let done = cut_audit::run(app, now, time_left).await?;
+            Ok(json!({
+                "task": "cut-audit",
+                "days_done": done.days_done,
+                "events_cut": done.events_cut,
+                "failed": done.failed,
+                "broken": done.broken,
+                "complete": done.complete,
+            }))
+        }
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;
             Ok(json!({
@@ -202,6 +221,7 @@ mod tests {
         };
         assert_eq!(Task::of(&arn("numib-provision-day-keys")), Some(Task::ProvisionDayKeys));
         assert_eq!(Task::of(&arn("numib-resume-erasures")), Some(Task::ResumeErasures));
+        assert_eq!(Task::of(&arn("numib-cut-audit")), Some(Task::CutAudit));
         assert_eq!(Task::of(&arn("numib-make-coffee")), None);
         assert_eq!(Task::of(&[]), None);
     }

@@ -1,6 +1,8 @@
 //! The project's commands, and the local stack that they and the tests run on.
 
 pub mod account;
+mod aging;
+pub mod audit;
 pub mod check;
 pub mod emulator;
 mod erasing;

@@ -1,7 +1,7 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{check, fuzz, progress, receipt, replay, up};
+use xtask::{audit, check, fuzz, progress, receipt, replay, up};
 
 const FUZZ_SECONDS: u32 = 60;
 
@@ -23,6 +23,10 @@ enum Task {
     Replay(replay::Options),
     /// Check the receipt of an erasure against the published keys, offline
     VerifyReceipt(receipt::Options),
+    /// Write the audit chain of an account of the running stack, one event a line
+    Audit(audit::ExportOptions),
+    /// Check an audit chain, offline
+    VerifyAudit(audit::VerifyOptions),
     /// Run every check: format, lints, dependencies, all tests
     Test {
         /// Fuzz as well, a minute for each target
@@ -63,6 +67,8 @@ async fn run(task: Task) -> anyhow::Result<()> {
         }
         Task::Replay(options) => replay::run(up::running()?, options).await,
         Task::VerifyReceipt(options) => receipt::run(&options),
+        Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,
+        Task::VerifyAudit(options) => audit::run(&options),
         Task::Test { long } => {
             check::run().await?;
             if long { fuzz::run(FUZZ_SECONDS) } else { Ok(()) }

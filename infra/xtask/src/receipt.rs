@@ -51,6 +51,7 @@ pub fn verify(receipt: &str, keys: &str) -> anyhow::Result<Value> {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<String> {
+/// A file's text.
+pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }

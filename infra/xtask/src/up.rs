@@ -10,6 +10,7 @@ use numib::domain::ids::{AccountId, Channel, ConversationId, MemberId, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::edge::clock;
+use numib::seal::pseudonym::Pepper;
 use numib::store::accounts::Member;
 use numib::store::messages::Order;
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use crate::meta::{self, Answer};
 use crate::progress::{Step, note, say};
 use crate::python::{self, Venv};
 use crate::stack::{Login, Stack};
-use crate::{erasing, functions, project};
+use crate::{aging, erasing, functions, project};
 
 /// App secrets of the local stack: the Facebook app's and the Instagram app's.
 pub const APP_SECRETS: [&str; 2] =
@@ -116,6 +117,7 @@ async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
     rows(&stack, &conversation).await?;
     let [_, instagram] = APP_SECRETS;
     erasing::show(&stack, instagram, LUIS)?;
+    aging::show(&stack, instagram, &demo.pepper).await?;
     addresses(&stack, &demo);
     Ok(())
 }
@@ -124,6 +126,7 @@ async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
 struct Demo {
     login: Login,
     password: String,
+    pepper: Pepper,
 }
 
 async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
@@ -144,7 +147,7 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
     ensure!(keys["connections_failed"] == 0, "day keys could not be made: {keys}");
     let made = keys["keys_made"].as_u64().unwrap_or_default();
     step.done(&format!("Messenger and Instagram connected, {made} day keys made"));
-    Ok(Demo { login, password })
+    Ok(Demo { login, password, pepper: secrets.pepper })
 }
 
 /// The demo member's password: made once, so that a browser may remember it.
@@ -304,7 +307,7 @@ fn addresses(stack: &Stack, demo: &Demo) {
     let (url, host) = (&deployed.api_url, &deployed.api_host);
     let [secret, _] = APP_SECRETS;
     let [token, ..] = VERIFY_TOKENS;
-    say("\n5. Try it\n");
+    say("\n6. Try it\n");
     say(&format!("   HTTP API      {url}   with the header  Host: {host}"));
     say(&format!("   Member        {EMAIL}   password  {}", demo.password));
     say(&format!("   AWS APIs      {url}   credentials  test / test"));

@@ -26,6 +26,8 @@ words! {
         Hold = "hold",
         /// An entry of the erasure ledger.
         LedgerEntry = "ledger-entry",
+        /// A link of an account's audit chain.
+        AuditEvent = "audit-event",
     }
 }
 
@@ -54,6 +56,8 @@ words! {
     Reason {
         /// A mark without content keeps late redeliveries out for 40 days (R8.3).
         SuppressionMark = "suppression-mark",
+        /// A record of who did what, for 90 days (R6.4): pseudonyms and times.
+        SecurityRecord = "security-record",
         /// Proof that the erasure was done (R8.5, R8.6): pseudonyms, times and counts.
         ProofOfErasure = "proof-of-erasure",
     }
@@ -68,6 +72,7 @@ impl DataKind {
             Target::Account { .. } => match self {
                 Self::Account | Self::Member => Fate::Swept,
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+                Self::AuditEvent => Fate::Kept(Reason::SecurityRecord),
                 // The connections of an account are targets of their own.
                 Self::Message
                 | Self::Contact
@@ -81,7 +86,7 @@ impl DataKind {
                 Self::Message | Self::Contact => Fate::Swept,
                 Self::Connection => Fate::Kept(Reason::SuppressionMark),
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Account | Self::Member | Self::Hold => Fate::Untouched,
+                Self::Account | Self::Member | Self::Hold | Self::AuditEvent => Fate::Untouched,
             },
             Target::Contact { .. } => match self {
                 Self::Message => Fate::Swept,
@@ -92,7 +97,8 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
-                | Self::Hold => Fate::Untouched,
+                | Self::Hold
+                | Self::AuditEvent => Fate::Untouched,
             },
             Target::Message { .. } => match self {
                 Self::Message => Fate::Swept,
@@ -103,7 +109,8 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
-                | Self::Hold => Fate::Untouched,
+                | Self::Hold
+                | Self::AuditEvent => Fate::Untouched,
             },
         }
     }

@@ -111,6 +111,18 @@ opaque_id!(
     /// A legal hold.
     HoldId
 );
+opaque_id!(
+    /// An audit event.
+    EventId
+);
+opaque_id!(
+    /// An IP address: a pseudonym of it under the pepper.
+    AddressId
+);
+opaque_id!(
+    /// A user agent: a pseudonym of its name under the pepper.
+    UserAgentId
+);
 
 /// A conversation: one contact on one connection. The partition of the messages table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

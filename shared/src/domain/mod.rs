@@ -9,6 +9,7 @@ mod words;
 
 pub mod account;
 pub mod attestation;
+pub mod audit;
 pub mod calendar;
 pub mod connection;
 pub mod data_kind;
@@ -19,6 +20,7 @@ pub mod ids;
 pub mod key_window;
 pub mod personal;
 pub mod plan;
+pub mod policy;
 pub mod role;
 pub mod row;
 pub mod sealed;

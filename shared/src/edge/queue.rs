@@ -19,6 +19,7 @@ pub enum Work {
         request: String,
         /// When the schedule that queued it was due, where one did: the worker's clock is never
         /// behind it, so a schedule tried at another time takes the work with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
     },
     /// A change of plan.
@@ -26,6 +27,7 @@ pub enum Work {
         /// The account whose messages are to expire by the plan it has now.
         retime: String,
         /// Where to go on.
+        #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
     },
 }

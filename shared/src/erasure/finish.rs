@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::ErasureError;
 use crate::domain::data_kind::{DataKind, kept};
 use crate::domain::erasure::{Request, State, Target};
+use crate::domain::policy::BACKUPS;
 use crate::seal::receipt::{self, SigningKey};
 use crate::store::Store;
 
@@ -31,6 +32,14 @@ pub(super) async fn complete(
     request.state = request.state.to(State::Completed)?;
     store.end_request(&request).await?;
     Ok(store.save_progress(request, None).await?)
+}
+
+/// Until when backups have ciphertext that its own keys still open: a connection's went with it.
+//= R6.6
+fn in_backups_until(request: &Request) -> Option<Timestamp> {
+    let keeps_keys = |target: &Target| !matches!(target, Target::Connection { .. });
+    let shredded_at = request.shredded_at.filter(|_| request.targets.iter().any(keeps_keys))?;
+    shredded_at.saturating_add(BACKUPS).ok()
 }
 
 /// What a receipt says. Of its targets it has digests, which we can compute from the ledger again:
@@ -59,6 +68,7 @@ fn claims(request: &Request) -> Value {
         "removed": request.counts,
         "keys_destroyed": of(DataKind::DayKey).saturating_add(of(DataKind::IndexKey)),
         "kept": kept,
+        "in_backups_until": seconds(in_backups_until(request)),
         "ledger_position": request.ledger_position,
     })
 }

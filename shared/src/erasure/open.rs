@@ -143,8 +143,18 @@ async fn stored(store: &Store, id: &RequestId) -> Result<Request, ErasureError> 
     Ok(store.request(id).await?.ok_or(ErasureError::Unknown)?.request)
 }
 
-/// The records whose holds cover a target.
-pub(super) fn records(target: &Target) -> Vec<Held> {
+/// The records whose holds cover a target. An account waits for what keeps any of its channels.
+pub(super) async fn records(store: &Store, target: &Target) -> Result<Vec<Held>, StoreError> {
+    let mut records = own_records(target);
+    if let Target::Account { account } = target {
+        for (_, connection) in store.account_channels(account).await? {
+            records.extend([Held::Connection(connection.clone()), Held::Within(connection)]);
+        }
+    }
+    Ok(records)
+}
+
+fn own_records(target: &Target) -> Vec<Held> {
     let account = Held::Account(target.account().clone());
     match target {
         Target::Account { .. } => vec![account],
@@ -165,7 +175,7 @@ pub(super) async fn holds_on(
     target: &Target,
 ) -> Result<BTreeSet<Held>, ErasureError> {
     let mut held = BTreeSet::new();
-    for record in records(target) {
+    for record in records(store, target).await? {
         if store.is_held(&record).await? {
             held.insert(record);
         }

@@ -66,8 +66,10 @@ pub async fn shred(
     request.shredded_at = Some(now);
     let request = store.save_progress(request, None).await?;
     if has_waited {
-        for record in request.targets.iter().flat_map(records) {
-            store.delete_waiting(&record, &request.id).await?;
+        for target in &request.targets {
+            for record in records(store, target).await? {
+                store.delete_waiting(&record, &request.id).await?;
+            }
         }
     }
     Ok(request)

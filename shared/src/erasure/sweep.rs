@@ -12,6 +12,7 @@ use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
 use crate::domain::time::Day;
 use crate::store::messages::MessageKey;
+use crate::store::pace::Pace;
 use crate::store::requests::InFlight;
 use crate::store::sweep::SweepRow;
 use crate::store::{Store, StoreError};
@@ -50,6 +51,8 @@ pub(super) struct Sweeper<'a> {
     batch: InFlight,
     /// What a contact's erasure has met that it leaves.
     left: Left,
+    /// How fast the table takes it.
+    pace: Pace,
 }
 
 /// What is newer than a contact's erasure.
@@ -125,6 +128,7 @@ impl<'a> Sweeper<'a> {
             counts,
             batch: InFlight::default(),
             left: Left::Nothing,
+            pace: Pace::default(),
         }
     }
 
@@ -185,8 +189,8 @@ impl<'a> Sweeper<'a> {
         self.delete(&batch).await
     }
 
-    async fn delete(&self, batch: &InFlight) -> Result<(), ErasureError> {
-        self.store.delete_rows(&batch.messages).await?;
+    async fn delete(&mut self, batch: &InFlight) -> Result<(), ErasureError> {
+        self.store.delete_rows(&batch.messages, &mut self.pace).await?;
         self.store.delete_contacts(&batch.contacts).await?;
         for (account, member) in &batch.members {
             // The identity first: without the item nobody would know of it any more.

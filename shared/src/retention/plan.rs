@@ -4,14 +4,17 @@
 use jiff::Timestamp;
 
 use crate::domain::connection::ConnectionState;
+use crate::domain::data_kind::DataKind;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
 use crate::domain::plan::{Plan, PlanCursor};
+use crate::domain::policy::{Facts, Verdict, verdict};
 use crate::domain::row::SUPPRESSION;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
 use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
+use crate::store::pace::Pace;
 use crate::store::sweep::SweepRow;
 use crate::store::{Store, StoreError};
 
@@ -153,7 +156,7 @@ async fn retime_conversation(
         }
         let (gone, kept): (Vec<_>, Vec<_>) = moved.into_iter().partition(|(_, at)| *at <= now);
         let gone: Vec<MessageKey> = gone.into_iter().map(|(key, _)| key).collect();
-        store.delete_rows(&gone).await?;
+        store.delete_rows(&gone, &mut Pace::default()).await?;
         try_all(kept.iter().map(|(key, at)| store.retime_row(key, *at)), AT_ONCE).await?;
         after = last.filter(|_| more);
         if after.is_none() {
@@ -170,8 +173,13 @@ fn moved(
     plan: Plan,
     now: Timestamp,
 ) -> Option<(MessageKey, Timestamp)> {
-    let expires_at = plan.expires_at(row.sent_at?, now);
-    let is_moved = !row.unsent && expires_at.as_second() != row.expires_at.as_second();
+    let at = row.sent_at.filter(|_| !row.unsent)?;
+    let facts = Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false };
+    let expires_at = match verdict(DataKind::Message, &facts, now) {
+        Verdict::Keep(until) => until?,
+        Verdict::EraseNow => now,
+        Verdict::Held => return None,
+    };
     let key = MessageKey { conversation: conversation.clone(), message: row.message.clone() };
-    is_moved.then_some((key, expires_at))
+    (expires_at.as_second() != row.expires_at.as_second()).then_some((key, expires_at))
 }

@@ -6,7 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::SealError;
-use crate::domain::ids::{Channel, ContactId, MessageId, MetaId, Mid, PersonId, RouteId};
+use crate::domain::ids::{
+    AddressId, Channel, ContactId, MessageId, MetaId, Mid, PersonId, RouteId, UserAgentId,
+};
+use crate::domain::personal::Personal;
 
 /// Bytes of HMAC-SHA-256 kept in a pseudonym: 128 bits, so that two ids never meet by chance.
 const PSEUDONYM_LEN: usize = 16;
@@ -49,6 +52,22 @@ impl Pepper {
     pub fn person(&self, id: &MetaId) -> PersonId {
         let name = pseudonym(&self.0, "person", id.expose());
         PersonId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+
+    /// The IP address: two events are seen to come from the same one, and not from which.
+    //= R1.3, R4.1
+    #[must_use]
+    pub fn address(&self, address: &Personal<String>) -> AddressId {
+        let name = pseudonym(&self.0, "address", address.expose());
+        AddressId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
+    }
+
+    /// The user agent, likewise.
+    //= R1.3, R4.1
+    #[must_use]
+    pub fn user_agent(&self, name: &Personal<String>) -> UserAgentId {
+        let name = pseudonym(&self.0, "user-agent", name.expose());
+        UserAgentId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 }
 
@@ -143,6 +162,19 @@ mod tests {
         assert_ne!(route, pepper.route(Channel::Instagram, &id("1")));
         assert_eq!(route.as_str().len(), 22);
         assert!(!route.as_str().contains('1') || route.as_str() != "1");
+    }
+
+    //= R1.3, R4.1
+    #[test]
+    fn an_address_and_a_user_agent_are_told_apart_and_never_told() {
+        let pepper = Pepper::new(&[1; 32]).unwrap();
+        let text = |text: &str| Personal::new(text.to_owned());
+        let address = pepper.address(&text("203.0.113.7"));
+        assert_eq!(address, pepper.address(&text("203.0.113.7")));
+        assert_ne!(address, pepper.address(&text("203.0.113.8")));
+        assert_ne!(address.as_str(), pepper.user_agent(&text("203.0.113.7")).as_str());
+        let other = Pepper::new(&[2; 32]).unwrap();
+        assert_ne!(address, other.address(&text("203.0.113.7")), "nobody recomputes it");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! "Not found" is `Ok(None)`.
 
 pub mod accounts;
+pub mod audit;
 pub mod concurrent;
 pub mod connections;
 pub mod contacts;
@@ -12,6 +13,7 @@ pub mod holds;
 pub mod ledger;
 pub mod look_again;
 pub mod messages;
+pub mod pace;
 pub mod persons;
 pub mod plans;
 pub mod removals;
@@ -31,7 +33,7 @@ pub struct Tables {
     pub messages: String,
     /// Day keys and index keys: no point-in-time recovery, on purpose.
     pub keys: String,
-    /// The erasure ledger.
+    /// The erasure ledger and the audit chain.
     pub ledger: String,
 }
 

@@ -19,6 +19,9 @@
 //! | ledger | `ERASURES` | position | an erasure that was carried out |
 //! | ledger | `HEAD` | `HEAD` | the last position |
 //! | ledger | `REQUEST#request` | `ERASURES` | the position of a request |
+//! | ledger | `AUDIT#account` | `DAY#date#number`, `HEAD` | an audit event; where its chain ends |
+//! | ledger | `AUDIT#account` | `CHECKPOINT` | what was cut off the chain, signed |
+//! | ledger | `AUDITED` | `date#account` | that an account has audit events of a day |
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -112,6 +115,22 @@ pub(super) const RECEIPT: &str = "receipt";
 pub(super) const IN_FLIGHT_MESSAGES: &str = "in_flight_messages";
 pub(super) const IN_FLIGHT_CONTACTS: &str = "in_flight_contacts";
 pub(super) const IN_FLIGHT_MEMBERS: &str = "in_flight_members";
+/// Of the end of an audit chain: its place in its day's chain.
+pub(super) const NUMBER: &str = "number";
+pub(super) const HASH: &str = "hash";
+pub(super) const PREVIOUS: &str = "previous";
+pub(super) const EVENT_ID: &str = "event_id";
+/// Epoch milliseconds.
+pub(super) const AT: &str = "at";
+pub(super) const ACTOR: &str = "actor";
+pub(super) const ACTION: &str = "action";
+pub(super) const OUTCOME: &str = "outcome";
+pub(super) const SUBJECTS: &str = "subjects";
+/// A pseudonym under the pepper.
+pub(super) const ADDRESS: &str = "address";
+/// A pseudonym under the pepper.
+pub(super) const USER_AGENT: &str = "user_agent";
+pub(super) const CHECKPOINT_JWS: &str = "checkpoint";
 pub(super) const INDEX_KEY: &str = "index_key";
 pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
@@ -137,6 +156,12 @@ pub(super) const ERASURES: &str = "ERASURES";
 pub(super) const HEAD: &str = "HEAD";
 /// Partition of what retention did each day.
 pub(super) const RETENTION: &str = "RETENTION";
+/// Sort key of what was cut off an account's audit chain; before every day.
+pub(super) const CHECKPOINT: &str = "CHECKPOINT";
+/// After every day of an audit chain.
+pub(super) const AUDIT_END: &str = "DAY#~";
+/// Partition of the days of which accounts have audit events.
+pub(super) const AUDITED: &str = "AUDITED";
 /// Prefix of an account's connections.
 pub(super) const CONNECTION_PREFIX: &str = "CONNECTION#";
 pub(super) const CONTACT_PREFIX: &str = "CONTACT#";
@@ -196,6 +221,36 @@ pub(super) fn hold_sk(hold: &HoldId) -> String {
 /// A ledger position as a sort key: its order is that of the numbers.
 pub(super) fn position_sk(position: u64) -> String {
     format!("{position:020}")
+}
+
+pub(super) fn audit_pk(account: &AccountId) -> String {
+    format!("AUDIT#{account}")
+}
+
+/// An audit event's place as a sort key: its order is that of the chain.
+pub(super) fn audit_sk(day: Day, number: u64) -> String {
+    format!("{}#{}", day_sk(day), position_sk(number))
+}
+
+/// The place named by a sort key.
+pub(super) fn audit_place_of(sk: &str) -> Option<(Day, u64)> {
+    let (day, number) = sk.rsplit_once('#')?;
+    Some((day_of(day)?, number.parse().ok()?))
+}
+
+pub(super) fn audited_sk(day: Day, account: &AccountId) -> String {
+    format!("{day}#{account}")
+}
+
+/// After every account of a day, and before the next day.
+pub(super) fn audited_until_sk(day: Day) -> String {
+    format!("{day}#~")
+}
+
+/// The day and account named by a sort key.
+pub(super) fn audited_of(sk: &str) -> Option<(Day, AccountId)> {
+    let (day, account) = sk.split_once('#')?;
+    Some((Day::parse(day)?, AccountId::parse(account)?))
 }
 
 /// The request named by a partition key.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::concurrent::try_all;
 use super::contacts::{contact_id, contact_key, unless_refused};
 use super::messages::{MessageKey, primary};
+use super::pace::Pace;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
@@ -14,11 +15,6 @@ use crate::domain::time::Day;
 
 /// `BatchWriteItem`'s own limit.
 const BATCH_MAX: usize = 25;
-/// Rounds for writes that DynamoDB left unprocessed, each after a longer pause.
-const ROUNDS_MAX: u32 = 8;
-const FIRST_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
-/// Batches under way at once.
-const BATCHES: usize = 4;
 /// Single deletions under way at once.
 const SINGLES: usize = 32;
 /// Contacts of one page.
@@ -132,12 +128,31 @@ impl Store {
         unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
 
-    /// Deletes rows.
+    /// Deletes rows, as fast as the table takes it: the pace is kept from call to call.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] when the table stays out of capacity; some are deleted then.
-    pub async fn delete_rows(&self, rows: &[MessageKey]) -> Result<(), StoreError> {
-        self.delete_batches(&self.tables.messages, rows.iter().map(primary).collect()).await
+    pub async fn delete_rows(
+        &self,
+        rows: &[MessageKey],
+        pace: &mut Pace,
+    ) -> Result<(), StoreError> {
+        let table = &self.tables.messages;
+        let mut left: Vec<Item> = rows.iter().map(primary).collect();
+        while !left.is_empty() {
+            tokio::time::sleep(pace.pause()).await;
+            let rest = left.split_off(left.len().min(pace.at_once().saturating_mul(BATCH_MAX)));
+            let of_round = left.len();
+            let batches = left.chunks(BATCH_MAX);
+            let batches = batches.map(|batch| self.delete_batch(table, batch.to_vec()));
+            left = try_all(batches, pace.at_once()).await?.into_iter().flatten().collect();
+            pace.after(of_round.saturating_sub(left.len()), left.len());
+            if pace.is_stalled() {
+                return Err(StoreError::Throttled);
+            }
+            left.extend(rest);
+        }
+        Ok(())
     }
 
     /// Deletes contacts.
@@ -272,36 +287,23 @@ impl Store {
         try_all(deletions, SINGLES).await.map(|_| ()).map_err(|error| classify(&error))
     }
 
-    async fn delete_batches(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
-        let batches = keys.chunks(BATCH_MAX).map(|batch| self.delete_batch(table, batch.to_vec()));
-        try_all(batches, BATCHES).await.map(|_| ())
-    }
-
-    async fn delete_batch(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
+    /// Returns what the table left of a batch.
+    async fn delete_batch(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut requests = Vec::with_capacity(keys.len());
-        for key in keys {
-            let delete = DeleteRequest::builder().set_key(Some(key)).build();
+        for key in &keys {
+            let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
             let delete = delete.map_err(|_| StoreError::Refused("delete".to_owned()))?;
             requests.push(WriteRequest::builder().delete_request(delete).build());
         }
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..ROUNDS_MAX {
-            let answer = self
-                .client
-                .batch_write_item()
-                .request_items(table, requests)
-                .send()
-                .await
-                .map_err(|error| classify(&error))?;
-            let left = answer.unprocessed_items.and_then(|mut left| left.remove(table));
-            match left {
-                Some(left) if !left.is_empty() => requests = left,
-                _ => return Ok(()),
-            }
-            tokio::time::sleep(pause).await;
-            pause = pause.saturating_mul(2);
-        }
-        Err(StoreError::Throttled)
+        let write = self.client.batch_write_item().request_items(table, requests);
+        let answer = match write.send().await.map_err(|error| classify(&error)) {
+            Ok(answer) => answer,
+            Err(StoreError::Throttled) => return Ok(keys),
+            Err(error) => return Err(error),
+        };
+        let left = answer.unprocessed_items.and_then(|mut left| left.remove(table));
+        let keys = left.unwrap_or_default().into_iter();
+        Ok(keys.filter_map(|left| left.delete_request.map(|delete| delete.key)).collect())
     }
 }
 

@@ -16,6 +16,7 @@ use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
 use numib::store::messages::{MessageKey, NewMessage};
+use numib::store::pace::Pace;
 use retention::{Event, handle};
 use serde_json::{Value, json};
 
@@ -141,7 +142,7 @@ async fn rows_that_an_erasure_removed_are_not_counted() {
     let expired = now() - SignedDuration::from_hours(1);
     watched.put("m_1", expired).await;
     watched.put("m_2", now() + SignedDuration::from_hours(1)).await;
-    watched.db.store.delete_rows(&[key("m_1"), key("m_2")]).await.unwrap();
+    watched.db.store.delete_rows(&[key("m_1"), key("m_2")], &mut Pace::default()).await.unwrap();
     let records = watched.records();
     let removals = records["Records"].as_array().unwrap().iter();
     assert_eq!(removals.filter(|record| record["eventName"] == "REMOVE").count(), 2);

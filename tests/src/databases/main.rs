@@ -19,6 +19,7 @@ mod webhook;
 mod wire;
 
 mod attestation;
+mod audit;
 mod doors;
 mod erasure;
 mod expiry;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use numib::domain::ids::{Channel, ConversationId, MessageId};
 use numib::domain::plan::Plan;
 use numib::store::messages::MessageKey;
+use numib::store::pace::Pace;
 use serde_json::{Value, json};
 
 use crate::deployed::{Deployed, deployed, digits, now_ms};
@@ -66,7 +67,11 @@ async fn what_time_to_live_removes_is_measured_and_what_we_delete_is_not_even_de
     let (rows, _) = deployed.store.rows_after(&conversation, None, 10).await.unwrap();
     assert_eq!(rows.len(), 1);
     let message: MessageId = rows[0].message.clone();
-    deployed.store.delete_rows(&[MessageKey { conversation, message }]).await.unwrap();
+    deployed
+        .store
+        .delete_rows(&[MessageKey { conversation, message }], &mut Pace::default())
+        .await
+        .unwrap();
     // The emulator hands records over at once.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(runs(), runs_before, "the function was invoked for a row that we deleted");

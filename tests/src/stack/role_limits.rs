@@ -104,6 +104,9 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         unlimited("FindKeysDue"),
         limited("DestroyKeysDue", r#""CONNECTION#*""#),
         limited("LookAtHoldsAndRequests", r#""HOLD#*", "REQUEST#*""#),
+        limited("ReadAuditChains", r#""AUDIT#*", "AUDITED""#),
+        limited("PutCheckpoints", r#""AUDIT#*""#),
+        limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
         // A stream has no partitions; this role opens nothing of what is in it.
         unlimited("ReadRemovals"),

@@ -212,10 +212,17 @@ async fn retentions_role_makes_keys_and_can_neither_open_them_nor_touch_messages
     let tables = deployed.stack.tables();
     let none: [&str; 0] = [];
     assert_eq!(role.operations(&tables.messages).await, none, "messages");
-    let core = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)", "UpdateItem"];
+    let core = ["GetItem", "GetItem(wrapped_key)", "GetItem(public_key)", "Query", "UpdateItem"];
     assert_eq!(role.operations(&tables.core).await, core, "core");
-    assert_eq!(role.operations(&tables.keys).await, ["GetItem(public_key)", "PutItem"], "keys");
-    assert_eq!(role.indexes(&tables).await, ["provisioning", "under_way"], "indexes");
+    let keys = ["GetItem(public_key)", "PutItem", "UpdateItem", "DeleteItem"];
+    assert_eq!(role.operations(&tables.keys).await, keys, "keys");
+    let ledger = ["Query", "PutItem", "DeleteItem"];
+    assert_eq!(role.operations(&tables.ledger).await, ledger, "ledger");
+    assert_eq!(
+        role.indexes(&tables).await,
+        ["provisioning", "under_way", "by_shred_date"],
+        "indexes"
+    );
     assert!(!role.may_read_secret(&deployed).await);
 
     let (today, wrapped) = wrapped(&deployed, &account).await;
@@ -233,7 +240,7 @@ async fn the_privacy_apis_role_marks_and_destroys_and_can_read_and_open_nothing(
     let role = Actor::new(&deployed, &deployed.stack.deployed.outputs.privacy_api_role);
     let tables = deployed.stack.tables();
     assert_eq!(role.operations(&tables.messages).await, ["PutItem"], "messages");
-    assert_eq!(role.operations(&tables.keys).await, ["DeleteItem"], "keys");
+    assert_eq!(role.operations(&tables.keys).await, ["UpdateItem", "DeleteItem"], "keys");
     assert!(!role.operations(&tables.core).await.contains(&"Scan"), "core");
     assert_eq!(role.indexes(&tables).await, ["by_person"], "indexes");
 
@@ -291,13 +298,14 @@ async fn the_eraser_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_ne
     let tables = deployed.stack.tables();
     let outputs = &deployed.stack.deployed.outputs;
     let (today, wrapped) = wrapped(&deployed, &account).await;
-    for (role, messages, indexes, reads_secret) in [
-        (&outputs.erasure_role, &["PutItem"][..], &["inbox"][..], false),
-        (&outputs.data_deletion_role, &[], &["by_person"], true),
+    let (both, delete) = (&["UpdateItem", "DeleteItem"][..], &["DeleteItem"][..]);
+    for (role, messages, keys, indexes, reads_secret) in [
+        (&outputs.erasure_role, &["PutItem", "UpdateItem"][..], both, &["inbox"][..], false),
+        (&outputs.data_deletion_role, &[], delete, &["by_person"], true),
     ] {
         let role = Actor::new(&deployed, role);
         assert_eq!(role.operations(&tables.messages).await, messages, "messages");
-        assert_eq!(role.operations(&tables.keys).await, ["DeleteItem"], "keys");
+        assert_eq!(role.operations(&tables.keys).await, keys, "keys");
         for never in ["Scan", "BatchGetItem"] {
             assert!(!role.operations(&tables.core).await.contains(&never), "{never} of core");
         }

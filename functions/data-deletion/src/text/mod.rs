@@ -169,6 +169,8 @@ impl Language {
             (Self::Spanish, DataKind::Request) => "Esta solicitud",
             (Self::English, DataKind::Hold) => "Legal holds",
             (Self::Spanish, DataKind::Hold) => "Retenciones legales",
+            (Self::English, DataKind::AuditEvent) => "The record of who did what",
+            (Self::Spanish, DataKind::AuditEvent) => "El registro de quién hizo qué",
             (Self::English, DataKind::LedgerEntry) => "The record that it was carried out",
             (Self::Spanish, DataKind::LedgerEntry) => "El registro de que se llevó a cabo",
         }
@@ -182,6 +184,13 @@ impl Language {
             (Self::Spanish, Reason::SuppressionMark) => {
                 "durante 40 días, como una marca sin contenido, para que nada de lo eliminado \
                  vuelva a aparecer"
+            }
+            (Self::English, Reason::SecurityRecord) => {
+                "for at most 90 days, for security: codes that name nobody, times and deeds"
+            }
+            (Self::Spanish, Reason::SecurityRecord) => {
+                "durante 90 días como máximo, por seguridad: códigos que no nombran a nadie, \
+                 fechas y acciones"
             }
             (Self::English, Reason::ProofOfErasure) => {
                 "as proof of the deletion: codes that name nobody, times and counts"

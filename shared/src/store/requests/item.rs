@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{InFlight, StoredRequest};
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, MessageId, RequestId};
+use crate::domain::policy::RECORDS;
 use crate::store::StoreError;
 use crate::store::messages::MessageKey;
 use crate::store::schema::{self, Item};
 
-/// Records of requests are kept for 24 months (11 CCR 7101).
-const KEPT: SignedDuration = SignedDuration::from_hours(731 * 24);
-
 pub(super) fn kept_until(requested_at: Timestamp) -> AttributeValue {
-    schema::seconds(requested_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX))
+    schema::seconds(requested_at.saturating_add(RECORDS).unwrap_or(Timestamp::MAX))
 }
 
 /// What was asked: never changes.

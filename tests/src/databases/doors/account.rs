@@ -8,7 +8,7 @@ use numib::domain::role::Role;
 use numib::erasure::Progress;
 use serde_json::{Value, json};
 
-use super::{CONNECTION, CONTACT, MESSAGE, Office, assert_problem, code, fill, sign_in};
+use super::{CONNECTION, CONTACT, MESSAGE, Office, assert_problem, code, dump, fill, sign_in};
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
@@ -121,7 +121,7 @@ async fn another_accounts_ids_are_as_if_they_never_were(db: &Database) {
     fill(db, &shop).await;
     fill(db, &other).await;
     let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
-    let before = db.dump().await;
+    let before = dump(db).await;
     let mixed = |connection: &Shop, contact: &Shop| {
         let (connection, contact) =
             (connection.conversation("7001"), contact.conversation("7001").contact);
@@ -151,7 +151,7 @@ async fn another_accounts_ids_are_as_if_they_never_were(db: &Database) {
         answers.insert(answer.text);
     }
     assert_eq!(answers.len(), 1, "none of them tells from the others");
-    assert_eq!(db.dump().await, before, "and none of them changed anything");
+    assert_eq!(dump(db).await, before, "and none of them changed anything");
     assert!(office.queued().is_empty());
 }
 

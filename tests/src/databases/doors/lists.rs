@@ -9,7 +9,7 @@ use numib::domain::ids::PersonId;
 use numib::seal::pseudonym::Pepper;
 use serde_json::{Value, json};
 
-use super::{LISTS, LODGE, Office, Said, assert_problem, code, fill, operator};
+use super::{LISTS, LODGE, Office, Said, assert_problem, code, dump, fill, operator};
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, now};
 use crate::webhook::Answer;
@@ -101,17 +101,17 @@ async fn the_same_file_again_changes_nothing_and_gives_the_same_lines(db: &Datab
     let lodged = code(&office.post(&operator, LODGE, &lodged).await, State::Shredded);
     let list = format!("7001\n7002\nx\n{}", strangers(40));
     let first = post(&office, &operator, &list).await;
-    let before = db.dump().await;
+    let before = dump(db).await;
     assert_eq!(post(&office, &operator, &list).await.text, first.text);
-    assert_eq!(db.dump().await, before);
+    assert_eq!(dump(db).await, before);
     // As well when all of it has ended.
     let codes = lines(&first).1.into_iter().flatten().chain([lodged]);
     for code in codes {
         db.store.end_request(&office.stored(&code).await).await.unwrap();
     }
-    let before = db.dump().await;
+    let before = dump(db).await;
     assert_eq!(post(&office, &operator, &list).await.text, first.text);
-    assert_eq!(db.dump().await, before);
+    assert_eq!(dump(db).await, before);
 }
 
 //= R8.7

@@ -1,12 +1,15 @@
 //! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
 
 mod account;
+mod audit;
 mod deletion;
 mod holds;
 mod lists;
 mod operator;
 mod requests;
 mod roles;
+
+use std::collections::BTreeSet;
 
 use numib::domain::erasure::{Request as Erasure, State};
 use numib::domain::ids::{AccountId, MemberId, RequestId};
@@ -173,6 +176,13 @@ async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
 
 async fn operator(db: &Database) -> Value {
     sign_in(db, &AccountId::parse("numib").unwrap(), Role::Operator).await
+}
+
+/// What is stored besides what is recorded of those who came.
+async fn dump(db: &Database) -> BTreeSet<String> {
+    let mut dump = db.dump().await;
+    dump.retain(|item| !item.contains("pk=AUDIT"));
+    dump
 }
 
 /// Two contacts: two messages of one, one of the other.

@@ -17,9 +17,11 @@ use super::{ask, contact, eraser, fill, signing_key, stored, work};
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::Intake;
+use crate::wire::Fate;
 
 on_both_databases!(
     who_asks_again_while_nothing_came_in_between_has_the_same_code,
+    an_index_that_is_a_moment_old_makes_no_new_request,
     what_came_since_a_request_that_is_under_way_is_erased_with_the_next,
     data_without_a_hold_does_not_wait_for_what_was_held_before,
     a_request_that_waits_takes_in_what_is_asked_later,
@@ -85,6 +87,26 @@ async fn who_asks_again_while_nothing_came_in_between_has_the_same_code(db: &Dat
     let (later, much_later) = (now() + seconds(5), now() + seconds(3600));
     assert_eq!(call_back(&desk, later, now()).await, first, "the same callback");
     assert_eq!(call_back(&desk, much_later, much_later).await, first, "another one");
+}
+
+//= R8.3
+async fn an_index_that_is_a_moment_old_makes_no_new_request(db: &Database) {
+    let (desk, shop) = (Desk::open(db), Shop::open(db).await);
+    fill(db, &shop).await;
+    let first = call_back(&desk, now(), now()).await;
+    let conversation = shop.conversation("7001");
+    let stale = json!({"Count": 1, "ScannedCount": 1, "Items": [{
+        "pk": {"S": format!("CONNECTION#{}", conversation.connection)},
+        "sk": {"S": format!("CONTACT#{}", conversation.contact)},
+        "account_id": {"S": shop.connection.account.as_str()},
+    }]});
+    db.wire.decide(move |call| {
+        let is_of_persons = call.body["IndexName"] == "by_person";
+        if is_of_persons { Fate::Answered(stale.clone()) } else { Fate::Passes }
+    });
+    let later = now() + seconds(1);
+    assert_eq!(call_back(&desk, later, later).await, first);
+    db.wire.heal();
 }
 
 //= R8.3
@@ -267,7 +289,7 @@ async fn a_mark_that_a_restore_lost_is_set_again(db: &Database) {
     let done = eraser(db, &key).reapply(0, super::later(), &|| true).await.unwrap();
     assert_eq!((done.entries, done.found), (1, 0));
     let late = shop.body(&[shop.text("7001", ago(9000), "m_1", "one")]);
-    assert_eq!(Intake::start(db).deliver(&late).await.counts()["ignored"]["suppressed"], 1);
+    assert_eq!(Intake::start(db).deliver(&late).await.counts()["reasons"]["suppressed"], 1);
     let Target::Contact { conversation, .. } = contact(&shop, "7001", now()) else { panic!() };
     let message = shop.key("7001", "m_1").message;
     let row = db.store.find_row(&MessageKey { conversation, message }).await.unwrap();

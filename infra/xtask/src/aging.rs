@@ -1,0 +1,77 @@
+//! The part of `up` that shows what time does: eight days later, tried today.
+
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+
+use anyhow::{Context as _, ensure};
+use jiff::SignedDuration;
+use numib::domain::ids::{AccountId, Channel, MemberId, MetaId};
+use numib::domain::plan::Plan;
+use numib::domain::role::Role;
+use numib::domain::time::Day;
+use numib::edge::clock;
+use numib::seal::pseudonym::Pepper;
+use numib::store::accounts::Member;
+use serde_json::json;
+
+use crate::account;
+use crate::meta;
+use crate::progress::say;
+use crate::stack::{Login, Stack};
+
+/// Gives an account of seven days a message, and lets eight days pass.
+///
+/// # Errors
+/// When something is not as it should be then.
+pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow::Result<()> {
+    say("\n5. Eight days later: an account keeps its messages for seven\n");
+    let store = stack.store();
+    // An account of its own each time: what is tried with it is done.
+    let name = account::random_id()?;
+    let account = AccountId::parse(&name).context("not an id")?;
+    let page = u64::from_str_radix(&name, 16)?.to_string();
+    let channel = (Channel::Messenger, &MetaId::from(page.clone()));
+    let connected = account::connect(&store, pepper, &account, channel, Plan::Days7).await?;
+    let login = stack.login(
+        &format!("{name}@numib.example"),
+        Role::Agent.as_str(),
+        &format!("{name}{name}Aa1!"),
+    )?;
+    let member = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
+    store.put_member(&member, &Member { account, role: Role::Agent }).await?;
+    stack.run_task("provision-day-keys", &clock::now().to_string())?;
+    let now = clock::now().as_millisecond();
+    let message = json!({"sender": {"id": "7007"}, "recipient": {"id": page},
+        "timestamp": now - 1000, "message": {"mid": format!("m_{name}"), "text": "¿Abren hoy?"}});
+    let entry = json!({"id": page, "time": now, "messaging": [message]});
+    let body = json!({"object": "page", "entry": [entry]}).to_string();
+    let answer = meta::deliver(&stack.deployed, secret, body.as_bytes())?;
+    ensure!(answer.status == 200, "the message was answered {}", answer.status);
+
+    let connection = &connected.connection.id;
+    let keys = store.day_key_days(connection).await?.len();
+    say(&format!("   today               {} shown, {keys} day keys", shown(stack, &login)?));
+    let expired = Plan::Days7.shred_on(Day::of(clock::now()));
+    let then = expired.start().saturating_add(SignedDuration::from_hours(1))?.to_string();
+    let ran = stack.run_task("destroy-expired-keys", &then)?;
+    let keys = store.day_key_days(connection).await?.len();
+    let shown = shown(stack, &login)?;
+    say(&format!("   {then}  {shown} shown, {keys} day keys"));
+    ensure!(shown == 0, "a message outlived its key");
+    say(&format!("   the schedule said   due {}, destroyed {}", ran["due"], ran["destroyed"]));
+    let (rows, _) = {
+        let contacts = store.contacts_after(connection, None).await?;
+        let contact = contacts.into_iter().next().context("no contact")?;
+        let connection = connection.clone();
+        let conversation = numib::domain::ids::ConversationId { connection, contact };
+        store.rows_after(&conversation, None, 10).await?
+    };
+    say(&format!("   in the table        {} row that nobody can open, until DynamoDB", rows.len()));
+    say("                       removes it by its time to live");
+    Ok(())
+}
+
+fn shown(stack: &Stack, login: &Login) -> anyhow::Result<usize> {
+    let answer = meta::get(&stack.deployed, "/v1/conversations", Some(&login.access_token))?;
+    ensure!(answer.status == 200, "the inbox was answered {}: {}", answer.status, answer.body);
+    Ok(answer.json()["conversations"].as_array().map_or(0, Vec::len))
+}

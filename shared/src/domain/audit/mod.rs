@@ -1,0 +1,209 @@
+//! The audit chain (R1.3, R4.6): who did what of an account, when, from where.
+//!
+//! Each event is a link: it has the hash of the link before it, and its own hash covers that and
+//! the event. So whoever has one hash they trust finds every change, removal or insertion before
+//! it. There is a chain per account and UTC day; a day's first link follows the last link of the
+//! day before, so that no day can be taken out either. [`export`] is how a chain is handed over.
+
+mod chain;
+pub mod export;
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use self::chain::{Broken, Fault, Hash, Link, Point, verify};
+use super::ids::{AccountId, AddressId, EventId, MemberId, UserAgentId};
+
+/// An event is kept at most so long (R6.4).
+pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// What turns too old within this time is cut already: the cut may fail for so long, and still
+/// nothing is kept longer than promised.
+const MARGIN: SignedDuration = SignedDuration::from_hours(12);
+/// Characters of a subject.
+const SUBJECT_LEN_MAX: usize = 200;
+
+/// What happened up to then is cut now.
+//= R4.6, R6.4
+#[must_use]
+pub fn cut_until(now: Timestamp) -> Timestamp {
+    let kept = KEPT.saturating_sub(MARGIN);
+    now.saturating_sub(kept).unwrap_or(Timestamp::MIN)
+}
+
+/// The account in whose chain that is recorded which is nobody's: what people tried who belong to
+/// no account. No account has this id.
+#[must_use]
+pub fn nobody() -> AccountId {
+    AccountId::parse("-").unwrap_or_else(|| unreachable!("a dash is a valid id"))
+}
+
+words! {
+    /// What someone did, or tried to do.
+    Action {
+        /// The owner has the account deleted.
+        DeleteAccount = "delete-account",
+        /// The owner takes that back.
+        CancelDeletion = "cancel-deletion",
+        /// A channel is disconnected.
+        Disconnect = "disconnect",
+        /// A contact is erased.
+        EraseContact = "erase-contact",
+        /// A message is erased.
+        EraseMessage = "erase-message",
+        /// An operator lodges a person's request.
+        LodgeRequest = "lodge-request",
+        /// An operator imports a list of ids.
+        ImportList = "import-list",
+        /// An operator sets a legal hold.
+        SetHold = "set-hold",
+        /// An operator lifts one.
+        LiftHold = "lift-hold",
+        /// An operator changes an account's plan.
+        ChangePlan = "change-plan",
+        /// Meta asks for a person's deletion.
+        MetaDeletion = "meta-deletion",
+        /// Meta says that a channel was disconnected.
+        MetaDeauthorize = "meta-deauthorize",
+    }
+}
+
+words! {
+    /// What became of it.
+    Outcome {
+        /// It was done.
+        Done = "done",
+        /// It was not: whoever tried may not do it, or it was too late.
+        Refused = "refused",
+        /// It failed on our side; a part of it may have been done.
+        Failed = "failed",
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Someone who signed in.
+    Member(MemberId),
+    /// Meta, by a signed callback.
+    Meta,
+    /// A clock of ours.
+    Schedule,
+}
+
+impl Actor {
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "meta" => Some(Self::Meta),
+            "schedule" => Some(Self::Schedule),
+            _ => MemberId::parse(text.strip_prefix("member ")?).map(Self::Member),
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(member) => write!(f, "member {member}"),
+            Self::Meta => f.write_str("meta"),
+            Self::Schedule => f.write_str("schedule"),
+        }
+    }
+}
+
+/// What an event is about: a word of ours and our own ids, such as `connection ID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject(String);
+
+impl Subject {
+    /// Accepts words of at most 200 characters of `A–Z a–z 0–9 _ - . :` with single spaces between,
+    /// none of which is a number: so neither a Meta id, nor an address, nor a name of two words is
+    /// ever taken for one of our ids, whatever a caller wrote into a path.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let safe = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
+        let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        let is_word = |word: &str| {
+            word.bytes().all(safe) && !word.split(['.', ':']).any(is_number) && !word.is_empty()
+        };
+        (text.len() <= SUBJECT_LEN_MAX && text.split(' ').all(is_word))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something that someone did, or tried to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Makes two events differ that are alike in all else.
+    pub id: EventId,
+    /// When, to the millisecond.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What it was about.
+    pub subjects: Vec<Subject>,
+    /// From which IP address.
+    pub address: Option<AddressId>,
+    /// With which user agent.
+    pub user_agent: Option<UserAgentId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= R4.6, R6.4
+    #[test]
+    fn events_are_cut_before_they_are_90_days_old_and_not_before_89() {
+        let now: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+        let days = |days: i64| now - SignedDuration::from_hours(24 * days);
+        assert!(days(90) < cut_until(now) && cut_until(now) < days(89));
+        let last_run_that_may_fail = now - MARGIN;
+        assert_eq!(cut_until(last_run_that_may_fail), days(90));
+        assert_eq!(cut_until(Timestamp::MIN), Timestamp::MIN);
+    }
+
+    #[test]
+    fn an_actor_reads_back_what_it_wrote_and_nothing_else() {
+        for text in ["meta", "schedule", "member 0b5c-1"] {
+            assert_eq!(Actor::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "member", "member ", "member a b", "ana@example.com"] {
+            assert_eq!(Actor::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    //= R1.3
+    #[test]
+    fn a_subject_has_room_for_our_ids_and_for_no_meta_id_address_or_name() {
+        for good in ["connection c1", "conversation c1.p_2", "hold h-1 on contact:c1.p2"] {
+            assert_eq!(Subject::parse(good).unwrap().as_str(), good);
+        }
+        let long = "x".repeat(201);
+        for bad in [
+            "",
+            "connection ",
+            "connection  c1",
+            "connection 17841400000000001",
+            "conversation c1.17841400000000001",
+            "hold h1 on contact:17841400000000001",
+            "connection ana@example.com",
+            "connection José",
+            long.as_str(),
+        ] {
+            assert_eq!(Subject::parse(bad), None, "{bad:?}");
+        }
+    }
+}
