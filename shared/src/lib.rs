@@ -9,6 +9,7 @@
 //! opens what it stores; nothing outside `store::schema` spells a key, an index or an attribute;
 //! no type that carries personal data can be printed.
 
+pub mod archive;
 pub mod domain;
 pub mod edge;
 pub mod erasure;

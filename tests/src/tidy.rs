@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 18] = [
+const ARROWS: [(&str, &str, &str); 19] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
+    ("archive", "domain", "names what it files by its days"),
     ("edge", "domain", "reads ids and roles at the rim"),
     ("edge", "seal::pseudonym::Pepper", "the secret holds it, and only `seal` can make one"),
     ("erasure", "domain", "knows what a request covers, and its states"),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
 use numib::domain::ids::AccountId;
+use numib::domain::tally::Tally;
 use numib::domain::time::Day;
 use numib::edge::clock::Stopwatch;
 use numib::edge::telemetry::{Metrics, Unit};
@@ -26,6 +27,8 @@ pub(crate) struct Run {
     /// Days of accounts that have no event left.
     pub(crate) days_done: u64,
     pub(crate) events_cut: u64,
+    /// Of those, the ones that were kept for longer than promised.
+    pub(crate) events_late: u64,
     /// Days of accounts that could not be cut.
     pub(crate) failed: u64,
     /// Cuts that met a chain which is not as it was written.
@@ -58,9 +61,17 @@ struct Cut<'a> {
     run: Run,
 }
 
-/// Cuts until every chain is short enough or time runs out.
+/// Cuts until every chain is short enough or time runs out, and tallies it for the attestation.
 //= R4.6, R6.4
 pub(crate) async fn run(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, CutError> {
+    let run = cut_all(app, now, time_left).await?;
+    let (cut, late) = (run.events_cut, run.events_late);
+    let counts = [(Tally::AuditEventsCut, cut), (Tally::AuditEventsCutLate, late)];
+    app.store.add_tally(Day::of(now), &counts).await?;
+    Ok(run)
+}
+
+async fn cut_all(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, CutError> {
     let (stopwatch, budget) = (Stopwatch::start(), time_left.saturating_sub(RESERVE));
     let until = audit::cut_until(now);
     let last_day = Day::of(until);
@@ -156,6 +167,9 @@ impl Cut<'_> {
         store.put_audit_checkpoint(&last.account, before, &signed).await?;
         store.delete_audit_links(due).await?;
         self.run.events_cut = self.run.events_cut.saturating_add(removed);
+        let late = due.iter().filter(|link| self.now.duration_since(link.event.at) > audit::KEPT);
+        let late = u64::try_from(late.count()).unwrap_or(u64::MAX);
+        self.run.events_late = self.run.events_late.saturating_add(late);
         Ok(())
     }
 

@@ -24,10 +24,24 @@ pub(crate) struct Watched {
     pub(crate) late: usize,
 }
 
+/// Counts them, for the alarms.
+//= R5.8
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
+    let found = watch(app, now).await?;
+    let Watched { open, at_risk, late } = found;
+    tracing::info!(open, at_risk, late, "deadlines watched");
+    let mut metrics = Metrics::new(now);
+    metrics.add("RequestsOpen", Unit::Count, open);
+    metrics.add("RequestsAtRisk", Unit::Count, at_risk);
+    metrics.add("RequestsLate", Unit::Count, late);
+    metrics.emit();
+    Ok(found)
+}
+
 /// Looks at every request that is due by now and not over. One that waits for a hold is lawfully
 /// late, and none of them.
 //= R5.8
-pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
+pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
     let ids = app.store.stuck_requests(now, RUN_MAX).await?;
     let each = try_all(ids.iter().map(|id| app.store.request(id)), AT_ONCE).await?;
     let mut found = Watched::default();
@@ -41,12 +55,5 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError
             found.at_risk = found.at_risk.saturating_add(1);
         }
     }
-    let Watched { open, at_risk, late } = found;
-    tracing::info!(open, at_risk, late, "deadlines watched");
-    let mut metrics = Metrics::new(now);
-    metrics.add("RequestsOpen", Unit::Count, open);
-    metrics.add("RequestsAtRisk", Unit::Count, at_risk);
-    metrics.add("RequestsLate", Unit::Count, late);
-    metrics.emit();
     Ok(found)
 }

@@ -3,6 +3,7 @@
 //!
 //! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
 
+mod attest;
 mod cut_audit;
 mod deadlines;
 mod expire;
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use numib::archive::attestations::Attestations;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
@@ -23,6 +25,7 @@ use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use crate::attest::AttestError;
 pub use crate::cut_audit::CutError;
 pub use crate::resume::ResumeError;
 
@@ -35,8 +38,10 @@ pub struct App {
     pub day_keys: DayKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
-    /// What signs the checkpoints of audit chains.
+    /// What signs the checkpoints of audit chains, and attestations.
     pub receipts: SigningKey,
+    /// Where attestations are filed.
+    pub attestations: Attestations,
 }
 
 /// What the function is invoked with.
@@ -77,6 +82,9 @@ pub enum RetentionError {
     /// Stuck erasures were not queued again.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// The day before was not attested, or not in every form.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     /// Audit chains were not cut.
     #[error(transparent)]
     Cut(#[from] CutError),
@@ -89,6 +97,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
             RetentionError::Resume(_) => "Resume",
+            RetentionError::Attest(_) => "Attest",
             RetentionError::Cut(_) => "Cut",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
@@ -102,6 +111,7 @@ enum Task {
     ResumeErasures,
     DestroyExpiredKeys,
     WatchDeadlines,
+    Attest,
     CutAudit,
 }
 
@@ -113,6 +123,7 @@ impl Task {
             ("resume-erasures", Self::ResumeErasures),
             ("destroy-expired-keys", Self::DestroyExpiredKeys),
             ("watch-deadlines", Self::WatchDeadlines),
+            ("attest", Self::Attest),
             ("cut-audit", Self::CutAudit),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
@@ -131,7 +142,7 @@ pub async fn handle(
 ) -> Result<Value, RetentionError> {
     let schedule = match event {
         Event::Schedule(schedule) => schedule,
-        Event::Removals { records } => return Ok(lateness::measure(&records)),
+        Event::Removals { records } => return Ok(lateness::measure(&app.store, &records).await),
     };
     let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
@@ -160,6 +171,15 @@ pub async fn handle(
                 "open": found.open,
                 "at_risk": found.at_risk,
                 "late": found.late,
+            }))
+        }
+        Task::Attest => {
+            let attested = attest::run(app, now).await?;
+            Ok(json!({
+                "task": "attest",
+                "day": attested.report.day,
+                "violations": attested.report.violations,
+                "new": attested.is_new,
             }))
         }
         Task::CutAudit => {

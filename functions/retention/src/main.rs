@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use numib::archive::attestations::Attestations;
 use numib::edge::{clients, config, config::Config, queue::ErasureQueue, telemetry};
 use numib::seal::{kms::DayKeys, receipt::SigningKey};
 use numib::store::Store;
@@ -16,10 +17,11 @@ async fn main() -> Result<(), Error> {
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let kms = aws_sdk_kms::Client::new(&sdk);
     let day_keys = DayKeys::new(kms.clone(), config::data_key_arn()?);
-    let receipts = SigningKey::new(kms, config::receipt_key_arn()?);
     let queue = aws_sdk_sqs::Client::new(&sdk);
     let queue = ErasureQueue::new(queue, config::erasure_queue_url()?);
-    let app = Arc::new(App { store, day_keys, queue, receipts });
+    let receipts = SigningKey::new(kms, config::receipt_key_arn()?);
+    let attestations = Attestations::new(clients::s3(&sdk), config::attestation_bucket()?);
+    let app = Arc::new(App { store, day_keys, queue, receipts, attestations });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         async move { handle(&app, event.payload, event.context.deadline()).await }

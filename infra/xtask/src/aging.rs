@@ -67,6 +67,12 @@ pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow
     };
     say(&format!("   in the table        {} row that nobody can open, until DynamoDB", rows.len()));
     say("                       removes it by its time to live");
+    let next = expired.plus(1).start().saturating_add(SignedDuration::from_mins(30))?;
+    let report = stack.run_task("attest", &next.to_string())?;
+    say(&format!(
+        "   attested            violations {}, filed in S3 as JSON, JWS and a page",
+        report["violations"]
+    ));
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask verify-receipt`: checks a receipt of an erasure without any service.
+//! `cargo xtask verify-receipt`: checks a receipt of an erasure, or an attestation of retention,
+//! without any service: the same key signs both, and `iss` tells them apart.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use crate::progress::{note, say};
 /// What to check, and against which keys.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The receipt: what `GET /data-deletion/{code}/receipt` answered
+    /// The receipt: what `GET /data-deletion/{code}/receipt` answered; or an attestation's
+    /// `report.jws`
     receipt: PathBuf,
     /// The published keys: what `GET /.well-known/jwks.json` answered
     #[arg(long)]

@@ -60,6 +60,7 @@ pub struct Outputs {
     pub privacy_api_role: String,
     pub data_deletion_role: String,
     pub erasure_role: String,
+    pub attestation_bucket: String,
     pub retention_function: String,
     pub retention_role: String,
     pub user_pool_id: String,

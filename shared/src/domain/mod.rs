@@ -8,6 +8,7 @@
 mod words;
 
 pub mod account;
+pub mod attestation;
 pub mod audit;
 pub mod calendar;
 pub mod connection;
@@ -23,5 +24,6 @@ pub mod policy;
 pub mod role;
 pub mod row;
 pub mod sealed;
+pub mod tally;
 pub mod time;
 pub mod update;

@@ -48,3 +48,11 @@ pub fn sdk_config(config: &Config) -> SdkConfig {
     builder.set_endpoint_url(config.endpoint_url.clone());
     builder.build()
 }
+
+/// A client of S3. A local stack has no name for each bucket, so there the path names it.
+#[must_use]
+pub fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(sdk);
+    let is_local = sdk.endpoint_url().is_some();
+    aws_sdk_s3::Client::from_conf(config.force_path_style(is_local).build())
+}

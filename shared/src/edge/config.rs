@@ -77,6 +77,14 @@ pub fn receipt_key_arn() -> Result<String, ConfigError> {
     var("RECEIPT_KEY_ARN")
 }
 
+/// `ATTESTATION_BUCKET`: where attestations of retention are filed.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn attestation_bucket() -> Result<String, ConfigError> {
+    var("ATTESTATION_BUCKET")
+}
+
 /// `ERASURE_QUEUE_URL`: the work queue of erasures.
 ///
 /// # Errors

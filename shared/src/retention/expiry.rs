@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::is_held;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
-use crate::store::holds::Held;
 use crate::store::{Store, StoreError};
 
 /// Days that a run looks back over: it may not have run for so long, and still misses nothing. A
@@ -22,6 +22,9 @@ pub struct Expired {
     pub due: u64,
     /// Those of them that were destroyed.
     pub destroyed: u64,
+    /// Those of the destroyed whose day was over: they outlived their last message by more than 24
+    /// hours.
+    pub late: u64,
     /// Those that a legal hold keeps: they are due again tomorrow (R6.7).
     pub held: u64,
     /// Days between the day that was due and the run, of the key that waited longest.
@@ -59,7 +62,10 @@ pub async fn destroy_expired_keys(
             for fate in fates {
                 done.due = done.due.saturating_add(1);
                 match fate {
-                    Fate::Destroyed => done.destroyed = done.destroyed.saturating_add(1),
+                    Fate::Destroyed => {
+                        done.destroyed = done.destroyed.saturating_add(1);
+                        done.late = done.late.saturating_add(u64::from(day < today));
+                    }
                     Fate::Held => done.held = done.held.saturating_add(1),
                     Fate::NotDue => done.due = done.due.saturating_sub(1),
                 }
@@ -73,6 +79,49 @@ pub async fn destroy_expired_keys(
     Ok(done)
 }
 
+/// Keys that are still there although their day is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeysLeft {
+    /// Those that a legal hold keeps (R6.7).
+    pub held: u64,
+    /// Those that nothing keeps: each is a violation of R6.2.
+    pub overdue: u64,
+}
+
+/// Keys so many of which are counted: from there on the count says "so many or more".
+const COUNTED_MAX: usize = 10_000;
+
+/// Looks for keys that were to be destroyed until the end of that day, and are still there. By the
+/// same index, which may be a moment old, and as far back.
+///
+/// # Errors
+/// [`StoreError`].
+//= R6.2
+pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError> {
+    let mut found = Vec::new();
+    for back in 0..=LOOK_BACK_DAYS {
+        let day = until.plus(0_i32.saturating_sub(back));
+        let mut after = None;
+        while found.len() < COUNTED_MAX {
+            let (keys, next) = store.keys_due(day, after).await?;
+            found.extend(keys);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    let held =
+        try_all(found.iter().map(|key| is_held(store, &key.account, &key.connection)), AT_ONCE)
+            .await?;
+    let mut left = KeysLeft::default();
+    for is_held in held {
+        let count = if is_held { &mut left.held } else { &mut left.overdue };
+        *count = count.saturating_add(1);
+    }
+    Ok(left)
+}
+
 /// What became of a key that the index says is due.
 enum Fate {
     Destroyed,
@@ -82,18 +131,10 @@ enum Fate {
 }
 
 async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreError> {
-    let DueKey { account, connection, .. } = key;
-    let records = [
-        Held::Account(account.clone()),
-        Held::Connection(connection.clone()),
-        Held::Within(connection.clone()),
-    ];
-    for record in &records {
-        if store.is_held(record).await? {
-            // Asked anew each day: once the hold is lifted, it is gone within one.
-            store.put_off_key(key, today).await?;
-            return Ok(Fate::Held);
-        }
+    if is_held(store, &key.account, &key.connection).await? {
+        // Asked anew each day: once the hold is lifted, it is gone within one.
+        store.put_off_key(key, today).await?;
+        return Ok(Fate::Held);
     }
     let destroyed = store.destroy_due_key(key, today).await?;
     Ok(if destroyed { Fate::Destroyed } else { Fate::NotDue })

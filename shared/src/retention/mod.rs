@@ -5,5 +5,29 @@
 mod expiry;
 mod plan;
 
-pub use expiry::{Expired, destroy_expired_keys};
+pub use expiry::{Expired, KeysLeft, destroy_expired_keys, keys_left};
 pub use plan::{change_plan, retime};
+
+use crate::domain::ids::{AccountId, ConnectionId};
+use crate::store::holds::Held;
+use crate::store::{Store, StoreError};
+
+/// Whether a hold keeps some of a connection: on the account, on itself, or on anyone in it.
+//= R6.7
+async fn is_held(
+    store: &Store,
+    account: &AccountId,
+    connection: &ConnectionId,
+) -> Result<bool, StoreError> {
+    let records = [
+        Held::Account(account.clone()),
+        Held::Connection(connection.clone()),
+        Held::Within(connection.clone()),
+    ];
+    for record in &records {
+        if store.is_held(record).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

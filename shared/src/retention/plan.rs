@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::is_held;
 use crate::domain::account::Account;
 use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind;
@@ -13,7 +14,6 @@ use crate::domain::row::SUPPRESSION;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
-use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 use crate::store::sweep::SweepRow;
@@ -75,25 +75,6 @@ async fn change_channel(
     });
     let due: Vec<_> = due.collect();
     try_all(due.iter().map(|key| store.destroy_due_key(key, today)), AT_ONCE).await.map(|_| ())
-}
-
-/// Whether a hold covers some of a connection.
-async fn is_held(
-    store: &Store,
-    account: &AccountId,
-    connection: &ConnectionId,
-) -> Result<bool, StoreError> {
-    let records = [
-        Held::Account(account.clone()),
-        Held::Connection(connection.clone()),
-        Held::Within(connection.clone()),
-    ];
-    for record in &records {
-        if store.is_held(record).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Has what an account stores expire by the plan it has now, from the cursor on, while there is

@@ -20,6 +20,7 @@ pub mod removals;
 pub mod requests;
 pub mod schema;
 pub mod sweep;
+pub mod tallies;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 

@@ -12,6 +12,7 @@
 //! | core | `SUBJECT#subject` | `ERASURE` | the request that is under way for a subject |
 //! | core | `ONCE#name` | `ERASURE` | the request of what is asked once only |
 //! | core | `HOLD#record` | `HOLD#hold` | a hold |
+//! | core | `RETENTION` | `DAY#date` | what retention did that day, in numbers |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ROUTE#route` | `INDEX` | a connection's index key |
@@ -157,6 +158,8 @@ pub(super) const ERASURE: &str = "ERASURE";
 pub(super) const ERASURES: &str = "ERASURES";
 /// Key of the ledger's last position.
 pub(super) const HEAD: &str = "HEAD";
+/// Partition of what retention did each day.
+pub(super) const RETENTION: &str = "RETENTION";
 /// Sort key of what was cut off an account's audit chain; before every day.
 pub(super) const CHECKPOINT: &str = "CHECKPOINT";
 /// After every day of an audit chain.

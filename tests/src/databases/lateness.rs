@@ -11,16 +11,17 @@ use dynoxide::storage_backend::Clock;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{ConversationId, MessageId};
 use numib::domain::sealed::Sealed;
+use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::seal::kms::DayKeys;
-use numib::seal::receipt::SigningKey;
 use numib::store::messages::{MessageKey, NewMessage};
 use numib::store::pace::Pace;
-use retention::{App, Event, handle};
+use retention::{Event, handle};
 use serde_json::{Value, json};
 
 use crate::database::Database;
+use crate::retention::app;
 use crate::shop::now;
 
 /// The database's own clock, that the test sets.
@@ -93,14 +94,20 @@ impl Watched {
         json!({ "Records": self.dynoxide.get_records(request).unwrap().records })
     }
 
+    /// Of each day, how many rows were removed, and how late one was at most.
+    async fn tallied(&self) -> Vec<(u64, Option<u64>)> {
+        let (first, last) = (Day::of(Timestamp::UNIX_EPOCH), Day::of(Timestamp::MAX));
+        let days = self.db.store.tallies(first, last).await.unwrap();
+        let of_day = |day: &Tallies| (day.sum(Tally::RowsRemoved), day.peak(Peak::RowsSeconds));
+        days.values().map(of_day).collect()
+    }
+
     /// What the function makes of them.
     async fn measured(&self, records: Value) -> Value {
         let event: Event = serde_json::from_value(records).unwrap();
         let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
         let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
-        let kms = aws_sdk_kms::Client::new(&self.db.sdk);
-        let receipts = SigningKey::new(kms, "none".to_owned());
-        let app = App { store: self.db.store.clone(), day_keys, queue, receipts };
+        let app = app(&self.db, day_keys, queue);
         handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()
     }
 }
@@ -125,6 +132,7 @@ async fn rows_that_time_to_live_removed_are_counted_with_how_late_it_was() {
     let expected = json!({"task": "time-to-live", "removed": 2,
                           "seconds_late_max": 73 * 3600, "unreadable": 0});
     assert_eq!(watched.measured(records).await, expected);
+    assert_eq!(watched.tallied().await, [(2, Some(73 * 3600))]);
 }
 
 //= R6.2
@@ -141,6 +149,7 @@ async fn rows_that_an_erasure_removed_are_not_counted() {
     let nothing = json!({"task": "time-to-live", "removed": 0,
                          "seconds_late_max": null, "unreadable": 0});
     assert_eq!(watched.measured(records).await, nothing);
+    assert_eq!(watched.tallied().await, []);
 }
 
 #[tokio::test]

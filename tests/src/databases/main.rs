@@ -18,6 +18,7 @@ mod shop;
 mod webhook;
 mod wire;
 
+mod attestation;
 mod audit;
 mod doors;
 mod erasure;

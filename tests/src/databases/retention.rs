@@ -5,14 +5,15 @@ use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
+use numib::archive::attestations::Attestations;
 use numib::domain::connection::Connection;
 use numib::domain::erasure::{Source, State};
 use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
-use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
+use numib::edge::{clients, clock};
 use numib::erasure::{self, Asked};
 use numib::seal::kms::{DayKeys, KeyName};
 use numib::seal::receipt::SigningKey;
@@ -40,7 +41,7 @@ on_ministack!(
     erasures_that_are_stuck_are_queued_again_and_no_others,
 );
 
-fn event(at: Timestamp, task: &str) -> Event {
+pub(crate) fn event(at: Timestamp, task: &str) -> Event {
     let schedule =
         format!("arn:aws:scheduler:us-east-1:111122223333:schedule/default/numib-{task}");
     Event::Schedule(Schedule { time: at.to_string(), resources: vec![schedule] })
@@ -50,13 +51,19 @@ fn event(at: Timestamp, task: &str) -> Event {
 async fn function(db: &Database) -> (App, DayKeys) {
     let day_keys = db.day_keys().await;
     let queue = queue(db, "https://sqs/queue");
-    let kms = db.sdk.to_builder().http_client(constant(None)).build();
-    let receipts = SigningKey::new(aws_sdk_kms::Client::new(&kms), "none".to_owned());
-    (App { store: db.store.clone(), day_keys: day_keys.clone(), queue, receipts }, day_keys)
+    (app(db, day_keys.clone(), queue), day_keys)
+}
+
+/// A function that has no business with what is signed or filed.
+pub(crate) fn app(db: &Database, day_keys: DayKeys, queue: ErasureQueue) -> App {
+    let nothing = db.sdk.to_builder().http_client(constant(None)).build();
+    let receipts = SigningKey::new(aws_sdk_kms::Client::new(&nothing), "none".to_owned());
+    let attestations = Attestations::new(clients::s3(&nothing), "none".to_owned());
+    App { store: db.store.clone(), day_keys, queue, receipts, attestations }
 }
 
 /// A queue that takes everything, on the test's wire.
-fn queue(db: &Database, url: &str) -> ErasureQueue {
+pub(crate) fn queue(db: &Database, url: &str) -> ErasureQueue {
     let sqs = db.sdk.to_builder().http_client(constant(Some(json!({"MessageId": "m"})))).build();
     ErasureQueue::new(aws_sdk_sqs::Client::new(&db.wire.tap(&sqs)), url.to_owned())
 }
@@ -71,7 +78,7 @@ async fn run_for(app: &App, at: Timestamp, time: SignedDuration) -> Value {
     Box::pin(handle(app, event, deadline_in(time))).await.unwrap()
 }
 
-fn deadline_in(time: SignedDuration) -> SystemTime {
+pub(crate) fn deadline_in(time: SignedDuration) -> SystemTime {
     let since_epoch = (clock::now() + time).duration_since(Timestamp::UNIX_EPOCH);
     SystemTime::UNIX_EPOCH + since_epoch.unsigned_abs()
 }
@@ -304,8 +311,7 @@ async fn a_damaged_connection_costs_the_others_nothing(db: &Database) {
 
 async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {
     let (app, day_keys) = function(db).await;
-    let (queue, receipts) = (app.queue.clone(), app.receipts.clone());
-    let other = App { store: db.store.clone(), day_keys, queue, receipts };
+    let other = self::app(db, day_keys, app.queue.clone());
     let shops = shops(db, 3).await;
     let (one, two) = tokio::join!(run(&app, now()), run(&other, now()));
     for done in [&one, &two] {

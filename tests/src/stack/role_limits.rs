@@ -99,6 +99,7 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
     let expected = [
         unlimited("FindConnectionsDue"),
         limited("UpdateConnections", r#""ROUTE#*""#),
+        limited("Tally", r#""RETENTION""#),
         limited("StoreKeys", r#""CONNECTION#*""#),
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
         unlimited("FindKeysDue"),

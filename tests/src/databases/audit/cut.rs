@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{account, links, record, tamper, whole};
 use crate::database::Database;
 use crate::erasure::signing_key;
+use crate::retention::app;
 use crate::shop::now;
 use crate::wire::{Call, Fate};
 
@@ -32,13 +33,9 @@ on_ministack!(
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 async fn function(db: &Database) -> App {
-    let sqs = aws_sdk_sqs::Client::new(&db.sdk);
-    App {
-        store: db.store.clone(),
-        day_keys: db.day_keys().await,
-        queue: ErasureQueue::new(sqs, "none".to_owned()),
-        receipts: signing_key(db).await,
-    }
+    let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&db.sdk), "none".to_owned());
+    let receipts = signing_key(db).await;
+    App { receipts, ..app(db, db.day_keys().await, queue) }
 }
 
 async fn try_run(app: &App, at: Timestamp, time: SignedDuration) -> Option<Value> {

@@ -7,6 +7,7 @@ mod contacts;
 mod day_keys;
 mod look_again;
 mod messages;
+mod tallies;
 
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;

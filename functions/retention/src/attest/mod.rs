@@ -1,0 +1,98 @@
+//! Attests, each day, what retention did on the day before: a report, the same signed, and a page.
+//!
+//! The report is filed first, and once; the other two are made of the filed one. So a run that is
+//! repeated, or comes late, finishes what is there and changes nothing.
+
+mod page;
+
+use jiff::Timestamp;
+use numib::archive::ArchiveError;
+use numib::archive::attestations::Form;
+use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests};
+use numib::domain::tally::Peak;
+use numib::domain::time::Day;
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::retention::keys_left;
+use numib::seal::receipt::SigningError;
+use numib::store::StoreError;
+
+use crate::{App, deadlines};
+
+/// Why a day was not attested.
+#[derive(Debug, thiserror::Error)]
+pub enum AttestError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bucket.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The report was not signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// The report was not written, or the filed one is none.
+    #[error("the report cannot be written or read")]
+    Unreadable(#[from] serde_json::Error),
+    /// The page was not written.
+    #[error("the page cannot be written")]
+    Page(#[from] askama::Error),
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub(crate) struct Attested {
+    pub(crate) report: Report,
+    /// Whether this run filed the report, and found none there.
+    pub(crate) is_new: bool,
+}
+
+/// Attests the day before.
+//= R6.2, R5.8
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Attested, AttestError> {
+    let day = Day::of(now).plus(-1);
+    let mut report = Report::of(&facts(app, day, now).await?);
+    let filed = &app.attestations;
+    let is_new = filed.file(day, Form::Report, serde_json::to_vec_pretty(&report)?).await?;
+    if !is_new {
+        report = serde_json::from_slice(&filed.filed(day, Form::Report).await?)?;
+    }
+    let key = app.receipts.public().await?;
+    let signed = app.receipts.sign(&key, &report.claims()).await?;
+    filed.file(day, Form::Signed, signed.into_bytes()).await?;
+    filed.file(day, Form::Page, page::html(&report)?.into_bytes()).await?;
+    app.store.raise_peak(day, Peak::Violations, report.violations).await?;
+    announce(&report, now);
+    Ok(Attested { report, is_new })
+}
+
+/// What is known of the day, at its end.
+async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, StoreError> {
+    let first = day.plus(1_i32.saturating_sub(HISTORY_DAYS));
+    let tallies = app.store.tallies(first, day).await?;
+    let left = keys_left(&app.store, day).await?;
+    let watched = deadlines::watch(app, day.plus(1).start()).await?;
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let requests = Requests {
+        open: count(watched.open),
+        at_risk: count(watched.at_risk),
+        late: count(watched.late),
+    };
+    Ok(Facts {
+        day,
+        written_at,
+        tallies,
+        keys_held: left.held,
+        keys_overdue: left.overdue,
+        requests,
+    })
+}
+
+fn announce(report: &Report, now: Timestamp) {
+    let violations = report.violations;
+    tracing::info!(day = %report.day, violations, "retention attested");
+    let mut metrics = Metrics::new(now);
+    // A repeated run says so again: it is what there is, not what this run did.
+    metrics.add("AttestationsWritten", Unit::Count, 1);
+    metrics.add("RetentionViolations", Unit::Count, violations);
+    metrics.emit();
+}

@@ -1,0 +1,29 @@
+//! S3: what is filed for people to fetch, one file per kind of archive.
+
+pub mod attestations;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+/// Why S3 did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchiveError {
+    /// No answer, or a failure of the service; come back later.
+    #[error("S3 did not answer ({0})")]
+    Unavailable(String),
+    /// The role may not do this, or there is nothing under that name: S3 tells the two apart only
+    /// to those who may list.
+    #[error("the role may not do this, or there is nothing of that name")]
+    Denied,
+}
+
+fn classify<E, R>(error: &SdkError<E, R>) -> ArchiveError
+where
+    E: ProvideErrorMetadata,
+{
+    match error.code() {
+        // Its own words name the stage it failed at, and nothing of the request.
+        None => ArchiveError::Unavailable(error.to_string()),
+        Some("AccessDenied" | "NoSuchKey") => ArchiveError::Denied,
+        Some(code) => ArchiveError::Unavailable(code.to_owned()),
+    }
+}

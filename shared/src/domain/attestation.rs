@@ -1,0 +1,402 @@
+//! The daily attestation: what retention had to do on a UTC day, what it did, and what it did not.
+//!
+//! Numbers and reasons, and nothing of anyone: it may be filed, and shown to whoever asks.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::tally::{Peak, Tallies, Tally};
+use super::time::Day;
+
+/// Who attests; part of what is signed, so that no receipt passes for an attestation.
+pub const ISSUER: &str = "tag:numib.app,2026:attestation";
+
+/// Days of the history, the attested one included.
+pub const HISTORY_DAYS: i32 = 30;
+
+words! {
+    /// A rule of the policy that a clock keeps.
+    Rule {
+        /// The key of a day is destroyed within 24 hours of its last message's expiry.
+        DayKeys = "day-keys",
+        /// Rows of expired messages are removed.
+        Rows = "rows",
+        /// Audit events are cut off before they are 90 days old.
+        AuditEvents = "audit-events",
+        /// Requests are done by their deadline.
+        Requests = "requests",
+    }
+}
+
+words! {
+    /// Why something is kept past its time: the kind of reason, never the case.
+    Why {
+        /// An operator holds it (R6.7).
+        LegalHold = "legal-hold",
+    }
+}
+
+impl Rule {
+    /// The requirements that it is of.
+    #[must_use]
+    pub const fn requirements(self) -> &'static [&'static str] {
+        match self {
+            Self::DayKeys => &["R6.2", "R6.6"],
+            Self::Rows => &["R6.2"],
+            Self::AuditEvents => &["R6.4"],
+            Self::Requests => &["R5.8", "R6.1"],
+        }
+    }
+}
+
+/// What is known when a day is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The day.
+    pub day: Day,
+    /// When the attestation is written.
+    pub written_at: Timestamp,
+    /// What was counted on that day and before it.
+    pub tallies: BTreeMap<Day, Tallies>,
+    /// Keys that were due by the end of the day and are still there, and that a hold keeps.
+    pub keys_held: u64,
+    /// Those that nothing keeps.
+    pub keys_overdue: u64,
+    /// Requests at the end of the day.
+    pub requests: Requests,
+}
+
+/// Requests that are not over. One that waits for a hold is none of them: it is lawfully late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// All of them.
+    pub open: u64,
+    /// Those in the last week before their deadline.
+    pub at_risk: u64,
+    /// Those past it.
+    pub late: u64,
+}
+
+/// What is attested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The UTC day.
+    pub day: Day,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// What was to be 0: the sum over all rules.
+    pub violations: u64,
+    /// Each rule of the policy.
+    pub rules: Vec<Kept>,
+    /// Requests at the end of the day.
+    pub requests: Requests,
+    /// This day and those before it, the oldest first.
+    pub history: Vec<DayTotal>,
+}
+
+/// How a rule was kept. What is not counted, because counting would read everything that is
+/// stored, is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The rule.
+    pub rule: Rule,
+    /// Its requirements.
+    pub requirements: Vec<String>,
+    /// What was to be removed by the end of the day: what was removed, is held, or is left.
+    pub due: Option<u64>,
+    /// What was removed.
+    pub removed: Option<u64>,
+    /// The longest that anything removed was there after its time, in seconds.
+    pub longest_seconds: Option<u64>,
+    /// What is kept past its time, and why.
+    pub held: Vec<Held>,
+    /// What was to be removed and is neither removed nor held.
+    pub left: Option<u64>,
+    /// What was removed, but after the time that the rule allows.
+    pub late: u64,
+    /// What breaks the rule: what is left, and what was late.
+    pub violations: u64,
+}
+
+/// What is kept for one kind of reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The reason.
+    pub why: Why,
+    /// How many.
+    pub count: u64,
+}
+
+/// One day in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayTotal {
+    /// The UTC day.
+    pub day: Day,
+    /// Day keys that were destroyed.
+    pub keys_destroyed: u64,
+    /// Rows that were removed.
+    pub rows_removed: u64,
+    /// What its own attestation states; `None`, where there is none.
+    pub violations: Option<u64>,
+}
+
+impl Report {
+    /// The attestation of a day.
+    //= R6.2, R5.8
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        let nothing = Tallies::default();
+        let tallies = facts.tallies.get(&facts.day).unwrap_or(&nothing);
+        let rules: Vec<_> = Rule::ALL.iter().map(|rule| kept(*rule, facts, tallies)).collect();
+        let each = rules.iter().map(|kept| kept.violations);
+        let violations = each.fold(0, u64::saturating_add);
+        let day = |back: i32| {
+            let day = facts.day.plus(0_i32.saturating_sub(back));
+            let tallies = facts.tallies.get(&day).unwrap_or(&nothing);
+            DayTotal {
+                day,
+                keys_destroyed: tallies.sum(Tally::KeysDestroyed),
+                rows_removed: tallies.sum(Tally::RowsRemoved),
+                violations: match back {
+                    0 => Some(violations),
+                    _ => tallies.peak(Peak::Violations),
+                },
+            }
+        };
+        let history = (0..HISTORY_DAYS).rev().map(day).collect();
+        let Facts { day, written_at, requests, .. } = *facts;
+        Self { day, written_at, violations, rules, requests, history }
+    }
+
+    /// What is signed: the whole report, and who says so.
+    #[must_use]
+    pub fn claims(&self) -> Value {
+        json!({
+            "iss": ISSUER,
+            "sub": self.day,
+            "iat": self.written_at.as_second(),
+            "report": self,
+        })
+    }
+}
+
+/// How one rule was kept.
+fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
+    let sum = |tally| tallies.sum(tally);
+    let nothing = Kept {
+        rule,
+        requirements: rule.requirements().iter().map(|id| (*id).to_owned()).collect(),
+        due: None,
+        removed: None,
+        longest_seconds: None,
+        held: Vec::new(),
+        left: None,
+        late: 0,
+        violations: 0,
+    };
+    let kept = match rule {
+        Rule::DayKeys => {
+            let removed = sum(Tally::KeysDestroyed);
+            let held = sum(Tally::KeysHeld).saturating_add(facts.keys_held);
+            let left = facts.keys_overdue;
+            Kept {
+                due: Some(removed.saturating_add(held).saturating_add(left)),
+                removed: Some(removed),
+                longest_seconds: tallies.peak(Peak::KeysSeconds),
+                held: vec![Held { why: Why::LegalHold, count: held }],
+                left: Some(left),
+                late: sum(Tally::KeysDestroyedLate),
+                ..nothing
+            }
+        }
+        // No API shows an expired row, and no key opens it: late ones have an alarm, and break no
+        // rule.
+        Rule::Rows => Kept {
+            removed: Some(sum(Tally::RowsRemoved)),
+            longest_seconds: tallies.peak(Peak::RowsSeconds),
+            ..nothing
+        },
+        Rule::AuditEvents => Kept {
+            removed: Some(sum(Tally::AuditEventsCut)),
+            late: sum(Tally::AuditEventsCutLate),
+            ..nothing
+        },
+        Rule::Requests => Kept { left: Some(facts.requests.late), ..nothing },
+    };
+    let violations = kept.left.unwrap_or_default().saturating_add(kept.late);
+    Kept { violations, ..kept }
+}
+
+/// Serde's view of enumerations of words, and of days: as text.
+macro_rules! as_text {
+    ($($name:ident: $write:expr),* $(,)?) => {$(
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&$write(*self))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(text)?;
+                let unknown = || serde::de::Error::custom(concat!("no ", stringify!($name)));
+                Self::parse(&text).ok_or_else(unknown)
+            }
+        }
+    )*};
+}
+
+as_text!(Rule: Self::as_str, Why: Self::as_str, Day: std::convert::identity);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day() -> Day {
+        Day::parse("2028-02-29").unwrap()
+    }
+
+    fn any_tallies() -> impl Strategy<Value = Tallies> {
+        let sums = prop::collection::btree_map(
+            prop::sample::select(Tally::ALL.to_vec()),
+            prop_oneof![0_u64..1000, Just(u64::MAX)],
+            0..8,
+        );
+        let peaks = prop::collection::btree_map(
+            prop::sample::select(Peak::ALL.to_vec()),
+            0_u64..1_000_000,
+            0..4,
+        );
+        (sums, peaks).prop_map(|(sums, peaks)| Tallies { sums, peaks })
+    }
+
+    fn any_facts() -> impl Strategy<Value = Facts> {
+        let tallies = prop::collection::btree_map(
+            (-40_i32..3).prop_map(|days| day().plus(days)),
+            any_tallies(),
+            0..50,
+        );
+        let requests = (0_u64..10, 0_u64..10, 0_u64..10);
+        let requests = requests.prop_map(|(open, at_risk, late)| Requests { open, at_risk, late });
+        (tallies, 0_u64..10_000, 0_u64..10_000, requests).prop_map(
+            |(tallies, keys_held, keys_overdue, requests)| Facts {
+                day: day(),
+                written_at: day().plus(1).start(),
+                tallies,
+                keys_held,
+                keys_overdue,
+                requests,
+            },
+        )
+    }
+
+    fn quiet() -> Facts {
+        Facts {
+            day: day(),
+            written_at: day().plus(1).start(),
+            tallies: BTreeMap::new(),
+            keys_held: 0,
+            keys_overdue: 0,
+            requests: Requests::default(),
+        }
+    }
+
+    fn violations(facts: &Facts) -> Vec<(Rule, u64)> {
+        let rules = Report::of(facts).rules.into_iter();
+        let broken = rules.filter(|kept| kept.violations > 0);
+        broken.map(|kept| (kept.rule, kept.violations)).collect()
+    }
+
+    fn counted(tally: Tally, count: u64) -> BTreeMap<Day, Tallies> {
+        [(day(), Tallies { sums: [(tally, count)].into(), peaks: BTreeMap::new() })].into()
+    }
+
+    //= R6.2
+    #[test]
+    fn a_day_without_anything_to_do_breaks_no_rule() {
+        let report = Report::of(&quiet());
+        assert_eq!(report.violations, 0);
+        assert_eq!(report.rules.len(), Rule::ALL.len());
+        assert_eq!(report.rules[0].due, Some(0));
+    }
+
+    //= R6.2
+    #[test]
+    fn a_key_that_was_left_or_was_late_is_a_violation_and_one_on_hold_is_not() {
+        let left = Facts { keys_overdue: 2, ..quiet() };
+        assert_eq!(violations(&left), [(Rule::DayKeys, 2)]);
+        let late = Facts { tallies: counted(Tally::KeysDestroyedLate, 3), ..quiet() };
+        assert_eq!(violations(&late), [(Rule::DayKeys, 3)]);
+        let held = Facts { tallies: counted(Tally::KeysHeld, 5), keys_held: 1, ..quiet() };
+        assert_eq!(violations(&held), []);
+        let keys = &Report::of(&held).rules[0];
+        assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
+        let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
+        assert_eq!(violations(&destroyed), []);
+    }
+
+    //= R5.8
+    #[test]
+    fn a_late_request_is_a_violation_and_one_at_risk_is_not_yet() {
+        let requests = Requests { open: 9, at_risk: 4, late: 2 };
+        assert_eq!(violations(&Facts { requests, ..quiet() }), [(Rule::Requests, 2)]);
+        let requests = Requests { late: 0, ..requests };
+        assert_eq!(violations(&Facts { requests, ..quiet() }), []);
+    }
+
+    #[test]
+    fn the_history_has_thirty_days_and_takes_violations_from_their_own_attestations() {
+        let of = |violations| {
+            let peaks = [(Peak::Violations, violations)].into();
+            Tallies { sums: BTreeMap::new(), peaks }
+        };
+        let tallies = [(day(), of(9)), (day().plus(-1), of(3)), (day().plus(-30), of(8))];
+        let report = Report::of(&Facts { tallies: tallies.into(), ..quiet() });
+        let days: Vec<_> = report.history.iter().map(|total| total.day).collect();
+        assert_eq!(days, (0..30).rev().map(|back| day().plus(-back)).collect::<Vec<_>>());
+        let last: Vec<_> = report.history[27..].iter().map(|total| total.violations).collect();
+        assert_eq!(last, [None, Some(3), Some(0)]);
+    }
+
+    #[test]
+    fn what_is_signed_names_the_day_and_who_says_so() {
+        let claims = Report::of(&quiet()).claims();
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!(ISSUER), &json!("2028-02-29")));
+        assert_eq!(claims["report"]["rules"][0]["rule"], "day-keys");
+        assert_eq!(claims["report"]["rules"][0]["held"][0]["why"], "legal-hold");
+    }
+
+    proptest! {
+        //= R6.2
+        #[test]
+        fn whatever_was_counted_the_sums_agree(facts in any_facts()) {
+            let report = Report::of(&facts);
+            let mut violations = 0_u64;
+            for kept in &report.rules {
+                let held = kept.held.iter().map(|held| held.count).fold(0, u64::saturating_add);
+                let left = kept.left.unwrap_or_default();
+                if let (Some(due), Some(removed)) = (kept.due, kept.removed) {
+                    prop_assert_eq!(due, removed.saturating_add(held).saturating_add(left));
+                }
+                prop_assert_eq!(kept.violations, left.saturating_add(kept.late));
+                violations = violations.saturating_add(kept.violations);
+            }
+            prop_assert_eq!(report.violations, violations);
+            prop_assert_eq!(report.history.last().unwrap().violations, Some(violations));
+            prop_assert_eq!(report.violations == 0, report.rules.iter().all(|k| k.violations == 0));
+        }
+
+        #[test]
+        fn a_report_reads_back_as_it_was_written(facts in any_facts()) {
+            let report = Report::of(&facts);
+            let text = serde_json::to_string(&report).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report.clone());
+            prop_assert_eq!(&report.claims()["report"], &serde_json::to_value(&report).unwrap());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What retention counts of each UTC day, for the day's attestation.
+
+use std::collections::BTreeMap;
+
+words! {
+    /// What is added up over a UTC day.
+    Tally {
+        /// Day keys that were destroyed because their day had come (R6.2). What they opened is
+        /// unreadable in every table, stream and backup from then on (R6.6).
+        KeysDestroyed = "keys-destroyed",
+        /// Of those, the ones that were destroyed more than 24 hours after that. A violation.
+        KeysDestroyedLate = "keys-destroyed-late",
+        /// Day keys whose day had come, and that a legal hold keeps (R6.7); each once a day.
+        KeysHeld = "keys-held",
+        /// Rows that time to live removed (R6.2).
+        RowsRemoved = "rows-removed",
+        /// Audit events that were cut off their chains, before they were 90 days old (R6.4).
+        AuditEventsCut = "audit-events-cut",
+        /// Of those, the ones that were older than 90 days by then. A violation.
+        AuditEventsCutLate = "audit-events-cut-late",
+    }
+}
+
+words! {
+    /// What is known of a UTC day by its highest value.
+    Peak {
+        /// Seconds between the start of the day on which a key was due and its destruction (R6.2).
+        KeysSeconds = "keys-seconds-max",
+        /// Seconds between a row's expiry and its removal by time to live (R6.2).
+        RowsSeconds = "rows-seconds-max",
+        /// Violations that the day's attestation states.
+        Violations = "violations",
+    }
+}
+
+/// What was counted of one day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// What was added up; nothing, where there was nothing to add.
+    pub sums: BTreeMap<Tally, u64>,
+    /// The highest values.
+    pub peaks: BTreeMap<Peak, u64>,
+}
+
+impl Tallies {
+    /// How many in all.
+    #[must_use]
+    pub fn sum(&self, tally: Tally) -> u64 {
+        self.sums.get(&tally).copied().unwrap_or_default()
+    }
+
+    /// The highest value; `None`, where there was none.
+    #[must_use]
+    pub fn peak(&self, peak: Peak) -> Option<u64> {
+        self.peaks.get(&peak).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back_and_no_two_are_alike() {
+        let sums = Tally::ALL.iter().map(|tally| tally.as_str());
+        let words: BTreeSet<_> = sums.chain(Peak::ALL.iter().map(|peak| peak.as_str())).collect();
+        assert_eq!(words.len(), Tally::ALL.len() + Peak::ALL.len());
+        for tally in Tally::ALL {
+            assert_eq!(Tally::parse(tally.as_str()), Some(*tally));
+        }
+        for peak in Peak::ALL {
+            assert_eq!(Peak::parse(peak.as_str()), Some(*peak));
+        }
+    }
+}
