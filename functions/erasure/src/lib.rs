@@ -163,6 +163,8 @@ async fn erase(
         }
         // Whoever else saved it may have left it to this message: it comes again until it is over.
         Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {
+            // Another day's clock goes on, too.
+            let at = at.and_then(|at| at.checked_add(AGAIN).ok());
             Ok(app.queue.send(&id, at, AGAIN).await?)
         }
         Err(error) => Err(error.into()),
