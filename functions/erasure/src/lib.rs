@@ -186,8 +186,7 @@ async fn reapply_all(
         total.held = total.held.saturating_add(page.held);
         total.complete = page.complete;
         for (kind, count) in page.removed {
-            let sum = total.removed.entry(kind).or_default();
-            *sum = sum.saturating_add(count);
+            kind.count(&mut total.removed, count);
         }
         tracing::info!(position = total.position, found = total.found, "ledger applied again");
     }

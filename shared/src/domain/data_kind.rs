@@ -1,6 +1,8 @@
 //! The registry of everything that is stored. Erasure, export, retention and holds `match` on it
 //! without a catch-all, so a new kind of data that one of them does not cover does not compile.
 
+use std::collections::BTreeMap;
+
 use super::erasure::Target;
 
 words! {
@@ -64,6 +66,14 @@ words! {
 }
 
 impl DataKind {
+    /// Adds so many of this kind to the counts; of a kind without any there is no count.
+    pub fn count(self, counts: &mut BTreeMap<Self, u64>, number: u64) {
+        if number > 0 {
+            let sum = counts.entry(self).or_default();
+            *sum = sum.saturating_add(number);
+        }
+    }
+
     /// What erasing a target does with this kind of data.
     //= R8.3
     #[must_use]

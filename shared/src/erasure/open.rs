@@ -162,9 +162,8 @@ fn own_records(target: &Target) -> Vec<Held> {
     let account = Held::Account(target.account().clone());
     match target {
         Target::Account { .. } => vec![account],
-        Target::Connection { connection, .. } => {
-            let connection = connection.clone();
-            vec![account, Held::Connection(connection.clone()), Held::Within(connection)]
+        Target::Connection { account, connection, .. } => {
+            Held::of_connection(account, connection).to_vec()
         }
         Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
             let connection = Held::Connection(conversation.connection.clone());

@@ -64,8 +64,7 @@ impl Eraser {
                 let mut sweeper = Sweeper::new(self, None, &|| true);
                 while sweeper.target(target, now).await? == Outcome::More {}
                 for (kind, count) in sweeper.counts {
-                    let sum = done.removed.entry(kind).or_default();
-                    *sum = sum.saturating_add(count);
+                    kind.count(&mut done.removed, count);
                 }
             }
             done.position = entry.position;

@@ -94,11 +94,8 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
         return Ok(request);
     }
     let mut counts = Counts::new();
-    let mut add = |kind, number: usize| {
-        if number > 0 {
-            let count: &mut u64 = counts.entry(kind).or_default();
-            *count = count.saturating_add(u64::try_from(number).unwrap_or(u64::MAX));
-        }
+    let mut add = |kind: DataKind, number: usize| {
+        kind.count(&mut counts, u64::try_from(number).unwrap_or(u64::MAX));
     };
     for target in &request.targets {
         match target {

@@ -170,10 +170,7 @@ impl<'a> Sweeper<'a> {
     }
 
     fn count(&mut self, kind: DataKind, number: usize) {
-        if number > 0 {
-            let count = self.counts.entry(kind).or_default();
-            *count = count.saturating_add(u64::try_from(number).unwrap_or(u64::MAX));
-        }
+        kind.count(&mut self.counts, u64::try_from(number).unwrap_or(u64::MAX));
     }
 
     /// Deletes what has been gathered: written down first.

@@ -19,12 +19,7 @@ async fn is_held(
     account: &AccountId,
     connection: &ConnectionId,
 ) -> Result<bool, StoreError> {
-    let records = [
-        Held::Account(account.clone()),
-        Held::Connection(connection.clone()),
-        Held::Within(connection.clone()),
-    ];
-    for record in &records {
+    for record in &Held::of_connection(account, connection) {
         if store.is_held(record).await? {
             return Ok(true);
         }

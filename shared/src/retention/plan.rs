@@ -153,6 +153,7 @@ async fn retime_conversation(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<bool, StoreError> {
     let mut after = None;
+    let mut pace = Pace::default();
     loop {
         let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
         let last = rows.last().map(|row| row.message.clone());
@@ -166,7 +167,7 @@ async fn retime_conversation(
         let (gone, kept): (Vec<_>, Vec<_>) = moved.into_iter().partition(|(_, at)| *at <= now);
         let gone: Vec<MessageKey> = gone.into_iter().map(|(key, _)| key).collect();
         if !is_held {
-            store.delete_rows(&gone, &mut Pace::default()).await?;
+            store.delete_rows(&gone, &mut pace).await?;
         }
         try_all(kept.iter().map(|(key, at)| store.retime_row(key, *at)), AT_ONCE).await?;
         after = last.filter(|_| more);

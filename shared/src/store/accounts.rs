@@ -49,16 +49,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.item.map(|item| account(id, &item)).transpose()
+        let item = self.item(&self.tables.core, account_key(id)).await?;
+        item.map(|item| account(id, &item)).transpose()
     }
 
     /// Marks an account erased, whatever it was; does nothing where it is gone.
@@ -162,16 +154,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn member(&self, id: &MemberId) -> Result<Option<Member>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(schema::key(schema::member_pk(id), schema::MEMBER.to_owned())))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let Some(item) = answer.item else { return Ok(None) };
+        let key = schema::key(schema::member_pk(id), schema::MEMBER.to_owned());
+        let Some(item) = self.item(&self.tables.core, key).await? else { return Ok(None) };
         Ok(Some(Member {
             account: AccountId::parse(schema::get_text(&item, schema::ACCOUNT_ID)?)
                 .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
@@ -191,16 +175,8 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<Option<RouteId>, StoreError> {
         let key = schema::key(schema::account_pk(account), schema::connection_pk(connection));
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.item.map(|item| route(&item)).transpose()
+        let item = self.item(&self.tables.core, key).await?;
+        item.map(|item| route(&item)).transpose()
     }
 
     /// The connection and contact of a conversation of this account, read consistently; `None` when

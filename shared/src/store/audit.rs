@@ -107,26 +107,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit_head(&self, account: &AccountId) -> Result<Option<Point>, StoreError> {
-        let item = self.ledger_item(head_key(account)).await?;
+        let item = self.item(&self.tables.ledger, head_key(account)).await?;
         item.map(|item| point(&item)).transpose()
     }
 
     async fn has_link(&self, link: &Link) -> Result<bool, StoreError> {
-        let Some(item) = self.ledger_item(link_key(link)).await? else { return Ok(false) };
+        let Some(item) = self.item(&self.tables.ledger, link_key(link)).await? else {
+            return Ok(false);
+        };
         Ok(hash(&item, schema::HASH)? == link.hash)
-    }
-
-    async fn ledger_item(&self, key: Item) -> Result<Option<Item>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.ledger)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        Ok(answer.item)
     }
 
     /// A page of the account's chain after a place (`None`: from its checkpoint on), read

@@ -203,26 +203,16 @@ impl Store {
         connection: &ConnectionId,
         day: Day,
     ) -> Result<Option<WrappedDayKey>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(day_key(connection, day)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer
-            .item
-            .map(|item| {
-                let account = schema::get_text(&item, schema::ACCOUNT_ID)?;
-                Ok(WrappedDayKey {
-                    account: AccountId::parse(account)
-                        .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
-                    wrapped_key: schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec(),
-                })
+        let item = self.item(&self.tables.keys, day_key(connection, day)).await?;
+        item.map(|item| {
+            let account = schema::get_text(&item, schema::ACCOUNT_ID)?;
+            Ok(WrappedDayKey {
+                account: AccountId::parse(account)
+                    .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+                wrapped_key: schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec(),
             })
-            .transpose()
+        })
+        .transpose()
     }
 }
 

@@ -31,6 +31,16 @@ pub struct Holds {
 }
 
 impl Held {
+    /// The records whose holds keep a connection as a whole: its account, itself, and anyone in it.
+    #[must_use]
+    pub fn of_connection(account: &AccountId, connection: &ConnectionId) -> [Self; 3] {
+        [
+            Self::Account(account.clone()),
+            Self::Connection(connection.clone()),
+            Self::Within(connection.clone()),
+        ]
+    }
+
     /// Reads what [`std::fmt::Display`] wrote; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -92,17 +92,9 @@ impl Store {
     }
 
     async fn position(&self, key: Item) -> Result<Option<u64>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.ledger)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let item = self.item(&self.tables.ledger, key).await?;
         let position = |item: Item| schema::get_number(&item, schema::POSITION);
-        answer.item.map(position).transpose().map(Option::flatten)
+        item.map(position).transpose().map(Option::flatten)
     }
 
     /// A page of the ledger after a position, oldest first; empty at the end.

@@ -50,6 +50,23 @@ impl Store {
     pub const fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
         Self { client, tables }
     }
+
+    /// A whole item, read consistently; `None` when there is none.
+    async fn item(
+        &self,
+        table: &str,
+        key: schema::Item,
+    ) -> Result<Option<schema::Item>, StoreError> {
+        self.client
+            .get_item()
+            .table_name(table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map(|answer| answer.item)
+            .map_err(|error| classify(&error))
+    }
 }
 
 /// Why the database did not do what was asked, by what the caller can do about it.

@@ -297,16 +297,8 @@ impl Store {
 
     /// The request that a pointer leads to, until it has ended; read consistently.
     async fn pointed(&self, key: Item) -> Result<Option<RequestId>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let item = answer.item.filter(|item| !item.contains_key(schema::ENDED));
+        let item = self.item(&self.tables.core, key).await?;
+        let item = item.filter(|item| !item.contains_key(schema::ENDED));
         item.as_ref().map(request_id).transpose()
     }
 
