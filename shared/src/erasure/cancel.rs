@@ -33,7 +33,5 @@ pub async fn cancel(store: &Store, id: &RequestId) -> Result<Request, CancelErro
     }
     request.state = request.state.to(State::Cancelled).map_err(ErasureError::Transition)?;
     // A worker that has begun meanwhile has saved that it has: then this is a conflict.
-    let request = store.cancel_request(request).await.map_err(ErasureError::Store)?;
-    store.end_request(&request).await.map_err(ErasureError::Store)?;
-    Ok(request)
+    Ok(store.cancel_request(request).await.map_err(ErasureError::Store)?)
 }

@@ -18,10 +18,14 @@ pub(super) fn kept_until(requested_at: Timestamp) -> AttributeValue {
     schema::seconds(requested_at.saturating_add(RECORDS).unwrap_or(Timestamp::MAX))
 }
 
+pub(super) fn facts_key(id: &RequestId) -> Item {
+    schema::key(schema::request_pk(id), schema::REQUEST.to_owned())
+}
+
 /// What was asked: never changes.
 pub(super) fn facts(request: &Request) -> Item {
     let targets = request.targets.iter().map(|target| schema::text(target.to_string())).collect();
-    let mut item = schema::key(schema::request_pk(&request.id), schema::REQUEST.to_owned());
+    let mut item = facts_key(&request.id);
     item.extend([
         (schema::SOURCE.to_owned(), schema::text(request.source.as_str())),
         (schema::SUBJECT.to_owned(), schema::text(&request.subject)),

@@ -16,7 +16,7 @@ use crate::store::contacts::unless_refused;
 use crate::store::messages::MessageKey;
 use crate::store::schema::{self, Item};
 use crate::store::{Store, StoreError, classify};
-use item::{facts, kept_until, progress, read};
+use item::{facts, facts_key, kept_until, progress, read};
 
 /// Rows about to be deleted: written down with their count before they are, so that a worker that
 /// dies in between neither loses nor repeats the count.
@@ -169,9 +169,8 @@ impl Store {
             .await;
         // Refused, where another request has the subject by now, or its record is gone.
         unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))?;
-        let facts = schema::key(schema::request_pk(&request.id), schema::REQUEST.to_owned());
         let kept = self
-            .end(facts, request)
+            .end(facts_key(&request.id), request)
             .update_expression("SET expires_at = :end")
             .condition_expression("attribute_exists(pk)")
             .send()
@@ -188,7 +187,7 @@ impl Store {
     }
 
     /// Saves that a request is cancelled, as the successor of the version it was read at; its
-    /// subject and the account it would have erased are free with that.
+    /// subject and the account it would have erased are free with that, and its record expires.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a worker has saved it meanwhile.
@@ -198,15 +197,23 @@ impl Store {
         let subject = Update::builder()
             .table_name(&self.tables.core)
             .set_key(Some(pointer_key(schema::subject_pk(&request.subject))))
-            .update_expression("SET ended = :yes")
+            .update_expression("SET ended = :yes, expires_at = :end")
             .condition_expression("request_id = :id")
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":end", kept_until(request.requested_at))
             .expression_attribute_values(":id", schema::text(request.id.as_str()));
+        let facts = Update::builder()
+            .table_name(&self.tables.core)
+            .set_key(Some(facts_key(&request.id)))
+            .update_expression("SET expires_at = :end")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":end", kept_until(request.requested_at));
         let mut writes = self
             .client
             .transact_write_items()
             .transact_items(progress)
-            .transact_items(built_update(subject.build().ok())?);
+            .transact_items(built_update(subject.build().ok())?)
+            .transact_items(built_update(facts.build().ok())?);
         for account in accounts(&request) {
             let unlock = unlock(&self.tables, account, &request.id);
             writes = writes.transact_items(built_update(unlock)?);
