@@ -1,5 +1,5 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan. Messages name requests, or accounts; what
+//! the receipt. And has rows expire by another plan, or stay for a hold. Messages name requests, or accounts; what
 //! needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use numib::domain::hold::Held;
 use numib::domain::ids::{AccountId, RequestId};
+use numib::domain::plan::PlanCursor;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
@@ -130,15 +132,30 @@ async fn work(
 ) -> Result<(), WorkError> {
     match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
         Work::Erase { request, at } => erase(app, &request, at, has_time).await,
-        Work::Retime { retime, cursor } => {
-            let account = AccountId::parse(&retime).ok_or(WorkError::Unreadable)?;
-            let store = &app.eraser.store;
-            let next = retention::retime(store, &account, cursor, clock::now(), has_time).await?;
-            match next {
-                Some(cursor) => Ok(app.queue.retime(&account, Some(cursor), AGAIN).await?),
+        Work::Hold { held } => {
+            let held = Held::parse(&held).ok_or(WorkError::Unreadable)?;
+            match retention::account_of(&app.eraser.store, &held).await? {
+                Some(account) => retime(app, &account, None, has_time).await,
                 None => Ok(()),
             }
         }
+        Work::Retime { retime: account, cursor } => {
+            let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
+            retime(app, &account, cursor, has_time).await
+        }
+    }
+}
+
+async fn retime(
+    app: &App,
+    account: &AccountId,
+    cursor: Option<PlanCursor>,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(), WorkError> {
+    let store = &app.eraser.store;
+    match retention::retime(store, account, cursor, clock::now(), has_time).await? {
+        Some(cursor) => Ok(app.queue.retime(account, Some(cursor), AGAIN).await?),
+        None => Ok(()),
     }
 }
 

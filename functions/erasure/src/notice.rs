@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use numib::domain::erasure::{Request, Source, State, Target};
+use numib::domain::hold::Held;
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::edge::clock;
@@ -10,7 +11,6 @@ use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::IdentityError;
 use numib::store::StoreError;
-use numib::store::holds::Held;
 
 use crate::App;
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::domain::erasure::{Hold, is_reference};
+use numib::domain::erasure::is_reference;
+use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
 use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
 use numib::store::concurrent::try_all;
-use numib::store::holds::{Held, Holds};
+use numib::store::holds::Holds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,7 +43,9 @@ struct Wanted {
     reference: String,
 }
 
-/// `PUT /v1/operator/holds/{hold_id}`: sets a hold. One that is there stays as it was set.
+/// `PUT /v1/operator/holds/{hold_id}`: sets a hold. One that is there stays as it was set. The rows
+/// are kept from time to live by a worker, at once and again each day; until then nothing that
+/// has not expired by now can go.
 //= R6.7
 pub(crate) async fn set(
     app: &App,
@@ -62,6 +65,7 @@ pub(crate) async fn set(
     }
     let hold = Hold { id, reason, reference, set_at: now };
     let is_new = app.store.put_hold(&on, &hold).await?;
+    app.queue.follow_hold(&on).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let held = app.store.holds(&on).await?;
     Ok(json(status, "application/json", &wire(&on, &held)))
@@ -100,6 +104,7 @@ pub(crate) async fn lift(
     if !was_there && resumed.is_empty() {
         return Err(Problem::not_found());
     }
+    app.queue.follow_hold(&on).await?;
     let sent = resumed.iter().map(|request| app.queue.send(request, None, Duration::ZERO));
     try_all(sent, AT_ONCE).await?;
     tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");

@@ -5,24 +5,22 @@
 //! that dies leaves links that the checkpoint names, which the next run deletes; and of two runs at
 //! the same time one writes the checkpoint, and the other leaves the account to it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
 use numib::domain::ids::AccountId;
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
-use numib::edge::clock::Stopwatch;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::receipt::{self, Jwk, SigningError};
 use numib::store::StoreError;
 use numib::store::audit::{AuditPage, Audited};
+use serde::Serialize;
 
-use crate::{App, RESERVE};
+use crate::{App, HasTime};
 
 /// What a run did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Run {
     /// Days of accounts that have no event left.
     pub(crate) days_done: u64,
@@ -56,23 +54,21 @@ struct Cut<'a> {
     until: Timestamp,
     /// What the checkpoints are signed with.
     key: Jwk,
-    stopwatch: Stopwatch,
-    budget: Duration,
+    has_time: HasTime<'a>,
     run: Run,
 }
 
 /// Cuts until every chain is short enough or time runs out, and tallies it for the attestation.
 //= R4.6, R6.4
-pub(crate) async fn run(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, CutError> {
-    let run = cut_all(app, now, time_left).await?;
+pub(crate) async fn run(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Result<Run, CutError> {
+    let run = cut_all(app, now, has_time).await?;
     let (cut, late) = (run.events_cut, run.events_late);
     let counts = [(Tally::AuditEventsCut, cut), (Tally::AuditEventsCutLate, late)];
     app.store.add_tally(Day::of(now), &counts).await?;
     Ok(run)
 }
 
-async fn cut_all(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, CutError> {
-    let (stopwatch, budget) = (Stopwatch::start(), time_left.saturating_sub(RESERVE));
+async fn cut_all(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Result<Run, CutError> {
     let until = audit::cut_until(now);
     let last_day = Day::of(until);
     let run = Run { complete: true, ..Run::default() };
@@ -81,7 +77,7 @@ async fn cut_all(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, 
         return Ok(report(run, now));
     }
     let key = app.receipts.public().await?;
-    let mut cut = Cut { app, now, until, key, stopwatch, budget, run };
+    let mut cut = Cut { app, now, until, key, has_time, run };
     while let Some(last) = page.last().cloned() {
         for audited in &page {
             if cut.is_out_of_time() {
@@ -96,7 +92,7 @@ async fn cut_all(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, 
 
 impl Cut<'_> {
     fn is_out_of_time(&mut self) -> bool {
-        let is_out = self.stopwatch.elapsed() >= self.budget;
+        let is_out = !(self.has_time)();
         self.run.complete &= !is_out;
         is_out
     }

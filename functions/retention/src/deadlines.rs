@@ -6,6 +6,8 @@ use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
 use numib::store::concurrent::try_all;
 
+use serde::Serialize;
+
 use crate::App;
 
 /// Requests of one run, the oldest first: far more than are ever open for days.
@@ -14,7 +16,7 @@ const RUN_MAX: usize = 10_000;
 const AT_ONCE: usize = 32;
 
 /// What is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Watched {
     /// Requests that a worker has to end.
     pub(crate) open: usize,

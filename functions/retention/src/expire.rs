@@ -7,14 +7,14 @@ use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::{Expired, destroy_expired_keys};
 use numib::store::{Store, StoreError};
 
-use crate::App;
+use crate::{App, HasTime};
 
 /// Destroys them while there is time.
 //= R6.2
 pub(crate) async fn run(
     app: &App,
     now: Timestamp,
-    has_time: &(dyn Fn() -> bool + Sync),
+    has_time: HasTime<'_>,
 ) -> Result<Expired, StoreError> {
     let done = destroy_expired_keys(&app.store, now, has_time).await?;
     let Expired { due, destroyed, late, held, days_late, complete } = done;

@@ -7,6 +7,7 @@ mod attest;
 mod cut_audit;
 mod deadlines;
 mod expire;
+mod keep_held;
 mod lateness;
 mod provision;
 mod resume;
@@ -16,18 +17,17 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
-use numib::edge::clock;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::clock::{self, Stopwatch};
+use numib::edge::queue::{ErasureQueue, QueueError};
 use numib::seal::kms::DayKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use crate::attest::AttestError;
 pub use crate::cut_audit::CutError;
-pub use crate::resume::ResumeError;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -79,9 +79,9 @@ pub enum RetentionError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Stuck erasures were not queued again.
+    /// Work was not queued.
     #[error(transparent)]
-    Resume(#[from] ResumeError),
+    Queue(#[from] QueueError),
     /// The day before was not attested, or not in every form.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -96,7 +96,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::BadTime => "BadTime",
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
-            RetentionError::Resume(_) => "Resume",
+            RetentionError::Queue(_) => "Queue",
             RetentionError::Attest(_) => "Attest",
             RetentionError::Cut(_) => "Cut",
         };
@@ -104,29 +104,56 @@ impl From<RetentionError> for Diagnostic {
     }
 }
 
-/// The tasks, by the ends of their schedules' names.
+/// The tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Task {
     ProvisionDayKeys,
     ResumeErasures,
     DestroyExpiredKeys,
+    KeepHeld,
     WatchDeadlines,
     Attest,
     CutAudit,
 }
 
 impl Task {
+    const ALL: [Self; 7] = [
+        Self::ProvisionDayKeys,
+        Self::ResumeErasures,
+        Self::DestroyExpiredKeys,
+        Self::KeepHeld,
+        Self::WatchDeadlines,
+        Self::Attest,
+        Self::CutAudit,
+    ];
+
+    /// The end of its schedule's name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ProvisionDayKeys => "provision-day-keys",
+            Self::ResumeErasures => "resume-erasures",
+            Self::DestroyExpiredKeys => "destroy-expired-keys",
+            Self::KeepHeld => "keep-held",
+            Self::WatchDeadlines => "watch-deadlines",
+            Self::Attest => "attest",
+            Self::CutAudit => "cut-audit",
+        }
+    }
+
     fn of(resources: &[String]) -> Option<Self> {
         let [schedule] = resources else { return None };
-        let tasks = [
-            ("provision-day-keys", Self::ProvisionDayKeys),
-            ("resume-erasures", Self::ResumeErasures),
-            ("destroy-expired-keys", Self::DestroyExpiredKeys),
-            ("watch-deadlines", Self::WatchDeadlines),
-            ("attest", Self::Attest),
-            ("cut-audit", Self::CutAudit),
-        ];
-        tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
+        Self::ALL.into_iter().find(|task| schedule.ends_with(task.name()))
+    }
+
+    /// What a run of it answers: its name and its counts.
+    fn answer(self, run: impl Serialize) -> Value {
+        #[derive(Serialize)]
+        struct Answer<T> {
+            task: &'static str,
+            #[serde(flatten)]
+            run: T,
+        }
+        serde_json::to_value(Answer { task: self.name(), run }).unwrap_or_default()
     }
 }
 
@@ -146,66 +173,21 @@ pub async fn handle(
     };
     let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
-    let time_left = clock::until(deadline);
-    match task {
-        Task::ResumeErasures => {
-            let resumed = resume::run(app, now).await?;
-            Ok(json!({ "task": "resume-erasures", "resumed": resumed }))
-        }
-        Task::DestroyExpiredKeys => {
-            let has_time = || clock::until(deadline) > RESERVE;
-            let done = expire::run(app, now, &has_time).await?;
-            Ok(json!({
-                "task": "destroy-expired-keys",
-                "due": done.due,
-                "destroyed": done.destroyed,
-                "held": done.held,
-                "days_late": done.days_late,
-                "complete": done.complete,
-            }))
-        }
-        Task::WatchDeadlines => {
-            let found = deadlines::run(app, now).await?;
-            Ok(json!({
-                "task": "watch-deadlines",
-                "open": found.open,
-                "at_risk": found.at_risk,
-                "late": found.late,
-            }))
-        }
-        Task::Attest => {
-            let attested = attest::run(app, now).await?;
-            Ok(json!({
-                "task": "attest",
-                "day": attested.report.day,
-                "violations": attested.report.violations,
-                "new": attested.is_new,
-            }))
-        }
-        Task::CutAudit => {
-            let done = cut_audit::run(app, now, time_left).await?;
-            Ok(json!({
-                "task": "cut-audit",
-                "days_done": done.days_done,
-                "events_cut": done.events_cut,
-                "failed": done.failed,
-                "broken": done.broken,
-                "complete": done.complete,
-            }))
-        }
-        Task::ProvisionDayKeys => {
-            let done = provision::run(app, now, time_left).await?;
-            Ok(json!({
-                "task": "provision-day-keys",
-                "connections_done": done.connections_done,
-                "connections_failed": done.connections_failed,
-                "keys_made": done.keys_made,
-                "horizon_days": done.horizon_days,
-                "complete": done.complete,
-            }))
-        }
-    }
+    let (stopwatch, budget) = (Stopwatch::start(), clock::until(deadline).saturating_sub(RESERVE));
+    let has_time = || stopwatch.elapsed() < budget;
+    Ok(match task {
+        Task::ResumeErasures => task.answer(resume::run(app, now).await?),
+        Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
+        Task::KeepHeld => task.answer(keep_held::run(app, now).await?),
+        Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
+        Task::Attest => task.answer(attest::run(app, now).await?),
+        Task::CutAudit => task.answer(cut_audit::run(app, now, &has_time).await?),
+        Task::ProvisionDayKeys => task.answer(provision::run(app, now, &has_time).await?),
+    })
 }
+
+/// Whether there is time for another step.
+type HasTime<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Kept back from the invocation's time for the last write and the answer.
 const RESERVE: Duration = Duration::from_secs(10);

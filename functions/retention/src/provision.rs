@@ -13,13 +13,14 @@ use numib::domain::ids::RouteId;
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
-use numib::edge::clock::{self, Stopwatch};
+use numib::edge::clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::kms::{KeyName, KmsError};
 use numib::store::StoreError;
 use numib::store::connections::PROVISION_SHARDS;
+use serde::Serialize;
 
-use crate::{App, RESERVE};
+use crate::{App, HasTime};
 
 /// Pause before each key: 40 a second, below KMS's quota for P-256 pairs, which readers do not
 /// share.
@@ -28,7 +29,7 @@ const PACE: Duration = Duration::from_millis(25);
 const BATCH: i32 = 50;
 
 /// What a run did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Run {
     pub(crate) connections_done: u64,
     pub(crate) connections_failed: u64,
@@ -48,13 +49,15 @@ enum ProvisionError {
 }
 
 /// Provisions until every connection is served or time runs out.
-pub(crate) async fn run(app: &App, now: Timestamp, time_left: Duration) -> Result<Run, StoreError> {
-    let stopwatch = Stopwatch::start();
-    let budget = time_left.saturating_sub(RESERVE);
+pub(crate) async fn run(
+    app: &App,
+    now: Timestamp,
+    has_time: HasTime<'_>,
+) -> Result<Run, StoreError> {
     let today = Day::of(now);
     let mut done = Run { complete: true, ..Run::default() };
     for shard in 0..PROVISION_SHARDS {
-        if !serve_shard(app, shard, today, &stopwatch, budget, &mut done).await? {
+        if !serve_shard(app, shard, today, has_time, &mut done).await? {
             done.complete = false;
             break;
         }
@@ -70,8 +73,7 @@ async fn serve_shard(
     app: &App,
     shard: u8,
     today: Day,
-    stopwatch: &Stopwatch,
-    budget: Duration,
+    has_time: HasTime<'_>,
     done: &mut Run,
 ) -> Result<bool, StoreError> {
     let until = key_window::until(today);
@@ -79,7 +81,7 @@ async fn serve_shard(
     loop {
         let (routes, next) = app.store.routes_due(shard, until, BATCH, after).await?;
         for route in &routes {
-            if stopwatch.elapsed() >= budget {
+            if !has_time() {
                 return Ok(false);
             }
             match serve(app, route, today, &mut done.keys_made).await {

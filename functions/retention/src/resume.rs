@@ -4,34 +4,29 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::store::StoreError;
+use serde::Serialize;
 
-use crate::App;
+use crate::{App, RetentionError};
 
 /// What is under way for longer than this is queued again; a worker that is at it loses nothing.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
 /// Erasures of one run, the oldest first; the next run goes on.
 const RUN_MAX: usize = 1000;
 
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ResumeError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The queue.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    /// Erasures that were queued.
+    pub(crate) resumed: usize,
 }
 
-/// Queues them; returns how many.
+/// Queues them.
 ///
 /// # Errors
-/// [`ResumeError`]; what was queued stays queued.
+/// [`RetentionError`]; what was queued stays queued.
 //= R5.8
-pub(crate) async fn run(app: &App, now: Timestamp) -> Result<usize, ResumeError> {
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, RetentionError> {
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
     let stuck = app.store.stuck_requests(before, RUN_MAX).await?;
     for request in &stuck {
@@ -41,5 +36,5 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<usize, ResumeError>
     let mut metrics = Metrics::new(now);
     metrics.add("ErasuresResumed", Unit::Count, stuck.len());
     metrics.emit();
-    Ok(stuck.len())
+    Ok(Run { resumed: stuck.len() })
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::data_kind::DataKind;
-use super::ids::{AccountId, ConnectionId, ConversationId, HoldId, MessageId, RequestId, RouteId};
+use super::ids::{AccountId, ConnectionId, ConversationId, MessageId, RequestId, RouteId};
 use super::time::Day;
 
 /// A signed callback may take so long to reach us; what was sent in between is erased with the
@@ -378,19 +378,6 @@ impl Request {
         let waits = matches!(self.state, State::Requested | State::Held);
         waits && self.due_at.is_some() && self.counts.is_empty()
     }
-}
-
-/// A legal hold (R6.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    /// Its id.
-    pub id: HoldId,
-    /// Why; never shown in public.
-    pub reason: String,
-    /// The operator's reference of the case.
-    pub reference: String,
-    /// When it was set.
-    pub set_at: Timestamp,
 }
 
 #[cfg(test)]

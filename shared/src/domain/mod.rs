@@ -16,6 +16,7 @@ pub mod data_kind;
 pub mod deadline;
 pub mod erasure;
 pub mod fold;
+pub mod hold;
 pub mod ids;
 pub mod key_window;
 pub mod personal;

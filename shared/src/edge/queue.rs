@@ -1,4 +1,5 @@
-//! The work queue: erasures, one message per request by its id; and what follows a change of plan.
+//! The work queue: erasures, one message per request by its id; and what follows a change of plan or
+//! of a legal hold.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
+use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, RequestId};
 use crate::domain::plan::PlanCursor;
 
@@ -22,7 +24,12 @@ pub enum Work {
         #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
     },
-    /// A change of plan.
+    /// A change of a hold.
+    Hold {
+        /// The record that is held, or is not any more.
+        held: String,
+    },
+    /// A change of plan, or the rest of one of these.
     Retime {
         /// The account whose messages are to expire by the plan it has now.
         retime: String,
@@ -88,6 +95,14 @@ impl ErasureQueue {
         delay: Duration,
     ) -> Result<(), QueueError> {
         self.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
+    }
+
+    /// Asks a worker to have what is stored stay, or go, by the holds on a record.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn follow_hold(&self, held: &Held) -> Result<(), QueueError> {
+        self.put(&Work::Hold { held: held.to_string() }, Duration::ZERO).await
     }
 
     async fn put(&self, work: &Work, delay: Duration) -> Result<(), QueueError> {

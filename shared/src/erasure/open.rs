@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
+use crate::domain::hold::Held;
 use crate::domain::ids::RequestId;
 use crate::seal::random;
 use crate::store::concurrent::try_all;
-use crate::store::holds::Held;
 use crate::store::requests::Opened;
 use crate::store::{Store, StoreError};
 

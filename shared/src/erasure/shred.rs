@@ -8,11 +8,11 @@ use super::open::{holds_on, records};
 use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
+use crate::domain::hold::Held;
 use crate::domain::ids::ConnectionId;
 use crate::domain::row::SUPPRESSION;
 use crate::store::Store;
 use crate::store::concurrent::try_all;
-use crate::store::holds::Held;
 use crate::store::messages::MessageKey;
 
 /// Makes a request's targets unreadable, writes that into the ledger, and says so on the request.

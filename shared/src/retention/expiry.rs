@@ -2,8 +2,10 @@
 //! unreadable in every table, index, stream and backup (R6.2, R6.6).
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::is_held;
+use super::is_any_held;
+use crate::domain::hold::Held;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
@@ -16,7 +18,7 @@ const LOOK_BACK_DAYS: i32 = 60;
 const AT_ONCE: usize = 32;
 
 /// What a run found and did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Expired {
     /// Keys whose day had come.
     pub due: u64,
@@ -111,9 +113,7 @@ pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError
             }
         }
     }
-    let held =
-        try_all(found.iter().map(|key| is_held(store, &key.account, &key.connection)), AT_ONCE)
-            .await?;
+    let held = try_all(found.iter().map(|key| is_held(store, key)), AT_ONCE).await?;
     let mut left = KeysLeft::default();
     for is_held in held {
         let count = if is_held { &mut left.held } else { &mut left.overdue };
@@ -131,11 +131,17 @@ enum Fate {
 }
 
 async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreError> {
-    if is_held(store, &key.account, &key.connection).await? {
+    if is_held(store, key).await? {
         // Asked anew each day: once the hold is lifted, it is gone within one.
         store.put_off_key(key, today).await?;
         return Ok(Fate::Held);
     }
     let destroyed = store.destroy_due_key(key, today).await?;
     Ok(if destroyed { Fate::Destroyed } else { Fate::NotDue })
+}
+
+/// Whether a hold keeps some of what a key opens.
+//= R6.7
+async fn is_held(store: &Store, key: &DueKey) -> Result<bool, StoreError> {
+    is_any_held(store, &Held::of_connection(&key.account, &key.connection)).await
 }

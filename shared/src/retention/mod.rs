@@ -1,25 +1,23 @@
-//! Retention: what has expired is destroyed, and a change of plan re-times what is stored.
+//! Retention: what has expired is destroyed, and a change of plan or of legal holds re-times what
+//! is stored.
 //!
 //! Every step may be repeated, and may run beside another: each write names what it expects.
 
 mod expiry;
 mod plan;
+mod rows;
 
 pub use expiry::{Expired, KeysLeft, destroy_expired_keys, keys_left};
-pub use plan::{change_plan, retime};
+pub use plan::change_plan;
+pub use rows::{account_of, retime};
 
-use crate::domain::ids::{AccountId, ConnectionId};
-use crate::store::holds::Held;
+use crate::domain::hold::Held;
 use crate::store::{Store, StoreError};
 
-/// Whether a hold keeps some of a connection: on the account, on itself, or on anyone in it.
+/// Whether one of these records has a hold.
 //= R6.7
-async fn is_held(
-    store: &Store,
-    account: &AccountId,
-    connection: &ConnectionId,
-) -> Result<bool, StoreError> {
-    for record in &Held::of_connection(account, connection) {
+async fn is_any_held(store: &Store, records: &[Held]) -> Result<bool, StoreError> {
+    for record in records {
         if store.is_held(record).await? {
             return Ok(true);
         }

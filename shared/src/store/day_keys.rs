@@ -87,6 +87,29 @@ impl Store {
         }
     }
 
+    /// The account whose connection it is, by its day keys; `None` when it has none (any more).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_of_keys(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.keys)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .projection_expression(schema::ACCOUNT_ID)
+            .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        answer.items.unwrap_or_default().first().map(account_of).transpose()
+    }
+
     /// Puts off a day key whose day has come until tomorrow, unless it has another day by now.
     ///
     /// # Errors
@@ -205,10 +228,8 @@ impl Store {
     ) -> Result<Option<WrappedDayKey>, StoreError> {
         let item = self.item(&self.tables.keys, day_key(connection, day)).await?;
         item.map(|item| {
-            let account = schema::get_text(&item, schema::ACCOUNT_ID)?;
             Ok(WrappedDayKey {
-                account: AccountId::parse(account)
-                    .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+                account: account_of(&item)?,
                 wrapped_key: schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec(),
             })
         })
@@ -220,10 +241,14 @@ fn day_key(connection: &ConnectionId, day: Day) -> Item {
     schema::key(schema::connection_pk(connection), schema::day_sk(day))
 }
 
+fn account_of(item: &Item) -> Result<AccountId, StoreError> {
+    AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
+        .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))
+}
+
 fn due_key(item: &Item) -> Result<DueKey, StoreError> {
     Ok(DueKey {
-        account: AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
-            .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+        account: account_of(item)?,
         connection: schema::connection_of(schema::get_text(item, schema::PK)?)
             .ok_or(StoreError::Corrupt(schema::PK))?,
         day: schema::day_of(schema::get_text(item, schema::SK)?)

@@ -1,25 +1,17 @@
 //! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per
 //! request that waits for them: whoever may note the latter may not touch the former.
 
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+
+use super::connections::put;
 use super::requests::request_id;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
-use crate::domain::erasure::Hold;
-use crate::domain::ids::{AccountId, ConnectionId, ConversationId, HoldId, RequestId};
+use crate::domain::hold::{Held, Hold};
+use crate::domain::ids::{ConversationId, HoldId, RequestId};
 
-/// What a hold is on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Held {
-    /// An account with all its connections.
-    Account(AccountId),
-    /// A connection with all its contacts.
-    Connection(ConnectionId),
-    /// A contact with its conversation.
-    Contact(ConversationId),
-    /// Some contact of a connection: what keeps the connection as a whole from being erased. Set
-    /// and lifted with the contact's own hold.
-    Within(ConnectionId),
-}
+/// Holds of one page of the list.
+const LISTED: i32 = 100;
 
 /// The holds on one record, and the requests that wait for the last of them to be lifted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,38 +22,12 @@ pub struct Holds {
     pub waiting: Vec<RequestId>,
 }
 
-impl Held {
-    /// The records whose holds keep a connection as a whole: its account, itself, and anyone in it.
-    #[must_use]
-    pub fn of_connection(account: &AccountId, connection: &ConnectionId) -> [Self; 3] {
-        [
-            Self::Account(account.clone()),
-            Self::Connection(connection.clone()),
-            Self::Within(connection.clone()),
-        ]
-    }
-
-    /// Reads what [`std::fmt::Display`] wrote; `None` for anything else.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':')? {
-            ("account", id) => AccountId::parse(id).map(Self::Account),
-            ("connection", id) => ConnectionId::parse(id).map(Self::Connection),
-            ("contact", id) => ConversationId::parse(id).map(Self::Contact),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Account(id) => write!(f, "account:{id}"),
-            Self::Connection(id) => write!(f, "connection:{id}"),
-            Self::Contact(id) => write!(f, "contact:{id}"),
-            Self::Within(id) => write!(f, "within:{id}"),
-        }
-    }
+/// A record in the list of all that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldPlace {
+    /// The record.
+    pub held: Held,
+    place: String,
 }
 
 impl Store {
@@ -69,23 +35,53 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
+    //= R6.7
     pub async fn put_hold(&self, held: &Held, hold: &Hold) -> Result<bool, StoreError> {
-        if let Some(key) = within_key(held, &hold.id) {
-            let put = self.client.put_item().table_name(&self.tables.core).set_item(Some(key));
-            put.send().await.map_err(|error| classify(&error))?;
+        let mut item = schema::key(schema::hold_pk(held), schema::hold_sk(&hold.id));
+        item.extend([
+            (schema::REASON.to_owned(), schema::text(&hold.reason)),
+            (schema::REFERENCE.to_owned(), schema::text(&hold.reference)),
+            (schema::SET_AT.to_owned(), schema::milliseconds(hold.set_at)),
+        ]);
+        let mut transaction = self.client.transact_write_items();
+        for place in places(held, &hold.id) {
+            let put = put(&self.tables.core, place)?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
         }
-        let set = self
-            .client
-            .put_item()
+        let put = Put::builder()
             .table_name(&self.tables.core)
-            .set_item(Some(schema::key(schema::hold_pk(held), schema::hold_sk(&hold.id))))
-            .item(schema::REASON, schema::text(&hold.reason))
-            .item(schema::REFERENCE, schema::text(&hold.reference))
-            .item(schema::SET_AT, schema::milliseconds(hold.set_at))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|_| StoreError::Refused("hold".to_owned()))?;
+        let set = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+        met(set.send().await.map_err(|error| classify(&error)))
+    }
+
+    /// A page of the records that have holds, past one of them; empty at the end. One with several
+    /// holds comes several times, one after the other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn held_after(
+        &self,
+        after: Option<&HeldPlace>,
+    ) -> Result<Vec<HeldPlace>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .key_condition_expression("pk = :pk AND sk > :after")
+            .expression_attribute_values(":pk", schema::text(schema::HOLDS))
+            .expression_attribute_values(
+                ":after",
+                schema::text(after.map_or("!", |place| place.place.as_str())),
+            )
+            .limit(LISTED)
             .send()
-            .await;
-        met(set.map_err(|error| classify(&error)))
+            .await
+            .map_err(|error| classify(&error))?;
+        answer.items.unwrap_or_default().iter().map(held_place).collect()
     }
 
     /// Whether a record has a hold, read consistently.
@@ -146,21 +142,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn lift_hold(&self, held: &Held, id: &HoldId) -> Result<bool, StoreError> {
+        let delete = |key: Item, condition: Option<&str>| {
+            Delete::builder()
+                .table_name(&self.tables.core)
+                .set_key(Some(key))
+                .set_condition_expression(condition.map(str::to_owned))
+                .build()
+                .map(|delete| TransactWriteItem::builder().delete(delete).build())
+                .map_err(|_| StoreError::Refused("hold".to_owned()))
+        };
         let key = schema::key(schema::hold_pk(held), schema::hold_sk(id));
-        let lifted = self
+        let mut transaction = self
             .client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .condition_expression("attribute_exists(pk)")
-            .send()
-            .await;
-        let was_there = met(lifted.map_err(|error| classify(&error)))?;
-        if let Some(key) = within_key(held, id) {
-            let delete = self.client.delete_item().table_name(&self.tables.core);
-            delete.set_key(Some(key)).send().await.map_err(|error| classify(&error))?;
+            .transact_write_items()
+            .transact_items(delete(key, Some("attribute_exists(pk)"))?);
+        for place in places(held, id) {
+            transaction = transaction.transact_items(delete(place, None)?);
         }
-        Ok(was_there)
+        met(transaction.send().await.map_err(|error| classify(&error)))
     }
 
     /// Notes that a request waits for the holds on a record.
@@ -204,11 +203,22 @@ fn met<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-/// Where a contact's hold is noted for its connection.
-fn within_key(held: &Held, hold: &HoldId) -> Option<Item> {
-    let Held::Contact(ConversationId { connection, contact }) = held else { return None };
-    let pk = schema::hold_pk(&Held::Within(connection.clone()));
-    Some(schema::key(pk, format!("{}.{contact}", schema::hold_sk(hold))))
+/// Where a hold is noted besides its record: in the list of all holds; and a contact's for its
+/// connection.
+fn places(held: &Held, hold: &HoldId) -> Vec<Item> {
+    let listed = format!("{held}#{hold}");
+    let mut places = vec![schema::key(schema::HOLDS.to_owned(), listed)];
+    if let Held::Contact(ConversationId { connection, contact }) = held {
+        let pk = schema::hold_pk(&Held::Within(connection.clone()));
+        places.push(schema::key(pk, format!("{}.{contact}", schema::hold_sk(hold))));
+    }
+    places
+}
+
+fn held_place(item: &Item) -> Result<HeldPlace, StoreError> {
+    let place = schema::get_text(item, schema::SK)?.to_owned();
+    let held = place.split_once('#').and_then(|(held, _)| Held::parse(held));
+    Ok(HeldPlace { held: held.ok_or(StoreError::Corrupt(schema::SK))?, place })
 }
 
 fn waiting_key(held: &Held, request: &RequestId) -> Item {
@@ -224,19 +234,4 @@ fn hold(item: &Item) -> Result<Hold, StoreError> {
         set_at: schema::get_milliseconds(item, schema::SET_AT)?
             .ok_or(StoreError::Corrupt(schema::SET_AT))?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_held_record_reads_back_what_it_wrote() {
-        for text in ["account:a1", "connection:c1", "contact:c1.p1"] {
-            assert_eq!(Held::parse(text).unwrap().to_string(), text);
-        }
-        for bad in ["", "account", "message:m", "contact:c1", "account:a b"] {
-            assert_eq!(Held::parse(bad), None, "{bad:?}");
-        }
-    }
 }

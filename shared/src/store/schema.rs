@@ -12,6 +12,7 @@
 //! | core | `SUBJECT#subject` | `ERASURE` | the request that is under way for a subject |
 //! | core | `ONCE#name` | `ERASURE` | the request of what is asked once only |
 //! | core | `HOLD#record` | `HOLD#hold` | a hold |
+//! | core | `HOLDS` | `record#hold` | that there is that hold: a list of all of them |
 //! | core | `RETENTION` | `DAY#date` | what retention did that day, in numbers |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
@@ -28,7 +29,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::StoreError;
-use super::holds::Held;
+use crate::domain::hold::Held;
 use crate::domain::ids::{
     AccountId, ConnectionId, ContactId, HoldId, MemberId, RequestId, RouteId,
 };
@@ -58,6 +59,8 @@ pub(super) const BY_SENT_AT: &str = "by_sent_at";
 
 /// Epoch seconds after which DynamoDB removes the item.
 pub(super) const EXPIRES_AT: &str = "expires_at";
+/// Epoch seconds: of a row that a hold keeps from time to live, what `expires_at` was.
+pub(super) const SHOWN_UNTIL: &str = "shown_until";
 pub(super) const ACCOUNT_ID: &str = "account_id";
 pub(super) const CONNECTION_ID: &str = "connection_id";
 pub(super) const CHANNEL: &str = "channel";
@@ -158,6 +161,8 @@ pub(super) const ERASURE: &str = "ERASURE";
 pub(super) const ERASURES: &str = "ERASURES";
 /// Key of the ledger's last position.
 pub(super) const HEAD: &str = "HEAD";
+/// Partition of the list of all holds.
+pub(super) const HOLDS: &str = "HOLDS";
 /// Partition of what retention did each day.
 pub(super) const RETENTION: &str = "RETENTION";
 /// Sort key of what was cut off an account's audit chain; before every day.

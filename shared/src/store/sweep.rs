@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
 use super::concurrent::try_all;
-use super::contacts::{contact_id, contact_key, unless_refused};
-use super::messages::{MessageKey, primary};
+use super::contacts::{contact_id, contact_key};
+use super::messages::{MessageKey, expiry, primary};
 use super::pace::Pace;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
@@ -17,6 +17,8 @@ use crate::domain::time::Day;
 const BATCH_MAX: usize = 25;
 /// Single deletions under way at once.
 const SINGLES: usize = 32;
+/// What an erasure reads of a row: nothing that is sealed.
+const SWEPT: &str = "sk, sent_at, unsent, edit_day, expires_at, shown_until";
 /// Contacts of one page.
 const CONTACTS_PAGE: i32 = 100;
 
@@ -33,6 +35,8 @@ pub struct SweepRow {
     pub edit_day: Option<Day>,
     /// From when on nothing shows it.
     pub expires_at: Timestamp,
+    /// A hold keeps it: time to live does not remove it then.
+    pub is_held: bool,
 }
 
 impl Store {
@@ -80,7 +84,7 @@ impl Store {
             .table_name(&self.tables.messages)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk > :after")
-            .projection_expression("sk, sent_at, unsent, edit_day, expires_at")
+            .projection_expression(SWEPT)
             .expression_attribute_values(":pk", schema::text(conversation.to_string()))
             .expression_attribute_values(":after", schema::text(after))
             .limit(limit)
@@ -101,31 +105,12 @@ impl Store {
             .get_item()
             .table_name(&self.tables.messages)
             .set_key(Some(primary(key)))
-            .projection_expression("sk, sent_at, unsent, edit_day, expires_at")
+            .projection_expression(SWEPT)
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| classify(&error))?;
         answer.item.as_ref().map(sweep_row).transpose()
-    }
-
-    /// Has a message expire at another time; does nothing where it is gone by now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R6.5
-    pub async fn retime_row(&self, key: &MessageKey, at: Timestamp) -> Result<(), StoreError> {
-        let moved = self
-            .client
-            .update_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .update_expression("SET expires_at = :at")
-            .condition_expression("attribute_exists(sent_at)")
-            .expression_attribute_values(":at", schema::seconds(at))
-            .send()
-            .await;
-        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
 
     /// Deletes rows, as fast as the table takes it: the pace is kept from call to call.
@@ -317,8 +302,7 @@ fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
             .contains_key(schema::EDIT_DAY)
             .then(|| schema::get_day(item, schema::EDIT_DAY))
             .transpose()?,
-        expires_at: schema::get_number(item, schema::EXPIRES_AT)?
-            .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            .ok_or(StoreError::Corrupt(schema::EXPIRES_AT))?,
+        expires_at: expiry(item)?,
+        is_held: !item.contains_key(schema::EXPIRES_AT),
     })
 }

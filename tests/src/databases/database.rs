@@ -37,6 +37,19 @@ macro_rules! on_both_databases {
     )+};
 }
 
+/// Runs each test in this process alone: it makes more requests than MiniStack answers in good time.
+macro_rules! on_dynoxide {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            #[tokio::test]
+            async fn on_dynoxide() {
+                let db = $crate::database::Database::on_dynoxide().await;
+                Box::pin(super::$test(&db)).await;
+            }
+        }
+    )+};
+}
+
 /// Runs each test where KMS is.
 macro_rules! on_ministack {
     ($($test:ident),+ $(,)?) => {$(
@@ -144,11 +157,46 @@ impl Database {
 
     /// Every item of one table.
     pub(crate) async fn dump_table(&self, table: &str) -> BTreeSet<String> {
+        let items = self.items(table).await.into_iter();
+        items.map(|item| text(&AttributeValue::M(item))).collect()
+    }
+
+    /// All that is stored, to be put back.
+    pub(crate) async fn snapshot(&self) -> Snapshot {
+        let mut items = Vec::new();
+        for table in self.table_names() {
+            items.extend(self.items(table).await.into_iter().map(|item| (table.to_owned(), item)));
+        }
+        Snapshot(items)
+    }
+
+    /// Has it hold what it held then, and nothing else.
+    pub(crate) async fn restore(&self, Snapshot(items): &Snapshot) {
+        for table in self.table_names() {
+            for mut item in self.items(table).await {
+                item.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
+                let delete = self.raw.delete_item().table_name(table).set_key(Some(item));
+                delete.send().await.unwrap();
+            }
+        }
+        for (table, item) in items {
+            let put = self.raw.put_item().table_name(table).set_item(Some(item.clone()));
+            put.send().await.unwrap();
+        }
+    }
+
+    async fn items(&self, table: &str) -> Vec<Item> {
         let pages = self.raw.scan().table_name(table).consistent_read(true);
         let items: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
-        items.unwrap().into_iter().map(|item| text(&AttributeValue::M(item))).collect()
+        items.unwrap()
     }
 }
+
+#[expect(clippy::disallowed_types, reason = "the SDK's own type")]
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// What tables held at some time.
+pub(crate) struct Snapshot(Vec<(String, Item)>);
 
 /// Attributes by name, and bytes as the text in them, so that a search would find it.
 fn text(value: &AttributeValue) -> String {

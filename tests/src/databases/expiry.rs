@@ -4,25 +4,23 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
-use numib::domain::erasure::Hold;
+use numib::domain::hold::Held;
+use numib::domain::hold::Hold;
 use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::retention::{Expired, change_plan, destroy_expired_keys, retime};
 use numib::store::StoreError;
-use numib::store::holds::Held;
 use numib::store::messages::Order;
 
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
-use crate::wire::Fate;
 
 on_both_databases!(
     a_day_key_dies_with_the_first_run_after_its_last_message_expired,
     a_day_key_of_an_account_on_hold_waits_for_the_hold_and_no_longer,
     what_lives_longer_costs_an_expiry_nothing,
-    a_run_that_is_interrupted_anywhere_ends_like_one_that_is_not,
     a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns,
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
     a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
@@ -40,7 +38,7 @@ fn days_ago(days: i32) -> i64 {
 }
 
 /// A shop of this plan with keys, and a message of each of so many days ago.
-async fn shop(db: &Database, plan: Plan, days: &[i32]) -> Shop {
+pub(crate) async fn shop(db: &Database, plan: Plan, days: &[i32]) -> Shop {
     let shop = Shop::without_keys(db, Channel::Messenger, plan).await;
     let today = Day::of(now());
     let all: BTreeSet<Day> = days.iter().map(|back| Day::of(ago(days_ago(*back)))).collect();
@@ -136,32 +134,6 @@ async fn what_lives_longer_costs_an_expiry_nothing(db: &Database) {
         calls.push(db.wire.calls().len());
     }
     assert_eq!(calls[0], calls[1]);
-}
-
-//= R6.2
-async fn a_run_that_is_interrupted_anywhere_ends_like_one_that_is_not(db: &Database) {
-    let shops = [shop(db, Plan::Days7, &[0, 1]).await, shop(db, Plan::Days7, &[0]).await];
-    let dies = Plan::Days7.shred_on(Day::of(now())).start();
-    let mut runs = 0;
-    // The first request gets through, then the first two, and so on, until a run gets to its end.
-    for passes in 0.. {
-        let mut left = passes;
-        db.wire.decide(move |_| {
-            left -= 1;
-            if left >= 0 { Fate::Passes } else { Fate::Lost }
-        });
-        let done = destroy_expired_keys(&db.store, dies, &|| true).await;
-        db.wire.heal();
-        runs += 1;
-        if done.is_ok() {
-            break;
-        }
-    }
-    assert!(runs > 60, "each request was the last one once: {runs}");
-    for shop in &shops {
-        assert_eq!(keys(db, shop).await, [0_i64; 0]);
-    }
-    assert_eq!(expire(db, dies).await.due, 0);
 }
 
 //= R6.5

@@ -15,6 +15,7 @@ use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::keys_left;
 use numib::seal::receipt::SigningError;
 use numib::store::StoreError;
+use serde::Serialize;
 
 use crate::{App, deadlines};
 
@@ -39,16 +40,17 @@ pub enum AttestError {
 }
 
 /// What a run did.
-#[derive(Debug)]
-pub(crate) struct Attested {
-    pub(crate) report: Report,
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    day: Day,
+    violations: u64,
     /// Whether this run filed the report, and found none there.
-    pub(crate) is_new: bool,
+    new: bool,
 }
 
 /// Attests the day before.
 //= R6.2, R5.8
-pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Attested, AttestError> {
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, AttestError> {
     let day = Day::of(now).plus(-1);
     let mut report = Report::of(&facts(app, day, now).await?);
     let filed = &app.attestations;
@@ -62,7 +64,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Attested, AttestErr
     filed.file(day, Form::Page, page::html(&report)?.into_bytes()).await?;
     app.store.raise_peak(day, Peak::Violations, report.violations).await?;
     announce(&report, now);
-    Ok(Attested { report, is_new })
+    Ok(Run { day, violations: report.violations, new: is_new })
 }
 
 /// What is known of the day, at its end.

@@ -1,6 +1,9 @@
 //! Sealed messages: `pk` = conversation, `sk` = message, time to live on `expires_at`.
 
 mod read;
+mod retime;
+
+pub(super) use retime::expiry;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;

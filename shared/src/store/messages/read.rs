@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{MessageKey, MessagePage, Order, Position, RawRow, StoredMessage, primary, row};
+use super::{
+    MessageKey, MessagePage, Order, Position, RawRow, StoredMessage, expiry, primary, row,
+};
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::plan::Plan;
 use crate::domain::sealed::Sealed;
@@ -131,12 +133,6 @@ fn edit(item: &Item) -> Result<Option<Sealed>, StoreError> {
 
 fn sealed(item: &Item, bytes: &'static str, day: &'static str) -> Result<Sealed, StoreError> {
     Ok(Sealed { day: schema::get_day(item, day)?, bytes: schema::get_bytes(item, bytes)?.to_vec() })
-}
-
-fn expiry(item: &Item) -> Result<Timestamp, StoreError> {
-    schema::get_number(item, schema::EXPIRES_AT)?
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .ok_or(StoreError::Corrupt(schema::EXPIRES_AT))
 }
 
 fn position(item: &Item) -> Result<Position, StoreError> {

@@ -3,12 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
-use numib::domain::erasure::{Hold, Source, State};
+use numib::domain::erasure::{Source, State};
+use numib::domain::hold::Held;
+use numib::domain::hold::Hold;
 use numib::domain::ids::HoldId;
 use numib::domain::role::Role;
 use numib::erasure::Progress;
 use numib::store::StoreError;
-use numib::store::holds::Held;
 use serde_json::{Value, json};
 
 use super::{

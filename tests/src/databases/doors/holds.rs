@@ -2,10 +2,10 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use numib::domain::erasure::State;
+use numib::domain::hold::Held;
 use numib::domain::ids::{HoldId, RequestId};
 use numib::domain::role::Role;
 use numib::store::concurrent::all;
-use numib::store::holds::Held;
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
@@ -20,6 +20,7 @@ use crate::webhook::Answer;
 on_both_databases!(
     what_is_held_waits_at_every_door_says_so_and_goes_on_when_the_last_hold_is_lifted,
     a_hold_is_set_once_and_listed_as_it_was_set,
+    a_worker_has_rows_follow_each_hold_and_each_lift,
     all_who_wait_are_queued_however_many_they_are,
     a_lift_that_was_not_queued_is_made_good_by_lifting_again,
     what_cannot_be_read_is_refused_by_name,
@@ -138,6 +139,20 @@ async fn a_hold_is_set_once_and_listed_as_it_was_set(db: &Database) {
     assert_problem(&lift(&office, &operator, "h1", &elsewhere).await, 404, "not-found");
     assert_eq!(lift(&office, &operator, "h1", &on).await.status, 200);
     assert_problem(&lift(&office, &operator, "h1", &on).await, 404, "not-found");
+}
+
+//= R6.7
+async fn a_worker_has_rows_follow_each_hold_and_each_lift(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let operator = operator(db).await;
+    let on = Held::Contact(shop.conversation("7001"));
+    assert_eq!(set(&office, &operator, "h1", &on).await.status, 201);
+    assert_eq!(office.queued_as("held"), [on.to_string()]);
+    // Once more, in case the first was not queued.
+    assert_eq!(set(&office, &operator, "h1", &on).await.status, 200);
+    assert_eq!(office.queued_as("held"), [on.to_string()]);
+    assert_eq!(lift(&office, &operator, "h1", &on).await.status, 200);
+    assert_eq!(office.queued_as("held"), [on.to_string()]);
 }
 
 //= R6.7

@@ -117,12 +117,17 @@ impl<'a> Office<'a> {
 
     /// The requests that were queued since the last time of asking.
     fn queued(&self) -> Vec<String> {
+        self.queued_as("request")
+    }
+
+    /// What was queued under this word since the last time of asking; all else is forgotten.
+    fn queued_as(&self, word: &str) -> Vec<String> {
         let body = |call: crate::wire::Call| {
             let work = call.body["MessageBody"].as_str().map(str::to_owned);
             let work: Value = serde_json::from_str(&work.unwrap()).unwrap();
-            work["request"].as_str().unwrap().to_owned()
+            work[word].as_str().map(str::to_owned)
         };
-        self.queue.calls().into_iter().map(body).collect()
+        self.queue.calls().into_iter().filter_map(body).collect()
     }
 
     async fn stored(&self, code: &str) -> Erasure {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::ConnectionState;
-use numib::domain::erasure::{Hold, Request, State, Target};
+use numib::domain::erasure::{Request, State, Target};
+use numib::domain::hold::Held;
+use numib::domain::hold::Hold;
 use numib::domain::ids::{HoldId, RequestId};
 use numib::seal::pseudonym::Pepper;
-use numib::store::holds::Held;
 use numib::store::messages::MessageKey;
 use serde_json::json;
 use xtask::meta::signed_request;

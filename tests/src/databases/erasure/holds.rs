@@ -1,9 +1,10 @@
 //! Legal holds: what is held is not erased, says so, and goes on when the hold is lifted (R6.7).
 
 use jiff::Timestamp;
-use numib::domain::erasure::{Hold, State};
+use numib::domain::erasure::State;
+use numib::domain::hold::Held;
+use numib::domain::hold::Hold;
 use numib::domain::ids::HoldId;
-use numib::store::holds::Held;
 
 use super::{
     ask, connection, contact, counts, fill, held, is_over, resume, signing_key, stored, work,

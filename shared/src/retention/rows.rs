@@ -1,0 +1,314 @@
+//! What an account stores expires by the plan that it has now, and stays while a legal hold is on
+//! it (R6.5, R6.7). In bounded steps, after a change of either.
+
+use jiff::Timestamp;
+
+use super::is_any_held;
+use super::plan::change_channel;
+use crate::domain::account::Account;
+use crate::domain::connection::ConnectionState;
+use crate::domain::data_kind::DataKind;
+use crate::domain::hold::Held;
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
+use crate::domain::plan::PlanCursor;
+use crate::domain::policy::{Facts, Verdict, verdict};
+use crate::domain::row::SUPPRESSION;
+use crate::store::concurrent::try_all;
+use crate::store::messages::MessageKey;
+use crate::store::pace::Pace;
+use crate::store::sweep::SweepRow;
+use crate::store::{Store, StoreError};
+
+/// Rows that are re-timed at once.
+const AT_ONCE: usize = 32;
+/// Rows of one page.
+const PAGE: i32 = 250;
+
+/// The account that a held record is of; `None` when nothing is left of it that could be read.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn account_of(store: &Store, held: &Held) -> Result<Option<AccountId>, StoreError> {
+    match held {
+        Held::Account(account) => Ok(Some(account.clone())),
+        Held::Connection(connection)
+        | Held::Within(connection)
+        | Held::Contact(ConversationId { connection, .. }) => {
+            store.account_of_keys(connection).await
+        }
+    }
+}
+
+/// Has what an account stores expire by the plan and the holds there are now, from the cursor on,
+/// while there is time; returns where to go on, `None` at the end. What is too old goes, unless it
+/// is held.
+///
+/// By what the account has, not by what whoever asked knew: changes that follow one another end in
+/// the last one, whichever run comes last.
+///
+/// # Errors
+/// [`StoreError`]; starting again at the same cursor does nothing twice.
+//= R6.5, R6.7
+pub async fn retime(
+    store: &Store,
+    account: &AccountId,
+    cursor: Option<PlanCursor>,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<PlanCursor>, StoreError> {
+    let mut channels = store.account_channels(account).await?;
+    channels.sort_by(|a, b| a.1.cmp(&b.1));
+    for (route, connection) in channels {
+        let mut after = None;
+        if let Some(cursor) = &cursor {
+            if connection.as_str() < cursor.connection.as_str() {
+                continue;
+            }
+            if connection.as_str() == cursor.connection {
+                after = cursor.contact.as_deref().and_then(ContactId::parse);
+            }
+        }
+        let Some(current) = store.account(account).await? else { return Ok(None) };
+        let channel = (route, connection);
+        if after.is_none() {
+            change_channel(store, account, &channel, current.plan, now).await?;
+        }
+        let stopped = retime_channel(store, account, &channel, after, (now, has_time)).await?;
+        if stopped.is_some() {
+            return Ok(stopped);
+        }
+    }
+    Ok(None)
+}
+
+/// Contact by contact; returns where it stopped, `None` at the end.
+async fn retime_channel(
+    store: &Store,
+    account: &AccountId,
+    (route, connection): &(RouteId, ConnectionId),
+    mut after: Option<ContactId>,
+    (now, has_time): (Timestamp, &(dyn Fn() -> bool + Sync)),
+) -> Result<Option<PlanCursor>, StoreError> {
+    let is_there = store.connection(route, true).await?.is_some_and(|current| {
+        current.id == *connection && current.state == ConnectionState::Active
+    });
+    if !is_there {
+        return Ok(None);
+    }
+    loop {
+        let contacts = store.contacts_after(connection, after.as_ref()).await?;
+        if contacts.is_empty() {
+            return Ok(None);
+        }
+        for contact in contacts {
+            let conversation =
+                ConversationId { connection: connection.clone(), contact: contact.clone() };
+            // Read anew: it may have another plan by now, and another run goes by that.
+            let Some(current) = store.account(account).await? else { return Ok(None) };
+            let time = (now, has_time);
+            let is_done = retime_conversation(store, &conversation, &current, time).await?;
+            // Else once more: what has been moved is only read then.
+            if is_done {
+                after = Some(contact);
+            }
+            if !is_done || !has_time() {
+                let contact = after.map(|contact| contact.to_string());
+                return Ok(Some(PlanCursor { connection: connection.to_string(), contact }));
+            }
+        }
+    }
+}
+
+/// Returns whether it got to the end of the conversation, with the holds as they were all the way.
+async fn retime_conversation(
+    store: &Store,
+    conversation: &ConversationId,
+    account: &Account,
+    (now, has_time): (Timestamp, &(dyn Fn() -> bool + Sync)),
+) -> Result<bool, StoreError> {
+    let records = Held::of_conversation(&account.id, conversation);
+    let is_held = is_any_held(store, &records).await?;
+    let mut after = None;
+    let mut pace = Pace::default();
+    loop {
+        let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
+        let last = rows.last().map(|row| row.message.clone());
+        let courses = rows.into_iter().map(|row| {
+            let key =
+                MessageKey { conversation: conversation.clone(), message: row.message.clone() };
+            let course = course(&row, account, is_held, now);
+            (key, row, course)
+        });
+        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        for (key, row, course) in courses {
+            match course {
+                Course::Stays => {}
+                Course::Goes => gone.push(key),
+                Course::Until(at) => kept.push((key, row, at)),
+            }
+        }
+        keep_contact(store, conversation, &kept, is_held, now).await?;
+        store.delete_rows(&gone, &mut pace).await?;
+        let writes = kept.iter().map(async |(key, row, at)| {
+            if is_held {
+                store.hold_row(key, row, *at).await
+            } else {
+                store.retime_row(key, row, *at).await
+            }
+        });
+        try_all(writes, AT_ONCE).await?;
+        after = last.filter(|_| more);
+        // Written first, and then looked again: whoever changes a hold does so before it has the
+        // rows follow, so one of the two runs sees the other's.
+        if is_any_held(store, &records).await? != is_held {
+            return Ok(false);
+        }
+        if after.is_none() {
+            return Ok(true);
+        }
+        if !has_time() {
+            return Ok(false);
+        }
+    }
+}
+
+/// A contact outlives its messages and the marks on it. One that is held, as long as it is.
+async fn keep_contact(
+    store: &Store,
+    conversation: &ConversationId,
+    kept: &[(MessageKey, SweepRow, Timestamp)],
+    is_held: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let latest = kept.iter().map(|(_, _, at)| *at).max();
+    match latest.or(is_held.then_some(now)) {
+        Some(latest) => {
+            let until = latest.max(now).saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
+            store.keep_contact(conversation, until).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is to become of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// It is as it should be.
+    Stays,
+    /// It is shown until then; time to live removes it then, unless it is held.
+    Until(Timestamp),
+    /// It is deleted.
+    Goes,
+}
+
+/// By the account's plan, a message that had not expired before the account had that; and by
+/// whether it is held. Tombstones say nothing, so they go in their time, and an edit that waits
+/// takes its message's time with it.
+fn course(row: &SweepRow, account: &Account, is_held: bool, now: Timestamp) -> Course {
+    if row.unsent {
+        return Course::Stays;
+    }
+    let expires_at = replanned(row, account, now).unwrap_or(row.expires_at);
+    let is_moved = expires_at.as_second() != row.expires_at.as_second();
+    if !is_moved && row.is_held == is_held {
+        Course::Stays
+    } else if expires_at <= now && !is_held {
+        Course::Goes
+    } else {
+        Course::Until(expires_at)
+    }
+}
+
+/// When a message expires by the account's plan, where that is another than the one it came by.
+fn replanned(row: &SweepRow, account: &Account, now: Timestamp) -> Option<Timestamp> {
+    let at = row.sent_at?;
+    if row.expires_at <= account.plan_changed_at? {
+        return None;
+    }
+    let plan = account.plan;
+    let facts = Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false };
+    match verdict(DataKind::Message, &facts, now) {
+        Verdict::Keep(until) => until,
+        Verdict::EraseNow => Some(now),
+        Verdict::Held => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::domain::account::AccountState;
+    use crate::domain::ids::MessageId;
+    use crate::domain::plan::Plan;
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    fn now() -> Timestamp {
+        "2028-02-28T10:00:00Z".parse().unwrap()
+    }
+
+    fn account(plan: Plan, plan_changed_at: Option<Timestamp>) -> Account {
+        let id = AccountId::parse("a").unwrap();
+        Account { id, state: AccountState::Active, plan, plan_changed_at, deletion: None }
+    }
+
+    fn row(sent_at: Timestamp, expires_at: Timestamp) -> SweepRow {
+        SweepRow {
+            message: MessageId::parse("m").unwrap(),
+            sent_at: Some(sent_at),
+            unsent: false,
+            edit_day: None,
+            expires_at,
+            is_held: false,
+        }
+    }
+
+    //= R6.7
+    #[test]
+    fn a_hold_keeps_a_row_and_its_time_and_after_it_the_clock_has_gone_on() {
+        let account = account(Plan::Days7, None);
+        let expires_at = now() + DAY;
+        let live = row(now() - DAY * 6, expires_at);
+        assert_eq!(course(&live, &account, false, now()), Course::Stays);
+        assert_eq!(course(&live, &account, true, now()), Course::Until(expires_at));
+        let held = SweepRow { is_held: true, ..live };
+        for at in [now(), now() + DAY * 900] {
+            assert_eq!(course(&held, &account, true, at), Course::Stays);
+        }
+        assert_eq!(course(&held, &account, false, now()), Course::Until(expires_at));
+        assert_eq!(course(&held, &account, false, expires_at), Course::Goes);
+    }
+
+    //= R6.5, R6.7
+    #[test]
+    fn a_plan_that_changes_under_a_hold_moves_the_time_and_deletes_nothing() {
+        let sent_at = now() - DAY * 10;
+        let held = SweepRow { is_held: true, ..row(sent_at, sent_at + DAY * 30) };
+        let shorter = account(Plan::Days7, Some(now()));
+        assert_eq!(course(&held, &shorter, true, now()), Course::Until(now()));
+        assert_eq!(course(&held, &shorter, false, now()), Course::Goes);
+        let longer = account(Plan::Days90, Some(now()));
+        assert_eq!(course(&held, &longer, true, now()), Course::Until(sent_at + DAY * 90));
+        // What the shorter plan has hidden, a longer one does not show again.
+        let hidden = SweepRow { expires_at: now(), ..held };
+        assert_eq!(course(&hidden, &longer, true, now()), Course::Stays);
+    }
+
+    #[test]
+    fn a_tombstone_goes_in_its_time_whatever_is_held() {
+        let account = account(Plan::Days7, None);
+        let tombstone = SweepRow { sent_at: None, unsent: true, ..row(now(), now()) };
+        assert_eq!(course(&tombstone, &account, true, now()), Course::Stays);
+    }
+
+    //= R6.7
+    #[test]
+    fn an_edit_that_waits_for_its_message_is_held_as_well() {
+        let account = account(Plan::Days7, Some(now()));
+        let waiting = SweepRow { sent_at: None, ..row(now(), now() + DAY) };
+        assert_eq!(course(&waiting, &account, true, now()), Course::Until(now() + DAY));
+        assert_eq!(course(&waiting, &account, false, now()), Course::Stays);
+    }
+}

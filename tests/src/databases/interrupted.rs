@@ -1,0 +1,130 @@
+//! A run of retention that dies anywhere, and is repeated, ends like one that does not.
+
+use jiff::SignedDuration;
+use numib::domain::hold::{Held, Hold};
+use numib::domain::ids::HoldId;
+use numib::domain::plan::Plan;
+use numib::domain::time::Day;
+use numib::retention::{change_plan, destroy_expired_keys, retime};
+use numib::store::StoreError;
+
+use crate::database::Database;
+use crate::expiry::shop;
+use crate::shop::{Shop, now};
+use crate::wire::Fate;
+
+on_dynoxide!(
+    the_destruction_of_expired_keys_may_die_anywhere,
+    a_downgrade_may_die_anywhere,
+    an_upgrade_may_die_anywhere,
+    a_hold_may_die_anywhere,
+    a_lift_may_die_anywhere,
+);
+
+/// Runs it once without an accident; then, from the same start, with one at each of its requests,
+/// and once more after that. Requests that are under way at once arrive in any order, so the one
+/// that is the last may differ; the end may not.
+async fn ends_the_same(
+    db: &Database,
+    requests_min: usize,
+    run: impl AsyncFn() -> Result<(), StoreError>,
+) {
+    let start = db.snapshot().await;
+    db.wire.calls();
+    run().await.unwrap();
+    let (clean, requests) = (db.dump().await, db.wire.calls().len());
+    assert!(requests >= requests_min, "{requests}");
+    for is_heard in [true, false] {
+        for last in 0..requests {
+            db.restore(&start).await;
+            let mut number = 0;
+            db.wire.decide(move |_| {
+                number += 1;
+                match number - 1 {
+                    passed if passed < last => Fate::Passes,
+                    // The one that kills it has arrived.
+                    passed if passed == last && !is_heard => Fate::Unheard,
+                    _ => Fate::Lost,
+                }
+            });
+            let died = run().await;
+            db.wire.heal();
+            assert!(died.is_err() || last + 1 == requests, "it dies at {last} of {requests}");
+            run().await.unwrap();
+            assert_eq!(db.dump().await, clean, "after it died at {last} of {requests}");
+        }
+    }
+}
+
+async fn followed(db: &Database, shop: &Shop) -> Result<(), StoreError> {
+    let account = &shop.connection.account;
+    let mut cursor = None;
+    loop {
+        // The worker's way: some time, and then again from where it stopped.
+        cursor = retime(&db.store, account, cursor, now(), &|| false).await?;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn hold() -> Hold {
+    let (id, text) = (HoldId::parse("h").unwrap(), "x".to_owned());
+    Hold { id, reason: text.clone(), reference: text, set_at: now() }
+}
+
+//= R6.2
+async fn the_destruction_of_expired_keys_may_die_anywhere(db: &Database) {
+    shop(db, Plan::Days7, &[0, 1]).await;
+    let held = shop(db, Plan::Days7, &[0]).await;
+    db.store.put_hold(&Held::Connection(held.connection.id.clone()), &hold()).await.unwrap();
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    let run = async || destroy_expired_keys(&db.store, dies, &|| true).await.map(|_| ());
+    ends_the_same(db, 60, run).await;
+}
+
+//= R6.5
+async fn a_downgrade_may_die_anywhere(db: &Database) {
+    let shop = shop(db, Plan::Days90, &[0, 6, 8]).await;
+    ends_the_same(db, 20, async || {
+        change_plan(&db.store, &shop.connection.account, Plan::Days7, now()).await?;
+        followed(db, &shop).await
+    })
+    .await;
+}
+
+//= R6.5
+async fn an_upgrade_may_die_anywhere(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0, 6]).await;
+    ends_the_same(db, 20, async || {
+        change_plan(&db.store, &shop.connection.account, Plan::Days365, now()).await?;
+        followed(db, &shop).await
+    })
+    .await;
+}
+
+//= R6.7
+async fn a_hold_may_die_anywhere(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0, 6]).await;
+    let on = Held::Contact(shop.conversation("7001"));
+    ends_the_same(db, 15, async || {
+        db.store.put_hold(&on, &hold()).await?;
+        followed(db, &shop).await
+    })
+    .await;
+}
+
+//= R6.7
+async fn a_lift_may_die_anywhere(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0, 6]).await;
+    let on = Held::Account(shop.connection.account.clone());
+    db.store.put_hold(&on, &hold()).await.unwrap();
+    followed(db, &shop).await.unwrap();
+    let later = now() + SignedDuration::from_hours(48);
+    ends_the_same(db, 15, async || {
+        db.store.lift_hold(&on, &hold().id).await?;
+        let account = &shop.connection.account;
+        retime(&db.store, account, None, later, &|| true).await.map(|_| ())
+    })
+    .await;
+}
