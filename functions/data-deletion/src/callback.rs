@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
+use numib::domain::audit::Action;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::personal::Personal;
 use numib::edge::address;
@@ -16,7 +17,7 @@ use numib::seal::random;
 use numib::store::concurrent::try_all;
 use serde_json::json;
 
-use crate::App;
+use crate::{App, audit};
 
 /// Channels that are erased at once: an agency may have connected hundreds.
 const CHANNELS_AT_ONCE: usize = 16;
@@ -55,7 +56,8 @@ pub(crate) async fn data_deletion(
         // Signed, but nobody is named: nothing is selected, and the page says so.
         None => (format!("nobody {}", random_id()?), Vec::new()),
     };
-    let erased = erase(app, Source::MetaDeletion, subject, targets, now).await?;
+    let erased = erase(app, Source::MetaDeletion, subject, targets.clone(), now).await?;
+    audit::record(app, (Action::MetaDeletion, Some(&erased.id)), &targets, now).await;
     let url = address::status_page(app.public_url.as_deref(), request, &erased.id);
     let body = json!({ "url": url, "confirmation_code": erased.id.as_str() });
     Ok(json(StatusCode::OK, "application/json", &body))
@@ -83,10 +85,11 @@ pub(crate) async fn deauthorize(
     }
     targets.sort();
     targets.dedup();
-    let each = targets
-        .into_iter()
-        .map(|target| erase(app, Source::MetaDeauthorize, target.subject(), vec![target], now));
+    let each = targets.iter().map(|target| {
+        erase(app, Source::MetaDeauthorize, target.subject(), vec![target.clone()], now)
+    });
     try_all(each, CHANNELS_AT_ONCE).await?;
+    audit::record(app, (Action::MetaDeauthorize, None), &targets, now).await;
     Ok(json(StatusCode::OK, "application/json", &json!({})))
 }
 

@@ -3,6 +3,7 @@
 //!
 //! What a callback covers is unreadable before it is answered (R8.3); the rest is queued.
 
+mod audit;
 mod callback;
 mod pages;
 mod text;

@@ -21,14 +21,14 @@ on_both_databases!(
     what_is_done_stays_done_where_it_cannot_be_recorded,
 );
 
-async fn events(db: &Database, account: &AccountId) -> Vec<Event> {
+pub(crate) async fn events(db: &Database, account: &AccountId) -> Vec<Event> {
     let links: Vec<Link> = db.store.audit_page(account, None).await.unwrap().links;
     audit::verify(account, None, &links).unwrap();
     links.into_iter().map(|link| link.event).collect()
 }
 
 /// Action, outcome, and what it was about.
-fn said(event: &Event) -> String {
+pub(crate) fn said(event: &Event) -> String {
     let subjects: Vec<&str> = event.subjects.iter().map(Subject::as_str).collect();
     let (action, outcome) = (event.action.as_str(), event.outcome.as_str());
     format!("{action} {outcome}: {}", subjects.join(", "))

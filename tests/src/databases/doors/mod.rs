@@ -1,7 +1,7 @@
 //! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
 
 mod account;
-mod audit;
+pub(crate) mod audit;
 mod deletion;
 mod holds;
 mod lists;

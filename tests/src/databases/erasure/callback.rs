@@ -5,6 +5,7 @@ use std::fs;
 
 use data_deletion::{App, handle};
 use jiff::{SignedDuration, Timestamp};
+use numib::domain::audit::{self, Actor};
 use numib::domain::erasure::State;
 use numib::domain::ids::RequestId;
 use numib::edge::queue::ErasureQueue;
@@ -14,9 +15,10 @@ use xtask::meta::signed_request;
 
 use super::{fill, held};
 use crate::database::Database;
+use crate::doors::audit::{events, said};
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::{Answer, Intake, event, request};
-use crate::wire::{Wire, constant};
+use crate::wire::{Fate, Wire, constant};
 
 on_both_databases!(
     every_recorded_callback_has_its_verdict,
@@ -27,6 +29,8 @@ on_both_databases!(
     nobody_selects_nothing,
     a_callback_that_was_not_queued_is_not_acknowledged,
     a_code_shows_its_own_request_and_no_other,
+    each_account_has_in_its_chain_what_meta_erased_of_it_and_nothing_of_others,
+    what_is_erased_stays_erased_where_it_cannot_be_recorded,
 );
 
 /// The secrets of the recorded callbacks.
@@ -256,4 +260,57 @@ async fn a_code_shows_its_own_request_and_no_other(db: &Database) {
     for other in [near.as_str(), "", "..", "a#b", "REQUEST", "%00", "<script>", long.as_str()] {
         assert_eq!(desk.page(other).await.status, 404, "{other:?}");
     }
+}
+
+//= R1.3
+async fn each_account_has_in_its_chain_what_meta_erased_of_it_and_nothing_of_others(db: &Database) {
+    let desk = Desk::open(db);
+    let shops = [Shop::open(db).await, Shop::open(db).await, Shop::open(db).await];
+    let [one, two, _] = &shops;
+    fill(db, one).await;
+    let body = two.body(&[two.text("7001", ago(2000), "m_1", "one")]);
+    Intake::start(db).deliver(&body).await;
+    code(&desk.post(DELETE, &asks("7001", now())).await);
+    let alone = code(&desk.post(DELETE, &asks("7002", now())).await);
+    // Of whom nothing is held, nothing is anybody's to record.
+    code(&desk.post(DELETE, &asks("7099", now())).await);
+    let gone = json!({"algorithm": "HMAC-SHA256", "profile_id": two.meta_id, "issued_at": now().as_second()});
+    assert_eq!(desk.post(DEAUTHORIZE, &gone).await.status, 200);
+    let expected = [
+        vec![
+            format!("meta-deletion done: conversation {}", one.conversation("7001")),
+            format!(
+                "meta-deletion done: conversation {}, request {alone}",
+                one.conversation("7002")
+            ),
+        ],
+        vec![
+            format!("meta-deletion done: conversation {}", two.conversation("7001")),
+            format!("meta-deauthorize done: connection {}", two.connection.id),
+        ],
+        Vec::new(),
+    ];
+    for (shop, expected) in shops.iter().zip(expected) {
+        let events = events(db, &shop.connection.account).await;
+        assert_eq!(events.iter().map(said).collect::<Vec<_>>(), expected);
+        assert!(events.iter().all(|event| event.actor == Actor::Meta && event.address.is_none()));
+    }
+    assert_eq!(events(db, &audit::nobody()).await, []);
+}
+
+//= R8.3
+async fn what_is_erased_stays_erased_where_it_cannot_be_recorded(db: &Database) {
+    let desk = Desk::open(db);
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    db.wire.decide(|call| {
+        let is_audit =
+            call.operation == "TransactWriteItems" && call.body.to_string().contains("\"AUDIT#");
+        if is_audit { Fate::Failed } else { Fate::Passes }
+    });
+    let found = code(&desk.post(DELETE, &asks("7001", now())).await);
+    db.wire.heal();
+    let stored = db.store.request(&RequestId::parse(&found).unwrap()).await.unwrap().unwrap();
+    assert_eq!(stored.request.state, State::Shredded);
+    assert_eq!(desk.queue.calls().len(), 1);
 }

@@ -1,0 +1,102 @@
+//! Records in the chain of each account what Meta had erased of its data (R1.3).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use numib::domain::audit::{Action, Actor, Event, Outcome, Subject};
+use numib::domain::erasure::Target;
+use numib::domain::ids::{AccountId, RequestId};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::seal::{SealError, random};
+use numib::store::StoreError;
+use numib::store::concurrent::all;
+
+use crate::App;
+
+/// Meta waits for the answer, and what was done is done.
+const TIME: Duration = Duration::from_secs(2);
+/// Accounts whose chains are written at once.
+const AT_ONCE: usize = 16;
+/// Subjects of one event: what is more has an event of its own.
+const SUBJECTS_MAX: usize = 20;
+
+/// Why an event was not recorded.
+#[derive(Debug, thiserror::Error)]
+enum Unrecorded {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("it took longer than {TIME:?}")]
+    Late(#[from] tokio::time::error::Elapsed),
+}
+
+/// Records an erasure with each account that it was of: under its code, where there is one and no
+/// other account was in it. What is not recorded is in the log, and an alarm rings.
+//= R1.3, R4.6
+pub(crate) async fn record(
+    app: &App,
+    (action, code): (Action, Option<&RequestId>),
+    targets: &[Target],
+    now: Timestamp,
+) {
+    let mut accounts = BTreeMap::<&AccountId, Vec<Subject>>::new();
+    for target in targets {
+        accounts.entry(target.account()).or_default().extend(subject(target));
+    }
+    // The code shows what all of them had of the person: none of theirs to know.
+    let code = code.filter(|_| accounts.len() == 1);
+    let code = code.and_then(|code| Subject::parse(&format!("request {code}")));
+    for subjects in accounts.values_mut() {
+        subjects.extend(code.clone());
+    }
+    let recorded = accounts.iter().map(async |(account, subjects)| {
+        let appended = append(app, account, (action, subjects), now);
+        tokio::time::timeout(TIME, appended).await.map_err(Unrecorded::from).flatten()
+    });
+    let mut failures = 0_u32;
+    for recorded in all(recorded, AT_ONCE).await {
+        if let Err(error) = recorded {
+            failures = failures.saturating_add(1);
+            tracing::error!(error = %error, "an audit event was not recorded");
+        }
+    }
+    let mut metrics = Metrics::new(now);
+    metrics.add("AuditFailures", Unit::Count, failures);
+    metrics.emit();
+}
+
+async fn append(
+    app: &App,
+    account: &AccountId,
+    (action, subjects): (Action, &[Subject]),
+    at: Timestamp,
+) -> Result<(), Unrecorded> {
+    for subjects in subjects.chunks(SUBJECTS_MAX) {
+        let event = Event {
+            id: random::event_id()?,
+            at,
+            actor: Actor::Meta,
+            action,
+            outcome: Outcome::Done,
+            subjects: subjects.to_vec(),
+            // Meta's own, which tells nothing.
+            address: None,
+            user_agent: None,
+        };
+        app.store.append_audit_event(account, event).await?;
+    }
+    Ok(())
+}
+
+fn subject(target: &Target) -> Option<Subject> {
+    let text = match target {
+        Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
+            format!("conversation {conversation}")
+        }
+        Target::Connection { connection, .. } => format!("connection {connection}"),
+        Target::Account { account } => format!("account {account}"),
+    };
+    Subject::parse(&text)
+}
