@@ -1,6 +1,6 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, or stay for a hold. Messages name requests, or accounts; what
-//! needs more time than an invocation has is queued again.
+//! the receipt. And has rows expire by another plan, or stay for a hold. Messages name requests,
+//! accounts or held records; what needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
@@ -171,6 +171,7 @@ async fn erase(
     let found = app.eraser.store.request(&id).await.map_err(ErasureError::from)?;
     if let Some(found) = found {
         notice::before(app, &found.request, now).await;
+        notice::at_risk(app, &found.request, now).await;
     }
     match app.eraser.work(&id, now, has_time).await {
         Ok(Progress::Nothing) => Ok(()),

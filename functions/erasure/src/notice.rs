@@ -2,10 +2,12 @@
 //! Nobody is named in it.
 
 use jiff::Timestamp;
+use numib::domain::deadline::is_at_risk;
 use numib::domain::erasure::{Request, Source, State, Target};
 use numib::domain::hold::Held;
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
+use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
@@ -23,6 +25,26 @@ enum Notice {
     Ending,
     /// A disconnected channel is erased.
     ChannelErased,
+    /// What they asked for is not done, and its last day is near.
+    AtRisk(Day),
+}
+
+/// Tells the owners, once, that what their account asked for may be late: they were promised a day.
+/// What others asked for is the operators' to tell, whom an alarm tells.
+//= R5.8
+pub(crate) async fn at_risk(app: &App, request: &Request, now: Timestamp) {
+    let Some(account) = request.targets.first().map(Target::account) else { return };
+    let asked_by_account =
+        matches!(request.source, Source::Disconnect | Source::AccountDeletion | Source::Account);
+    let day = request.deadline;
+    if !asked_by_account || !request.is_work(now) || !is_at_risk(day, now) {
+        return;
+    }
+    match app.eraser.store.note_warning(&request.id, now).await {
+        Ok(true) => tell(app, account, request, Notice::AtRisk(day)).await,
+        Ok(false) => {}
+        Err(error) => tracing::error!(error = %error, "the owners were not told"),
+    }
 }
 
 /// Tells the owners what a request is about to do, where that is the end of their account; after
@@ -122,6 +144,19 @@ fn mail(notice: Notice, url: &str) -> Mail {
              respecto; la página siguiente tendrá el recibo firmado."
                 .to_owned(),
         ),
+        Notice::AtRisk(day) => (
+            "A deletion takes longer than it should / Una eliminación tarda más de lo debido",
+            format!(
+                "Your account asked for a deletion that is not complete yet, and its last day is \
+                 {day}. Its messages and contacts are unreadable already. We have been alerted, and are \
+                 looking into it."
+            ),
+            format!(
+                "Su cuenta pidió una eliminación que todavía no está completa, y su último día \
+                 es el {day}. Sus mensajes y contactos ya son ilegibles. Ya estamos alertados e investigando \
+                 la causa."
+            ),
+        ),
         Notice::ChannelErased => (
             "A channel's data is deleted / Se eliminaron los datos de un canal",
             "A channel of your account was disconnected, and all its messages and contacts are \
@@ -143,16 +178,20 @@ mod tests {
     #[test]
     fn an_e_mail_says_in_both_languages_what_happens_and_where_to_follow_it() {
         let due_at: Timestamp = "2026-12-08T08:03:00Z".parse().unwrap();
-        for notice in [Notice::Locked(due_at), Notice::Ending, Notice::ChannelErased] {
+        let day = Day::of(due_at);
+        let notices =
+            [Notice::Locked(due_at), Notice::Ending, Notice::ChannelErased, Notice::AtRisk(day)];
+        for notice in notices {
             let mail = mail(notice, "https://numib.app/data-deletion/code");
             let paragraphs: Vec<&str> = mail.text.trim_end().split("\n\n").collect();
             let [english, spanish, url] = paragraphs.as_slice() else { panic!("{mail:?}") };
             assert_eq!(*url, "https://numib.app/data-deletion/code");
             assert!(english.is_ascii() && !spanish.is_ascii(), "{mail:?}");
             assert_eq!(mail.subject.split(" / ").count(), 2);
-            let has_day = |text: &str| text.contains("2026-12-08T08:03:00Z");
-            let is_locked = notice == Notice::Locked(due_at);
-            assert!(has_day(english) == is_locked && has_day(spanish) == is_locked);
+            let says_when = matches!(notice, Notice::Locked(_) | Notice::AtRisk(_));
+            for text in [english, spanish] {
+                assert_eq!(text.contains("2026-12-08"), says_when, "{text}");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Watches the deadlines of requests (R5.8): one that is at risk, or late, raises an alarm.
 
 use jiff::Timestamp;
-use numib::domain::deadline::{Deadline, deadline};
+use numib::domain::deadline::{is_at_risk, is_late};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
 use numib::store::concurrent::try_all;
@@ -48,12 +48,10 @@ pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<Watched, StoreErr
     let each = try_all(ids.iter().map(|id| app.store.request(id)), AT_ONCE).await?;
     let mut found = Watched::default();
     for request in each.into_iter().flatten().map(|stored| stored.request) {
-        let Deadline { basis, .. } = deadline(request.requested_at);
-        let deadline = Deadline { day: request.deadline, basis };
         found.open = found.open.saturating_add(1);
-        if deadline.late(now) {
+        if is_late(request.deadline, now) {
             found.late = found.late.saturating_add(1);
-        } else if deadline.at_risk(now) {
+        } else if is_at_risk(request.deadline, now) {
             found.at_risk = found.at_risk.saturating_add(1);
         }
     }

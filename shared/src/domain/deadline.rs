@@ -112,21 +112,19 @@ impl Basis {
     }
 }
 
-impl Deadline {
-    /// Whether the last day is over.
-    //= R5.8
-    #[must_use]
-    pub fn late(self, now: Timestamp) -> bool {
-        Day::of(now) > self.day
-    }
+/// Whether the last day is over.
+//= R5.8
+#[must_use]
+pub fn is_late(last_day: Day, now: Timestamp) -> bool {
+    Day::of(now) > last_day
+}
 
-    /// Whether the last [`AT_RISK_DAYS`] days have begun; what is late stays at risk, so that an
-    /// alarm on this alone misses nothing.
-    //= R5.8
-    #[must_use]
-    pub fn at_risk(self, now: Timestamp) -> bool {
-        Day::of(now).plus(AT_RISK_DAYS) > self.day
-    }
+/// Whether its last [`AT_RISK_DAYS`] days have begun; what is late stays at risk, so that an alarm
+/// on this alone misses nothing.
+//= R5.8
+#[must_use]
+pub fn is_at_risk(last_day: Day, now: Timestamp) -> bool {
+    Day::of(now).plus(AT_RISK_DAYS) > last_day
 }
 
 #[cfg(test)]
@@ -216,7 +214,7 @@ mod tests {
             ("2031-01-01T00:00:00Z", true, true),
         ] {
             assert_eq!(
-                (deadline.at_risk(at(now)), deadline.late(at(now))),
+                (is_at_risk(deadline.day, at(now)), is_late(deadline.day, at(now))),
                 (at_risk, late),
                 "{now}"
             );
@@ -269,10 +267,10 @@ mod tests {
             let deadline = deadline(requested_at);
             let now = requested_at + SignedDuration::from_secs(seconds);
             let later = now + SignedDuration::from_secs(more);
-            prop_assert!(!deadline.at_risk(requested_at));
-            prop_assert!(!deadline.late(now) || deadline.at_risk(now));
-            prop_assert!(!deadline.late(now) || deadline.late(later));
-            prop_assert!(!deadline.at_risk(now) || deadline.at_risk(later));
+            prop_assert!(!is_at_risk(deadline.day, requested_at));
+            prop_assert!(!is_late(deadline.day, now) || is_at_risk(deadline.day, now));
+            prop_assert!(!is_late(deadline.day, now) || is_late(deadline.day, later));
+            prop_assert!(!is_at_risk(deadline.day, now) || is_at_risk(deadline.day, later));
         }
     }
 }

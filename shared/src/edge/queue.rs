@@ -1,5 +1,5 @@
-//! The work queue: erasures, one message per request by its id; and what follows a change of plan or
-//! of a legal hold.
+//! The work queue: erasures, one message per request by its id; and what follows a change of plan
+//! or of a legal hold.
 
 use std::time::Duration;
 

@@ -18,8 +18,8 @@ const CHANNELS_AT_ONCE: usize = 4;
 const AT_ONCE: usize = 32;
 
 /// Gives an account another plan: from here on, nothing shows what is too old for it, and the keys
-/// of days that are, are destroyed. [`super::retime`] has to follow, once nobody writes by the old plan
-/// any more.
+/// of days that are, are destroyed. [`super::retime`] has to follow, once nobody writes by the old
+/// plan any more.
 ///
 /// # Errors
 /// [`StoreError`]; `Conflict` when there is no such account, or it is being deleted. May be

@@ -107,6 +107,8 @@ pub(super) const DUE_AT: &str = "due_at";
 /// Of a request that a worker has to end: from when on.
 pub(super) const READY_AT: &str = "ready_at";
 pub(super) const DEADLINE: &str = "deadline";
+/// Epoch milliseconds: when somebody was told that a request is near its deadline.
+pub(super) const WARNED_AT: &str = "warned_at";
 pub(super) const REFERENCE: &str = "reference";
 pub(super) const REASON: &str = "reason";
 pub(super) const SET_AT: &str = "set_at";
