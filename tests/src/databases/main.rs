@@ -31,3 +31,4 @@ mod lateness;
 mod order;
 mod retention;
 mod store;
+mod time_travel;

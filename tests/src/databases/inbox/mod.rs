@@ -20,20 +20,29 @@ use crate::shop::{Shop, now};
 use crate::webhook::{Answer, Intake, event, request};
 
 /// An account with a Page, an agent, and the functions that serve it.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     db: &'a Database,
-    day_keys: DayKeys,
-    intake: Intake,
+    pub(crate) day_keys: DayKeys,
+    pub(crate) intake: Intake,
     app: inbox_api::App,
-    shop: Shop,
-    agent: Value,
+    pub(crate) shop: Shop,
+    pub(crate) agent: Value,
 }
 
 impl<'a> Desk<'a> {
     async fn open(db: &'a Database) -> Self {
+        Self::open_with(db, Plan::Days30, days()).await
+    }
+
+    /// On this plan, with keys for these days.
+    pub(crate) async fn open_with(
+        db: &'a Database,
+        plan: Plan,
+        days: impl Iterator<Item = Day>,
+    ) -> Self {
         let day_keys = db.day_keys().await;
-        let shop = Shop::without_keys(db, Channel::Messenger, Plan::Days30).await;
-        shop.make_wrapped_keys(db, &day_keys, days()).await;
+        let shop = Shop::without_keys(db, Channel::Messenger, plan).await;
+        shop.make_wrapped_keys(db, &day_keys, days).await;
         let agent = sign_in(db, &shop.connection.account, Role::Agent).await;
         let app = inbox_api::App { store: db.store.clone(), day_keys: day_keys.clone() };
         Self { db, day_keys, intake: Intake::start(db), app, shop, agent }
@@ -66,7 +75,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Calls the function with these claims, for a conversation or the list of them.
-    async fn get(
+    pub(crate) async fn get(
         &self,
         at: Timestamp,
         claims: &Value,
