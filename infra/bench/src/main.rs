@@ -1,11 +1,13 @@
 //! Runs the release binary of meta-webhook as Lambda would, on a database in this process, beside a
 //! floor that makes the same calls and does nothing else; says what both cost and which bars hold.
-//! Or erases connections of different volumes, and runs the release binary of erasure.
+//! Or erases connections of different volumes, and runs the release binary of erasure; or lets the
+//! same expire beside different volumes.
 
 mod calls;
 mod endpoint;
 mod erasure_report;
 mod erasures;
+mod expiries;
 mod process;
 mod report;
 mod sandbox;
@@ -79,6 +81,10 @@ struct Options {
     /// How often each of them is erased
     #[arg(long, default_value_t = 50)]
     erasure_samples: usize,
+    /// Measure what it costs to have a thousand messages expire beside so many live ones each, and
+    /// nothing else; the first is what the others are compared with
+    #[arg(long, value_delimiter = ',')]
+    expiries: Vec<usize>,
     /// Writes every number behind the table to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -87,12 +93,15 @@ struct Options {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let (raw, (table, all_hold)) = if options.erasures.is_empty() {
-        let results = measure(&options).await?;
-        (results.raw(), results.table())
-    } else {
+    let (raw, (table, all_hold)) = if !options.erasures.is_empty() {
         let erased = measure_erasures(&options).await?;
         (erasure_report::raw(&erased), erasure_report::table(&erased))
+    } else if !options.expiries.is_empty() {
+        let measured = expiries::measure(&options.template, &options.expiries).await?;
+        (expiries::raw(&measured), expiries::table(&measured))
+    } else {
+        let results = measure(&options).await?;
+        (results.raw(), results.table())
     };
     if let Some(path) = &options.json {
         let raw = serde_json::to_vec_pretty(&raw)?;
