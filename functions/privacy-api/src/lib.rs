@@ -90,6 +90,9 @@ async fn answer(
     let caller = &auth::caller(request)?;
     let route = route.ok_or(Problem::not_found())?;
     let member = access::member(&app.store, caller, &route.who).await?;
+    if route.needs_fresh_sign_in {
+        caller.has_just_signed_in(now)?;
+    }
     (route.handler)(&Call { app, request, caller, member, now }).await
 }
 
