@@ -12,9 +12,11 @@ mod audit;
 mod body;
 mod call;
 mod deletion;
+mod digest;
 mod erase;
 mod holds;
 mod lists;
+mod once;
 mod plan;
 mod requests;
 pub mod routes;
@@ -93,7 +95,12 @@ async fn answer(
     if route.needs_fresh_sign_in {
         caller.has_just_signed_in(now)?;
     }
-    (route.handler)(&Call { app, request, caller, member, now }).await
+    let call = &Call { app, request, caller, member, now };
+    if route.key.starts_with("POST ") {
+        once::done(call, route.handler).await
+    } else {
+        (route.handler)(call).await
+    }
 }
 
 fn route_key(request: &Request) -> &str {
