@@ -22,6 +22,8 @@ words! {
         Account = "account",
         /// A person's membership of an account.
         Member = "member",
+        /// What a member was answered, for who repeats a request.
+        Answer = "answer",
         /// An erasure request.
         Request = "request",
         /// A legal hold.
@@ -80,7 +82,7 @@ impl DataKind {
     pub const fn fate(self, target: &Target) -> Fate {
         match target {
             Target::Account { .. } => match self {
-                Self::Account | Self::Member => Fate::Swept,
+                Self::Account | Self::Member | Self::Answer => Fate::Swept,
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
                 Self::AuditEvent => Fate::Kept(Reason::SecurityRecord),
                 // The connections of an account are targets of their own.
@@ -96,7 +98,9 @@ impl DataKind {
                 Self::Message | Self::Contact => Fate::Swept,
                 Self::Connection => Fate::Kept(Reason::SuppressionMark),
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Account | Self::Member | Self::Hold | Self::AuditEvent => Fate::Untouched,
+                Self::Account | Self::Member | Self::Answer | Self::Hold | Self::AuditEvent => {
+                    Fate::Untouched
+                }
             },
             Target::Contact { .. } => match self {
                 Self::Message => Fate::Swept,
@@ -107,6 +111,7 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,
             },
@@ -119,6 +124,7 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,
             },

@@ -4,6 +4,7 @@
 //! "Not found" is `Ok(None)`.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod concurrent;
 pub mod connections;

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod deletion;
 mod holds;
 mod lists;
+mod once;
 mod operator;
 mod requests;
 mod roles;
@@ -58,6 +59,8 @@ struct Said {
     query: String,
     content_type: Option<&'static str>,
     body: Option<String>,
+    /// The `Idempotency-Key`.
+    key: Option<&'static str>,
 }
 
 impl<'a> Office<'a> {
@@ -95,7 +98,10 @@ impl<'a> Office<'a> {
         }
         event["pathParameters"] = said.parameters;
         if let Some(content_type) = said.content_type {
-            event["headers"] = json!({"content-type": content_type});
+            event["headers"]["content-type"] = json!(content_type);
+        }
+        if let Some(key) = said.key {
+            event["headers"]["idempotency-key"] = json!(key);
         }
         event["body"] = json!(said.body);
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
@@ -176,7 +182,9 @@ async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
     db.store.create_account(account, Plan::Days7).await.unwrap();
     db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
     let groups = format!("[{}]", role.as_str());
-    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})
+    let auth_time = now().as_second().to_string();
+    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups,
+           "auth_time": auth_time})
 }
 
 async fn operator(db: &Database) -> Value {
