@@ -4,9 +4,11 @@
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, DeliveryMediumType};
 
 use crate::domain::ids::MemberId;
 use crate::domain::personal::Personal;
+use crate::domain::role::Role;
 
 /// The user pool did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +28,65 @@ impl UserPool {
     #[must_use]
     pub fn new(sdk: &SdkConfig, id: String) -> Self {
         Self { client: Client::new(sdk), id }
+    }
+
+    /// Has someone invited by e-mail, and returns who they are from now on. Who is in the pool
+    /// already is not invited again: whether they are somebody's member is for the database to say.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    //= R1.2
+    pub async fn invite(&self, address: &Personal<String>) -> Result<MemberId, IdentityError> {
+        let attribute = |name: &str, value: &str| {
+            let built = AttributeType::builder().name(name).value(value).build();
+            built.map_err(|error| IdentityError(error.to_string()))
+        };
+        let call = self.client.admin_create_user();
+        let created = call
+            .user_pool_id(&self.id)
+            .username(address.expose())
+            .user_attributes(attribute("email", address.expose())?)
+            // The invitation goes there: who signs in with what it says has it.
+            .user_attributes(attribute("email_verified", "true")?)
+            .desired_delivery_mediums(DeliveryMediumType::Email)
+            .send()
+            .await;
+        let name = match created {
+            Ok(created) => created.user.and_then(|user| user.username),
+            Err(error) if error.code() == Some("UsernameExistsException") => {
+                let call = self.client.admin_get_user();
+                let call = call.user_pool_id(&self.id).username(address.expose());
+                unless_unknown(call.send().await)?.map(|user| user.username)
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let name = name.as_deref().and_then(MemberId::parse);
+        name.ok_or_else(|| IdentityError("a user without a name".to_owned()))
+    }
+
+    /// Puts a member into the group of this role, and out of those of all others.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; may be repeated.
+    //= R4.3
+    pub async fn set_role(&self, member: &MemberId, role: Role) -> Result<(), IdentityError> {
+        let call = self.client.admin_list_groups_for_user();
+        let call = call.user_pool_id(&self.id).username(member.as_str());
+        let groups = call.send().await.map_err(|error| failed(&error))?.groups.unwrap_or_default();
+        let groups = groups.into_iter().filter_map(|group| group.group_name);
+        let (own, others): (Vec<_>, Vec<_>) = groups.partition(|group| group == role.as_str());
+        if own.is_empty() {
+            let call = self.client.admin_add_user_to_group();
+            let call = call.user_pool_id(&self.id).username(member.as_str());
+            let added = call.group_name(role.as_str()).send().await;
+            added.map_err(|error| failed(&error))?;
+        }
+        for other in others {
+            let call = self.client.admin_remove_user_from_group();
+            let call = call.user_pool_id(&self.id).username(member.as_str());
+            call.group_name(other).send().await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 
     /// Ends every session of a member: no refresh token gets another access token. Those that are
@@ -84,9 +145,11 @@ where
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.code() == Some("UserNotFoundException") => Ok(None),
-        Err(error) => {
-            let code = error.code().map(str::to_owned);
-            Err(IdentityError(code.unwrap_or_else(|| error.to_string())))
-        }
+        Err(error) => Err(failed(&error)),
     }
+}
+
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> IdentityError {
+    let code = error.code().map(str::to_owned);
+    IdentityError(code.unwrap_or_else(|| error.to_string()))
 }

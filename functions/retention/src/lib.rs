@@ -9,6 +9,7 @@ mod deadlines;
 mod expire;
 mod lateness;
 mod provision;
+mod purge_tax;
 mod resume;
 
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,7 @@ use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
 use numib::edge::clock;
 use numib::edge::queue::ErasureQueue;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
@@ -35,7 +36,7 @@ pub struct App {
     /// The database.
     pub store: Store,
     /// Where day keys are made.
-    pub day_keys: DayKeys,
+    pub day_keys: DataKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
     /// What signs the checkpoints of audit chains, and attestations.
@@ -113,6 +114,7 @@ enum Task {
     WatchDeadlines,
     Attest,
     CutAudit,
+    PurgeTaxRecords,
 }
 
 impl Task {
@@ -125,6 +127,7 @@ impl Task {
             ("watch-deadlines", Self::WatchDeadlines),
             ("attest", Self::Attest),
             ("cut-audit", Self::CutAudit),
+            ("purge-tax-records", Self::PurgeTaxRecords),
         ];
         tasks.into_iter().find(|(name, _)| schedule.ends_with(name)).map(|(_, task)| task)
     }
@@ -146,14 +149,23 @@ pub async fn handle(
     };
     let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
+    run(app, task, now, deadline).await
+}
+
+async fn run(
+    app: &App,
+    task: Task,
+    now: Timestamp,
+    deadline: SystemTime,
+) -> Result<Value, RetentionError> {
     let time_left = clock::until(deadline);
+    let has_time = || clock::until(deadline) > RESERVE;
     match task {
         Task::ResumeErasures => {
             let resumed = resume::run(app, now).await?;
             Ok(json!({ "task": "resume-erasures", "resumed": resumed }))
         }
         Task::DestroyExpiredKeys => {
-            let has_time = || clock::until(deadline) > RESERVE;
             let done = expire::run(app, now, &has_time).await?;
             Ok(json!({
                 "task": "destroy-expired-keys",
@@ -193,6 +205,7 @@ pub async fn handle(
                 "complete": done.complete,
             }))
         }
+        Task::PurgeTaxRecords => Ok(purge_tax::run(app, now, &has_time).await?),
         Task::ProvisionDayKeys => {
             let done = provision::run(app, now, time_left).await?;
             Ok(json!({

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use numib::edge::clients;
 use numib::edge::config::Config;
 use numib::edge::secrets::MetaSecrets;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::{Store, Tables};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -229,9 +229,9 @@ impl Stack {
 
     /// The keys, as a role: the key's policy lets nobody else use it, not even the account's root.
     #[must_use]
-    pub fn day_keys_of(&self, role: &RoleCredentials) -> DayKeys {
+    pub fn day_keys_of(&self, role: &RoleCredentials) -> DataKeys {
         let client = aws_sdk_kms::Client::new(&self.sdk_of(role));
-        DayKeys::new(client, self.deployed.outputs.data_key_arn.clone())
+        DataKeys::new(client, self.deployed.outputs.data_key_arn.clone())
     }
 
     /// Puts app secrets and verify tokens into the secret, beside the pepper that is there.

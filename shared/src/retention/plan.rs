@@ -194,7 +194,14 @@ fn moved(
         return None;
     }
     let plan = account.plan;
-    let facts = Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false };
+    let facts = Facts {
+        at,
+        plan,
+        jurisdiction: None,
+        erasure_asked_at: None,
+        is_over: false,
+        is_held: false,
+    };
     let expires_at = match verdict(DataKind::Message, &facts, now) {
         Verdict::Keep(until) => until?,
         Verdict::EraseNow => now,

@@ -29,3 +29,4 @@ mod lateness;
 mod order;
 mod retention;
 mod store;
+mod tax;
