@@ -13,7 +13,6 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use numib::domain::erasure::{Request as Erasure, Source};
 use numib::domain::ids::{MetaId, RequestId};
-use numib::edge::auth::Caller;
 use numib::edge::clock::Stopwatch;
 use numib::edge::problem::{Problem, json};
 use numib::edge::queue::QueueError;
@@ -23,8 +22,9 @@ use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
 use serde::Serialize;
 
+use crate::call::Call;
 use crate::erase::report;
-use crate::{App, access, body};
+use crate::{App, body};
 
 /// So long after the time for lists, what is under way is given up.
 const GRACE: Duration = Duration::from_secs(5);
@@ -117,14 +117,9 @@ type Taken<'a> = BTreeMap<&'a MetaId, (Outcome, Option<RequestId>)>;
 
 /// Opens a request for each id of the list, as far as there is time.
 //= R8.7
-pub(crate) async fn import(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
+pub(crate) async fn import(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, now, .. } = call;
     let stopwatch = Stopwatch::start();
-    access::operator(&app.store, caller).await?;
     let types = ["text/csv", "text/plain"];
     let len_max = deletion_list::LEN_MAX;
     let bytes = body::of_type(request, &types, len_max, [NOT_A_LIST, TOO_LONG])?;

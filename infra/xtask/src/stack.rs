@@ -131,6 +131,22 @@ impl Stack {
         Ok(serde_json::from_str(&self.ask(&[&who[..], &["--state", &file]].concat())?)?)
     }
 
+    /// Gives a member an authenticator app and logs in with it; returns what the pool said to it.
+    ///
+    /// # Errors
+    /// What Cognito says.
+    pub fn second_factor(
+        &self,
+        email: &str,
+        password: &str,
+        access_token: &str,
+    ) -> anyhow::Result<Value> {
+        let file = self.file.to_string_lossy();
+        let who = ["second-factor", "--email", email, "--password", password];
+        let token = ["--access-token", access_token, "--state", &file];
+        Ok(serde_json::from_str(&self.ask(&[&who[..], &token].concat())?)?)
+    }
+
     /// Runs a scheduled task as EventBridge Scheduler would at that time; returns its result.
     ///
     /// # Errors

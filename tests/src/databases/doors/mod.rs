@@ -171,7 +171,9 @@ async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
     db.store.create_account(account, Plan::Days7).await.unwrap();
     db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
     let groups = format!("[{}]", role.as_str());
-    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})
+    let auth_time = now().as_second().to_string();
+    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups,
+           "auth_time": auth_time})
 }
 
 async fn operator(db: &Database) -> Value {
