@@ -8,16 +8,23 @@
 
 mod access;
 mod account;
+mod accounts;
 mod audit;
 mod body;
 mod call;
 mod deletion;
 mod erase;
 mod holds;
+mod invoices;
+mod keys;
 mod lists;
+mod members;
+mod page;
 mod plan;
+mod profile;
 mod requests;
 pub mod routes;
+mod version;
 
 use std::time::Duration;
 
@@ -31,6 +38,7 @@ use numib::edge::queue::ErasureQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::UserPool;
+use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
 use crate::call::Call;
@@ -47,6 +55,8 @@ pub struct App {
     pub queue: ErasureQueue,
     /// The members' identities.
     pub user_pool: UserPool,
+    /// What an account's own keys are made and opened with.
+    pub keys: DataKeys,
     /// How many days the deletion of an account can be taken back.
     pub grace_days: u8,
     /// Where people find the service, when not at the HTTP API's own address.
