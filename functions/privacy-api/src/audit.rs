@@ -14,6 +14,7 @@ use numib::store::StoreError;
 use serde::Deserialize;
 
 use crate::App;
+use crate::once::REPLAYED;
 use crate::routes::Route;
 
 /// Whoever asked waits for it.
@@ -50,6 +51,10 @@ pub(crate) async fn record(
     (route, response): (&Route, &Response<Body>),
     now: Timestamp,
 ) -> bool {
+    // What is answered again was recorded when it was done.
+    if response.headers().contains_key(REPLAYED) {
+        return true;
+    }
     // Whoever has no token of ours got nowhere, and has no name.
     let Ok(caller) = auth::caller(request) else { return true };
     let status = response.status().as_u16();

@@ -18,7 +18,6 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) request: &'a Request,
     /// Who calls, by their token.
-    #[expect(dead_code, reason = "for routes about the member that calls")]
     pub(crate) caller: &'a Caller,
     /// Who that is in the database: of a role that the route is for.
     pub(crate) member: Member,

@@ -13,12 +13,14 @@ mod audit;
 mod body;
 mod call;
 mod deletion;
+mod digest;
 mod erase;
 mod holds;
 mod invoices;
 mod keys;
 mod lists;
 mod members;
+mod once;
 mod page;
 mod plan;
 mod profile;
@@ -103,7 +105,12 @@ async fn answer(
     if route.needs_fresh_sign_in {
         caller.has_just_signed_in(now)?;
     }
-    (route.handler)(&Call { app, request, caller, member, now }).await
+    let call = &Call { app, request, caller, member, now };
+    if route.key.starts_with("POST ") {
+        once::done(call, route.handler).await
+    } else {
+        (route.handler)(call).await
+    }
 }
 
 fn route_key(request: &Request) -> &str {

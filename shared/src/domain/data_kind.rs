@@ -28,6 +28,8 @@ words! {
         Invoice = "invoice",
         /// An account's wrapped key, which opens its invoices.
         TaxKey = "tax-key",
+        /// What a member was answered, for who repeats a request.
+        Answer = "answer",
         /// An erasure request.
         Request = "request",
         /// A legal hold.
@@ -109,7 +111,7 @@ impl DataKind {
             Self::Account => of_account(target, Fate::Swept),
             Self::AccountKey => of_account(target, Fate::Shredded),
             Self::Invoice | Self::TaxKey => of_account(target, Fate::Kept(Reason::TaxRecord)),
-            Self::Member => match target {
+            Self::Member | Self::Answer => match target {
                 Account { .. } | Member { .. } => Fate::Swept,
                 Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },

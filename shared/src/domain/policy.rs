@@ -16,6 +16,9 @@ pub const RECORDS: SignedDuration = SignedDuration::from_hours(731 * 24);
 /// Backups reach back so far (R4.4): what was erased without its key is in them as ciphertext.
 pub const BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// An answer is kept so long for who repeats a request.
+pub const ANSWERS: SignedDuration = SignedDuration::from_hours(24);
+
 /// How long a kind of data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
@@ -92,6 +95,9 @@ impl DataKind {
             }
             Self::Account | Self::AccountKey | Self::Member => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")
+            }
+            Self::Answer => {
+                (Rule::Fixed(ANSWERS), "R6.1", "GDPR, art. 5(1)(e): no longer than of use")
             }
             Self::Request => (Rule::Fixed(RECORDS), "R5.8", "CCPA Regulations, 11 CCR 7101"),
             Self::Hold => (Rule::NoEnd, "R6.7", "GDPR, art. 17(3)(b) and (e)"),

@@ -195,7 +195,7 @@ impl Store {
     }
 
     /// Deletes a member: first what lets them in, unless that is another account's by now, then
-    /// their place in the account.
+    /// what they were answered, and their place in the account.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -205,6 +205,7 @@ impl Store {
         id: &MemberId,
     ) -> Result<(), StoreError> {
         self.revoke_member(account, id).await?;
+        self.delete_answers(id).await?;
         let delete = self.client.delete_item().table_name(&self.tables.core);
         let deleted = delete.set_key(Some(place_key(account, id))).send().await;
         deleted.map(|_| ()).map_err(|error| classify(&error))

@@ -5,6 +5,7 @@
 
 pub mod account_keys;
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod concurrent;
 pub mod connections;

@@ -89,6 +89,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
         limited("OpenRequestsAndHold", requests),
+        limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
         // Limited to attributes that say nothing, to tombstones, to the ledger.
@@ -167,8 +168,9 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         ),
         limited(
             "DeleteContactsAndAccounts",
-            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*""#,
+            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "ANSWER#*""#,
         ),
+        limited("FindAnswers", r#""ANSWER#*""#),
         unlimited("FindRows"),
         unlimited("DeleteRows"),
         unlimited("RetimeRows"),

@@ -5,6 +5,7 @@ mod audit;
 mod deletion;
 mod holds;
 mod lists;
+mod once;
 mod operator;
 mod requests;
 mod roles;
@@ -59,6 +60,8 @@ struct Said {
     query: String,
     content_type: Option<&'static str>,
     body: Option<String>,
+    /// The `Idempotency-Key`.
+    key: Option<&'static str>,
 }
 
 impl<'a> Office<'a> {
@@ -97,7 +100,10 @@ impl<'a> Office<'a> {
         }
         event["pathParameters"] = said.parameters;
         if let Some(content_type) = said.content_type {
-            event["headers"] = json!({"content-type": content_type});
+            event["headers"]["content-type"] = json!(content_type);
+        }
+        if let Some(key) = said.key {
+            event["headers"]["idempotency-key"] = json!(key);
         }
         event["body"] = json!(said.body);
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
