@@ -4,11 +4,18 @@
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, DeliveryMediumType};
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, DeliveryMediumType, UserType};
 
 use crate::domain::ids::MemberId;
 use crate::domain::personal::Personal;
 use crate::domain::role::Role;
+
+/// Users of a page; the pool gives no more.
+const PAGE: i32 = 60;
+
+/// Where a page of users begins.
+#[derive(Debug, Clone)]
+pub struct Page(String);
 
 /// The user pool did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,17 +58,17 @@ impl UserPool {
             .desired_delivery_mediums(DeliveryMediumType::Email)
             .send()
             .await;
-        let name = match created {
-            Ok(created) => created.user.and_then(|user| user.username),
+        let attributes = match created {
+            Ok(created) => created.user.and_then(|user| user.attributes),
             Err(error) if error.code() == Some("UsernameExistsException") => {
                 let call = self.client.admin_get_user();
                 let call = call.user_pool_id(&self.id).username(address.expose());
-                unless_unknown(call.send().await)?.map(|user| user.username)
+                unless_unknown(call.send().await)?.and_then(|user| user.user_attributes)
             }
             Err(error) => return Err(failed(&error)),
         };
-        let name = name.as_deref().and_then(MemberId::parse);
-        name.ok_or_else(|| IdentityError("a user without a name".to_owned()))
+        let id = sub(&attributes.unwrap_or_default());
+        id.ok_or_else(|| IdentityError("a user without a sub".to_owned()))
     }
 
     /// Puts a member into the group of this role, and out of those of all others.
@@ -87,6 +94,26 @@ impl UserPool {
             call.group_name(other).send().await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    /// A page of those in the owners' group, with their addresses where these are verified; and
+    /// where the next one begins.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn owners(
+        &self,
+        page: Option<Page>,
+    ) -> Result<(Vec<(MemberId, Option<Personal<String>>)>, Option<Page>), IdentityError> {
+        let call = self.client.list_users_in_group();
+        let call = call.user_pool_id(&self.id).group_name(Role::Owner.as_str()).limit(PAGE);
+        let answer = call.set_next_token(page.map(|page| page.0)).send().await;
+        let answer = answer.map_err(|error| failed(&error))?;
+        let owner = |user: &UserType| {
+            Some((sub(user.attributes())?, verified_email(user.attributes())))
+        };
+        let owners = answer.users().iter().filter_map(owner).collect();
+        Ok((owners, answer.next_token.map(Page)))
     }
 
     /// Ends every session of a member: no refresh token gets another access token. Those that are
@@ -120,12 +147,7 @@ impl UserPool {
         member: &MemberId,
     ) -> Result<Option<Personal<String>>, IdentityError> {
         let Some(user) = self.user(member).await? else { return Ok(None) };
-        let attribute = |name: &str| {
-            let found = user.user_attributes().iter().find(|one| one.name() == name);
-            found.and_then(|one| one.value()).map(str::to_owned)
-        };
-        let is_verified = attribute("email_verified").as_deref() == Some("true");
-        Ok(attribute("email").filter(|_| is_verified).map(Personal::new))
+        Ok(verified_email(user.user_attributes()))
     }
 
     async fn user(&self, member: &MemberId) -> Result<Option<User>, IdentityError> {
@@ -136,6 +158,20 @@ impl UserPool {
 }
 
 type User = aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutput;
+
+fn attribute<'a>(attributes: &'a [AttributeType], name: &str) -> Option<&'a str> {
+    attributes.iter().find(|one| one.name() == name)?.value()
+}
+
+fn sub(attributes: &[AttributeType]) -> Option<MemberId> {
+    MemberId::parse(attribute(attributes, "sub")?)
+}
+
+fn verified_email(attributes: &[AttributeType]) -> Option<Personal<String>> {
+    let is_verified = attribute(attributes, "email_verified") == Some("true");
+    let email = attribute(attributes, "email").filter(|_| is_verified);
+    email.map(|email| Personal::new(email.to_owned()))
+}
 
 /// `None` for a user whom the pool does not have.
 fn unless_unknown<T, E, R>(answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, IdentityError>

@@ -1,17 +1,18 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan. Messages name requests, or accounts; what
+//! the receipt. And has rows expire by another plan, and owners told of a new privacy policy. Messages name requests, or accounts; what
 //! needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
 
+mod announce;
 mod notice;
 
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use numib::domain::ids::{AccountId, RequestId};
+use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
@@ -95,6 +96,8 @@ enum WorkError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Announce(#[from] announce::AnnounceError),
 }
 
 /// Works on a batch until it is done or `deadline` is near; returns which messages are to come
@@ -138,6 +141,13 @@ async fn work(
                 Some(cursor) => Ok(app.queue.retime(&account, Some(cursor), AGAIN).await?),
                 None => Ok(()),
             }
+        }
+        Work::Announce { announce: version } => {
+            let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
+            if !announce::run(app, &version, clock::now(), has_time).await? {
+                app.queue.announce(&version).await?;
+            }
+            Ok(())
         }
     }
 }

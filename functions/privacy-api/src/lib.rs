@@ -23,6 +23,7 @@ mod members;
 mod once;
 mod page;
 mod plan;
+mod policies;
 mod profile;
 mod requests;
 pub mod routes;

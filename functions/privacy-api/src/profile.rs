@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::account::Account;
+use numib::domain::account::{Account, AccountState};
 use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
 use numib::domain::profile::{Field, Profile};
 use numib::edge::problem::{Problem, json};
@@ -18,7 +18,7 @@ use crate::{App, body, keys, version};
 
 const LOCKED: Problem =
     Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
-const BAD_VERSION: Problem = Problem::bad_request(
+pub(crate) const BAD_VERSION: Problem = Problem::bad_request(
     "version",
     "`version` is a version of the privacy policy: 1 to 64 of A–Z a–z 0–9 - _.",
 );
@@ -77,6 +77,9 @@ async fn replace(
     mut account: Account,
     profile: Profile,
 ) -> Result<Response<Body>, Problem> {
+    if account.state != AccountState::Active {
+        return Err(LOCKED);
+    }
     let profile = profile.checked().map_err(unsound)?;
     let key = keys::public(call.app, &account, Use::Profile).await?;
     let to = (&account.id, &key);

@@ -8,7 +8,7 @@ use numib::edge::problem::Problem;
 
 use crate::call::Handler;
 use crate::{
-    account, accounts, deletion, holds, invoices, lists, members, plan, profile, requests,
+    account, accounts, deletion, holds, invoices, lists, members, plan, policies, profile, requests,
 };
 
 /// A route and what holds for it.
@@ -282,6 +282,15 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: false,
         action: Some(Action::FileInvoice),
         handler: |call| Box::pin(invoices::file(call)),
+    },
+    Route {
+        key: "POST /v1/operator/policy-versions",
+        name: "publishPolicy",
+        summary: "Publish a version of the privacy policy, and have owners told of it",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::PublishPolicy),
+        handler: |call| Box::pin(policies::publish(call)),
     },
 ];
 

@@ -30,6 +30,10 @@ words! {
         TaxKey = "tax-key",
         /// What a member was answered, for who repeats a request.
         Answer = "answer",
+        /// A version of the privacy policy.
+        PolicyVersion = "policy-version",
+        /// That an owner was told of one.
+        PolicyNotice = "policy-notice",
         /// An erasure request.
         Request = "request",
         /// A legal hold.
@@ -115,12 +119,12 @@ impl DataKind {
                 Account { .. } | Member { .. } => Fate::Swept,
                 Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },
-            Self::AuditEvent => match target {
+            Self::AuditEvent | Self::PolicyNotice => match target {
                 Account { .. } | Member { .. } => Fate::Kept(Reason::SecurityRecord),
                 Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },
             Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-            Self::Hold => Fate::Untouched,
+            Self::Hold | Self::PolicyVersion => Fate::Untouched,
         }
     }
 }

@@ -101,7 +101,8 @@ impl DataKind {
             }
             Self::Request => (Rule::Fixed(RECORDS), "R5.8", "CCPA Regulations, 11 CCR 7101"),
             Self::Hold => (Rule::NoEnd, "R6.7", "GDPR, art. 17(3)(b) and (e)"),
-            Self::AuditEvent => {
+            Self::PolicyVersion => (Rule::NoEnd, "R10.1", "GDPR, art. 5(2): nothing of anybody"),
+            Self::AuditEvent | Self::PolicyNotice => {
                 (Rule::Fixed(audit::KEPT), "R6.4", "privacy policy: at most 90 days")
             }
             Self::LedgerEntry => (Rule::NoEnd, "R8.6", "GDPR, art. 5(2): pseudonyms and times"),

@@ -1,4 +1,5 @@
-//! The work queue: erasures, one message per request by its id; and what follows a change of plan.
+//! The work queue: erasures, one message per request by its id; what follows a change of plan; and
+//! the announcement of a policy.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
-use crate::domain::ids::{AccountId, RequestId};
+use crate::domain::ids::{AccountId, PolicyVersion, RequestId};
 use crate::domain::plan::PlanCursor;
 
 /// What a message says.
@@ -29,6 +30,11 @@ pub enum Work {
         /// Where to go on.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
+    },
+    /// A new version of the privacy policy.
+    Announce {
+        /// The version that owners are to be told of.
+        announce: String,
     },
 }
 
@@ -88,6 +94,14 @@ impl ErasureQueue {
         delay: Duration,
     ) -> Result<(), QueueError> {
         self.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
+    }
+
+    /// Asks a worker to tell the owners of accounts of a version of the privacy policy.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn announce(&self, version: &PolicyVersion) -> Result<(), QueueError> {
+        self.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
     }
 
     async fn put(&self, work: &Work, delay: Duration) -> Result<(), QueueError> {

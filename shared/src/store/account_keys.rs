@@ -22,17 +22,17 @@ pub enum Use {
 impl Use {
     const fn attribute(self) -> &'static str {
         match self {
-            Self::Profile => schema::ACCOUNT_KEY,
-            Self::TaxRecords => schema::TAX_KEY,
+            Self::Profile => schema::account::ACCOUNT_KEY,
+            Self::TaxRecords => schema::account::TAX_KEY,
         }
     }
 
     fn key(self, account: &AccountId) -> Item {
         let pk = match self {
             Self::Profile => schema::account_pk(account),
-            Self::TaxRecords => schema::tax_pk(account),
+            Self::TaxRecords => schema::account::tax_pk(account),
         };
-        schema::key(pk, schema::KEY.to_owned())
+        schema::key(pk, schema::account::KEY.to_owned())
     }
 }
 

@@ -241,10 +241,11 @@ fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
         deletion: item.contains_key(schema::REQUEST_ID).then(|| request_id(item)).transpose()?,
         plan_changed_at: schema::get_milliseconds(item, schema::PLAN_CHANGED_AT)?,
         plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
-        profile: optional_bytes(item, schema::PROFILE)?.map(<[u8]>::to_vec),
-        profile_version: schema::get_number(item, schema::PROFILE_VERSION)?.unwrap_or_default(),
-        account_key: public_key(item, schema::ACCOUNT_KEY)?,
-        tax_key: public_key(item, schema::TAX_KEY)?,
+        profile: optional_bytes(item, schema::account::PROFILE)?.map(<[u8]>::to_vec),
+        profile_version: schema::get_number(item, schema::account::PROFILE_VERSION)?
+            .unwrap_or_default(),
+        account_key: public_key(item, schema::account::ACCOUNT_KEY)?,
+        tax_key: public_key(item, schema::account::TAX_KEY)?,
         accepted: acceptance(item)?,
     })
 }
@@ -259,14 +260,14 @@ fn public_key(item: &Item, name: &'static str) -> Result<Option<PublicKey>, Stor
 }
 
 fn acceptance(item: &Item) -> Result<Option<Acceptance>, StoreError> {
-    let Some(version) = schema::get_optional(item, schema::POLICY_VERSION)? else {
+    let Some(version) = schema::get_optional(item, schema::account::POLICY_VERSION)? else {
         return Ok(None);
     };
     Ok(Some(Acceptance {
         version: PolicyVersion::parse(version)
-            .ok_or(StoreError::Corrupt(schema::POLICY_VERSION))?,
-        at: schema::get_milliseconds(item, schema::POLICY_ACCEPTED_AT)?
-            .ok_or(StoreError::Corrupt(schema::POLICY_ACCEPTED_AT))?,
+            .ok_or(StoreError::Corrupt(schema::account::POLICY_VERSION))?,
+        at: schema::get_milliseconds(item, schema::account::POLICY_ACCEPTED_AT)?
+            .ok_or(StoreError::Corrupt(schema::account::POLICY_ACCEPTED_AT))?,
     }))
 }
 

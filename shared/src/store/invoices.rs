@@ -123,8 +123,8 @@ impl Store {
             .consistent_read(true)
             .scan_index_forward(false)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", schema::text(schema::tax_pk(account)))
-            .expression_attribute_values(":prefix", schema::text(schema::INVOICE_PREFIX))
+            .expression_attribute_values(":pk", schema::text(schema::account::tax_pk(account)))
+            .expression_attribute_values(":prefix", schema::text(schema::account::INVOICE_PREFIX))
             .set_exclusive_start_key(before.map(|id| invoice_key(account, id)))
             .limit(i32::from(limit))
             .send()
@@ -144,7 +144,7 @@ impl Store {
             .table_name(&self.tables.core)
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::tax_pk(account)))
+            .expression_attribute_values(":pk", schema::text(schema::account::tax_pk(account)))
             .projection_expression(schema::SK)
             .limit(1)
             .send()
@@ -170,7 +170,7 @@ impl Store {
             .table_name(&self.tables.core)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk < :day")
-            .expression_attribute_values(":pk", schema::text(schema::TAX_DUE))
+            .expression_attribute_values(":pk", schema::text(schema::account::TAX_DUE))
             .expression_attribute_values(":day", schema::text(before.to_string()))
             .set_exclusive_start_key(after.map(due_key))
             .limit(DUE_PAGE)
@@ -230,33 +230,33 @@ impl Store {
 }
 
 fn invoice_key(account: &AccountId, id: &InvoiceId) -> Item {
-    schema::key(schema::tax_pk(account), schema::invoice_sk(id))
+    schema::key(schema::account::tax_pk(account), schema::account::invoice_sk(id))
 }
 
 fn due_key(due: &DueRecord) -> Item {
     let DueRecord { account, invoice, kept_until } = due;
-    schema::key(schema::TAX_DUE.to_owned(), format!("{kept_until}#{account}#{invoice}"))
+    schema::key(schema::account::TAX_DUE.to_owned(), format!("{kept_until}#{account}#{invoice}"))
 }
 
 fn item(account: &AccountId, invoice: &StoredInvoice) -> Item {
     let mut item = invoice_key(account, &invoice.id);
     item.extend([
-        (schema::ISSUED_ON.to_owned(), schema::text(invoice.issued_on.to_string())),
-        (schema::JURISDICTION.to_owned(), schema::text(invoice.jurisdiction.as_str())),
-        (schema::KEPT_UNTIL.to_owned(), schema::text(invoice.kept_until.to_string())),
+        (schema::account::ISSUED_ON.to_owned(), schema::text(invoice.issued_on.to_string())),
+        (schema::account::JURISDICTION.to_owned(), schema::text(invoice.jurisdiction.as_str())),
+        (schema::account::KEPT_UNTIL.to_owned(), schema::text(invoice.kept_until.to_string())),
         (schema::SEALED.to_owned(), schema::binary(invoice.sealed.clone())),
     ]);
     item
 }
 
 fn invoice(item: &Item) -> Result<StoredInvoice, StoreError> {
-    let id = schema::get_text(item, schema::SK)?.strip_prefix(schema::INVOICE_PREFIX);
+    let id = schema::get_text(item, schema::SK)?.strip_prefix(schema::account::INVOICE_PREFIX);
     Ok(StoredInvoice {
         id: id.and_then(InvoiceId::parse).ok_or(StoreError::Corrupt(schema::SK))?,
-        issued_on: schema::get_day(item, schema::ISSUED_ON)?,
-        jurisdiction: Jurisdiction::parse(schema::get_text(item, schema::JURISDICTION)?)
-            .ok_or(StoreError::Corrupt(schema::JURISDICTION))?,
-        kept_until: schema::get_day(item, schema::KEPT_UNTIL)?,
+        issued_on: schema::get_day(item, schema::account::ISSUED_ON)?,
+        jurisdiction: Jurisdiction::parse(schema::get_text(item, schema::account::JURISDICTION)?)
+            .ok_or(StoreError::Corrupt(schema::account::JURISDICTION))?,
+        kept_until: schema::get_day(item, schema::account::KEPT_UNTIL)?,
         sealed: schema::get_bytes(item, schema::SEALED)?.to_vec(),
     })
 }

@@ -20,6 +20,7 @@ pub mod messages;
 pub mod pace;
 pub mod persons;
 pub mod plans;
+pub mod policies;
 pub mod profiles;
 pub mod removals;
 pub mod requests;

@@ -16,6 +16,8 @@
 //! | core | `RETENTION` | `DAY#date` | what retention did that day, in numbers |
 //! | core | `TAX#account` | `INVOICE#invoice` | a sealed tax record |
 //! | core | `TAX-DUE` | `date#account#invoice` | the last day on which a tax record is kept |
+//! | core | `POLICY#version` | `POLICY` | a version of the privacy policy |
+//! | core | `POLICY#version` | `MEMBER#member` | that an owner was told of it |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ACCOUNT#account` | `KEY` | the wrapped key of an account's profile |
@@ -28,6 +30,7 @@
 //! | ledger | `AUDIT#account` | `CHECKPOINT` | what was cut off the chain, signed |
 //! | ledger | `AUDITED` | `date#account` | that an account has audit events of a day |
 
+pub(super) mod account;
 pub(super) mod audit;
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -37,7 +40,7 @@ use jiff::Timestamp;
 use super::StoreError;
 use super::holds::Held;
 use crate::domain::ids::{
-    AccountId, ConnectionId, ContactId, HoldId, InvoiceId, MemberId, RequestId, RouteId,
+    AccountId, ConnectionId, ContactId, HoldId, MemberId, RequestId, RouteId,
 };
 use crate::domain::time::Day;
 
@@ -146,19 +149,6 @@ pub(super) const INDEX_KEY: &str = "index_key";
 pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
 pub(super) const SHRED_ON: &str = "shred_on";
-/// Public half of an account's key, to which its profile is sealed.
-pub(super) const ACCOUNT_KEY: &str = "account_key";
-/// Public half of an account's key, to which its tax records are sealed.
-pub(super) const TAX_KEY: &str = "tax_key";
-pub(super) const PROFILE: &str = "profile";
-pub(super) const PROFILE_VERSION: &str = "profile_version";
-pub(super) const POLICY_VERSION: &str = "policy_version";
-/// Epoch milliseconds.
-pub(super) const POLICY_ACCEPTED_AT: &str = "policy_accepted_at";
-pub(super) const ISSUED_ON: &str = "issued_on";
-pub(super) const JURISDICTION: &str = "jurisdiction";
-/// The last day on which a tax record is kept.
-pub(super) const KEPT_UNTIL: &str = "kept_until";
 
 /// Of an answer that is kept: a digest of what was asked.
 pub(super) const FINGERPRINT: &str = "fingerprint";
@@ -176,10 +166,6 @@ pub(super) const ACCOUNT: &str = "ACCOUNT";
 pub(super) const MEMBER: &str = "MEMBER";
 /// Sort key of an index key.
 pub(super) const INDEX: &str = "INDEX";
-/// Sort key of a wrapped key of an account.
-pub(super) const KEY: &str = "KEY";
-/// Partition of the last days of tax records.
-pub(super) const TAX_DUE: &str = "TAX-DUE";
 /// Sort key of what a request asks for.
 pub(super) const REQUEST: &str = "REQUEST";
 /// Sort key of how far a request is.
@@ -203,8 +189,6 @@ pub(super) const CONNECTION_PREFIX: &str = "CONNECTION#";
 pub(super) const CONTACT_PREFIX: &str = "CONTACT#";
 /// Prefix of an account's members.
 pub(super) const MEMBER_PREFIX: &str = "MEMBER#";
-/// Prefix of an account's invoices.
-pub(super) const INVOICE_PREFIX: &str = "INVOICE#";
 /// Prefix of the holds on a record.
 pub(super) const HOLD_PREFIX: &str = "HOLD#";
 
@@ -218,14 +202,6 @@ pub(super) fn connection_pk(connection: &ConnectionId) -> String {
 
 pub(super) fn account_pk(account: &AccountId) -> String {
     format!("ACCOUNT#{account}")
-}
-
-pub(super) fn tax_pk(account: &AccountId) -> String {
-    format!("TAX#{account}")
-}
-
-pub(super) fn invoice_sk(invoice: &InvoiceId) -> String {
-    format!("{INVOICE_PREFIX}{invoice}")
 }
 
 pub(super) fn member_pk(member: &MemberId) -> String {

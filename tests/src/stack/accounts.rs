@@ -163,6 +163,33 @@ async fn members_are_added_demoted_and_removed_and_are_out_at_once() {
     assert_eq!(done["source"], "operator", "that it is a minor is told to nobody");
 }
 
+//= R10.1
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn a_new_policy_is_announced_to_every_owner_once() {
+    let deployed = deployed().await;
+    let (_, _, operator) = opened(&deployed).await;
+    let version = format!("v{}", random_id().unwrap());
+    let asked = json!({"version": version, "effective_on": "2027-01-15"});
+    let publish = || post(&deployed, "/v1/operator/policy-versions", &operator, &asked);
+    let mails = || deployed.stack.mail().unwrap().to_string().matches(&version).count();
+    expect(&publish(), 201);
+    let mut sent = 0;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sent = mails();
+        if sent > 0 {
+            break;
+        }
+    }
+    assert!(sent > 0, "no owner was told");
+    // Until all are told: others' tests make owners, too.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    expect(&publish(), 200);
+    let other_day = json!({"version": version, "effective_on": "2027-01-16"});
+    expect(&post(&deployed, "/v1/operator/policy-versions", &operator, &other_day), 409);
+}
+
 //= R6.1, R6.3
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]

@@ -78,6 +78,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
         limited("OpenAccountsAndAddMembers", r#""ACCOUNT#*", "MEMBER#*""#),
         limited("ChangeRoles", r#""MEMBER#*""#),
+        limited("PublishPolicies", r#""POLICY#*""#),
         limited("ShutMembersOut", r#""MEMBER#*""#),
         limited("CheckOwners", r#""MEMBER#*""#),
         limited("ReadTaxRecords", r#""TAX#*""#),
@@ -177,6 +178,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         unlimited("FindKeys"),
         unlimited("DestroyAndRetimeKeys"),
         unlimited("Ledger"),
+        limited("NoteWhoWasToldOfPolicies", r#""POLICY#*""#),
     ];
     assert_eq!(partitions("ErasureRole"), expected);
 }

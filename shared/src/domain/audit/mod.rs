@@ -77,6 +77,8 @@ words! {
         RemoveMember = "remove-member",
         /// A member is said to be a minor, and erased.
         ReportMinorMember = "report-minor-member",
+        /// An operator publishes a version of the privacy policy.
+        PublishPolicy = "publish-policy",
         /// Meta asks for a person's deletion.
         MetaDeletion = "meta-deletion",
         /// Meta says that a channel was disconnected.

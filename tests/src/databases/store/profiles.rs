@@ -1,9 +1,10 @@
 //! What an account says about itself, and what it accepted.
 
 use numib::domain::account::Acceptance;
-use numib::domain::ids::{AccountId, PolicyVersion};
+use numib::domain::ids::{AccountId, MemberId, PolicyVersion};
 use numib::domain::plan::Plan;
 use numib::domain::profile::Profile;
+use numib::domain::time::Day;
 use numib::seal::account::{open_profile, seal_profile};
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::{Opener, PrivateKey, Sealer};
@@ -19,6 +20,7 @@ on_both_databases!(
     of_two_corrections_of_the_same_version_one_is_refused,
     an_account_gets_one_key_of_each_sort_and_none_when_it_is_erased,
     what_an_account_accepted_is_kept_with_the_time_it_first_did,
+    a_policy_version_has_one_day_and_each_owner_is_told_of_it_once,
 );
 
 async fn account(db: &Database) -> AccountId {
@@ -97,4 +99,22 @@ async fn what_an_account_accepted_is_kept_with_the_time_it_first_did(db: &Databa
     let nobody = AccountId::parse("nobody").unwrap();
     let refused = db.store.accept_policy(&nobody, &version("2027-01-01"), now()).await;
     assert_eq!(refused.unwrap_err(), StoreError::Conflict);
+}
+
+//= R10.1
+async fn a_policy_version_has_one_day_and_each_owner_is_told_of_it_once(db: &Database) {
+    let version = |text| PolicyVersion::parse(text).unwrap();
+    let (first, second) = (version("2027-01"), version("2027-02"));
+    let day = |text| Day::parse(text).unwrap();
+    assert_eq!(db.store.policy_version(&first).await.unwrap(), None);
+    assert!(db.store.put_policy_version(&first, day("2027-01-15")).await.unwrap());
+    assert!(!db.store.put_policy_version(&first, day("2027-01-15")).await.unwrap());
+    let other = db.store.put_policy_version(&first, day("2027-01-16")).await;
+    assert_eq!(other.unwrap_err(), StoreError::Conflict);
+    assert_eq!(db.store.policy_version(&first).await.unwrap(), Some(day("2027-01-15")));
+    let owner = MemberId::parse("m1").unwrap();
+    let told = async |version| db.store.was_told(&owner, version).await.unwrap();
+    assert!(!told(&first).await);
+    db.store.put_told(&owner, &first, now()).await.unwrap();
+    assert!(told(&first).await && !told(&second).await);
 }
