@@ -4,9 +4,18 @@
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, DeliveryMediumType, UserType};
 
 use crate::domain::ids::MemberId;
 use crate::domain::personal::Personal;
+use crate::domain::role::Role;
+
+/// Users of a page; the pool gives no more.
+const PAGE: i32 = 60;
+
+/// Where a page of users begins.
+#[derive(Debug, Clone)]
+pub struct Page(String);
 
 /// The user pool did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +35,84 @@ impl UserPool {
     #[must_use]
     pub fn new(sdk: &SdkConfig, id: String) -> Self {
         Self { client: Client::new(sdk), id }
+    }
+
+    /// Has someone invited by e-mail, and returns who they are from now on. Who is in the pool
+    /// already is not invited again: whether they are somebody's member is for the database to say.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    //= R1.2
+    pub async fn invite(&self, address: &Personal<String>) -> Result<MemberId, IdentityError> {
+        let attribute = |name: &str, value: &str| {
+            let built = AttributeType::builder().name(name).value(value).build();
+            built.map_err(|error| IdentityError(error.to_string()))
+        };
+        let call = self.client.admin_create_user();
+        let created = call
+            .user_pool_id(&self.id)
+            .username(address.expose())
+            .user_attributes(attribute("email", address.expose())?)
+            // The invitation goes there: who signs in with what it says has it.
+            .user_attributes(attribute("email_verified", "true")?)
+            .desired_delivery_mediums(DeliveryMediumType::Email)
+            .send()
+            .await;
+        let attributes = match created {
+            Ok(created) => created.user.and_then(|user| user.attributes),
+            Err(error) if error.code() == Some("UsernameExistsException") => {
+                let call = self.client.admin_get_user();
+                let call = call.user_pool_id(&self.id).username(address.expose());
+                unless_unknown(call.send().await)?.and_then(|user| user.user_attributes)
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let id = sub(&attributes.unwrap_or_default());
+        id.ok_or_else(|| IdentityError("a user without a sub".to_owned()))
+    }
+
+    /// Puts a member into the group of this role, and out of those of all others.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; may be repeated.
+    //= R4.3
+    pub async fn set_role(&self, member: &MemberId, role: Role) -> Result<(), IdentityError> {
+        let call = self.client.admin_list_groups_for_user();
+        let call = call.user_pool_id(&self.id).username(member.as_str());
+        let groups = call.send().await.map_err(|error| failed(&error))?.groups.unwrap_or_default();
+        let groups = groups.into_iter().filter_map(|group| group.group_name);
+        let (own, others): (Vec<_>, Vec<_>) = groups.partition(|group| group == role.as_str());
+        if own.is_empty() {
+            let call = self.client.admin_add_user_to_group();
+            let call = call.user_pool_id(&self.id).username(member.as_str());
+            let added = call.group_name(role.as_str()).send().await;
+            added.map_err(|error| failed(&error))?;
+        }
+        for other in others {
+            let call = self.client.admin_remove_user_from_group();
+            let call = call.user_pool_id(&self.id).username(member.as_str());
+            call.group_name(other).send().await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    /// A page of those in the owners' group, with their addresses where these are verified; and
+    /// where the next one begins.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn owners(
+        &self,
+        page: Option<Page>,
+    ) -> Result<(Vec<(MemberId, Option<Personal<String>>)>, Option<Page>), IdentityError> {
+        let call = self.client.list_users_in_group();
+        let call = call.user_pool_id(&self.id).group_name(Role::Owner.as_str()).limit(PAGE);
+        let answer = call.set_next_token(page.map(|page| page.0)).send().await;
+        let answer = answer.map_err(|error| failed(&error))?;
+        let owner =
+            |user: &UserType| Some((sub(user.attributes())?, verified_email(user.attributes())));
+        let owners = answer.users().iter().filter_map(owner).collect();
+        Ok((owners, answer.next_token.map(Page)))
     }
 
     /// Ends every session of a member: no refresh token gets another access token. Those that are
@@ -59,12 +146,7 @@ impl UserPool {
         member: &MemberId,
     ) -> Result<Option<Personal<String>>, IdentityError> {
         let Some(user) = self.user(member).await? else { return Ok(None) };
-        let attribute = |name: &str| {
-            let found = user.user_attributes().iter().find(|one| one.name() == name);
-            found.and_then(|one| one.value()).map(str::to_owned)
-        };
-        let is_verified = attribute("email_verified").as_deref() == Some("true");
-        Ok(attribute("email").filter(|_| is_verified).map(Personal::new))
+        Ok(verified_email(user.user_attributes()))
     }
 
     async fn user(&self, member: &MemberId) -> Result<Option<User>, IdentityError> {
@@ -76,6 +158,20 @@ impl UserPool {
 
 type User = aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutput;
 
+fn attribute<'a>(attributes: &'a [AttributeType], name: &str) -> Option<&'a str> {
+    attributes.iter().find(|one| one.name() == name)?.value()
+}
+
+fn sub(attributes: &[AttributeType]) -> Option<MemberId> {
+    MemberId::parse(attribute(attributes, "sub")?)
+}
+
+fn verified_email(attributes: &[AttributeType]) -> Option<Personal<String>> {
+    let is_verified = attribute(attributes, "email_verified") == Some("true");
+    let email = attribute(attributes, "email").filter(|_| is_verified);
+    email.map(|email| Personal::new(email.to_owned()))
+}
+
 /// `None` for a user whom the pool does not have.
 fn unless_unknown<T, E, R>(answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, IdentityError>
 where
@@ -84,9 +180,11 @@ where
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.code() == Some("UserNotFoundException") => Ok(None),
-        Err(error) => {
-            let code = error.code().map(str::to_owned);
-            Err(IdentityError(code.unwrap_or_else(|| error.to_string())))
-        }
+        Err(error) => Err(failed(&error)),
     }
+}
+
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> IdentityError {
+    let code = error.code().map(str::to_owned);
+    IdentityError(code.unwrap_or_else(|| error.to_string()))
 }

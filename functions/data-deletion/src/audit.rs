@@ -96,6 +96,7 @@ fn subject(target: &Target) -> Option<Subject> {
             format!("conversation {conversation}")
         }
         Target::Connection { connection, .. } => format!("connection {connection}"),
+        Target::Member { member, .. } => format!("member {member}"),
         Target::Account { account } => format!("account {account}"),
     };
     Subject::parse(&text)

@@ -1,10 +1,12 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, or stay for a hold. Messages name requests,
-//! accounts or held records; what needs more time than an invocation has is queued again.
+//! the receipt. And has rows expire by another plan, or stay for a hold, and owners told of a new
+//! privacy policy. Messages name requests, accounts, held records or versions; what needs more time
+//! than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
 
+mod announce;
 mod notice;
 
 use std::time::{Duration, SystemTime};
@@ -12,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::domain::hold::Held;
-use numib::domain::ids::{AccountId, RequestId};
+use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
 use numib::domain::plan::PlanCursor;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
@@ -97,6 +99,8 @@ enum WorkError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Announce(#[from] announce::AnnounceError),
 }
 
 /// Works on a batch until it is done or `deadline` is near; returns which messages are to come
@@ -142,6 +146,13 @@ async fn work(
         Work::Retime { retime: account, cursor } => {
             let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
             retime(app, &account, cursor, has_time).await
+        }
+        Work::Announce { announce: version } => {
+            let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
+            if !announce::run(app, &version, clock::now(), has_time).await? {
+                app.queue.announce(&version).await?;
+            }
+            Ok(())
         }
     }
 }

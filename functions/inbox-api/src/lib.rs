@@ -19,7 +19,7 @@ use numib::edge::auth;
 use numib::edge::clock;
 use numib::edge::problem::{Problem, json};
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
 /// What one warm container works with.
@@ -28,7 +28,7 @@ pub struct App {
     /// The database.
     pub store: Store,
     /// The keys that open messages.
-    pub day_keys: DayKeys,
+    pub day_keys: DataKeys,
 }
 
 /// Answers one request that came `now`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use inbox_api::{App, handle};
 use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::{clients, clock, config, config::Config, telemetry};
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
-    let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?);
+    let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?);
     let app = Arc::new(App { store, day_keys });
     run(service_fn(move |request: Request| {
         let app = Arc::clone(&app);

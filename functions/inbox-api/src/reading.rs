@@ -7,8 +7,9 @@ use numib::domain::ids::{ConnectionId, ConversationId};
 use numib::domain::time::Day;
 use numib::edge::problem::Problem;
 use numib::seal::SealError;
-use numib::seal::day_key::Opener;
-use numib::seal::kms::{KeyName, KmsError};
+use numib::seal::key_name::KeyName;
+use numib::seal::key_pair::Opener;
+use numib::seal::kms::KmsError;
 use numib::seal::message::{Place, open_edit, open_message};
 use numib::store::concurrent::try_all;
 use numib::store::messages::StoredMessage;
@@ -77,9 +78,10 @@ async fn unwrap_one(
     day: Day,
 ) -> Result<Option<((ConnectionId, Day), Opener)>, Problem> {
     let Some(wrapped) = app.store.wrapped_day_key(&id, day).await? else { return Ok(None) };
-    let name = KeyName { account: &connection.account, connection: &id, day };
+    let name = KeyName::Day { account: &connection.account, connection: &id, day };
     let key = app.day_keys.unwrap(name, &wrapped.wrapped_key).await.map_err(no_key)?;
-    Ok(Some(((id.clone(), day), Opener::new(id, day, key))))
+    let opener = Opener::new(name, key);
+    Ok(Some(((id, day), opener)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]

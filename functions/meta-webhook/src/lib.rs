@@ -20,7 +20,7 @@ use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
 use numib::meta::handshake::{self, Handshake, HandshakeError};
 use numib::meta::signature::{self, SignatureError};
 use numib::meta::webhook;
-use numib::seal::day_key::Sealer;
+use numib::seal::key_pair::Sealer;
 use numib::store::Store;
 
 use crate::intake::IntakeError;

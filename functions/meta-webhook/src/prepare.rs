@@ -234,7 +234,7 @@ struct Sealing<'a> {
 impl Sealing<'_> {
     fn message(&self, change: &Change, message: &Dated<Content>) -> Result<NewMessage, Unwritten> {
         let (day, key, expires_at) = self.day_key(message.at)?;
-        let to = Recipient { day, key };
+        let to = Recipient { account: &self.connection.account, day, key };
         let mut sealer = self.app.sealer.lock().unwrap_or_else(PoisonError::into_inner);
         let names = (&change.mid, &change.contact);
         let sealed = seal_message(&mut sealer, to, self.place(), names, message)?;
@@ -243,7 +243,7 @@ impl Sealing<'_> {
 
     fn edit(&self, edit: &Dated<Edit>) -> Result<NewEdit, Unwritten> {
         let (day, key, expires_at) = self.day_key(edit.at)?;
-        let to = Recipient { day, key };
+        let to = Recipient { account: &self.connection.account, day, key };
         let mut sealer = self.app.sealer.lock().unwrap_or_else(PoisonError::into_inner);
         let sealed = seal_edit(&mut sealer, to, self.place(), &edit.what)?;
         Ok(NewEdit { num_edit: edit.what.num_edit, sealed, expires_at })

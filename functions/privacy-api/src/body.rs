@@ -4,6 +4,7 @@ use lambda_http::Request;
 use lambda_http::http::StatusCode;
 use numib::edge::problem::Problem;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// What people write about a case is short.
 const JSON_LEN_MAX: usize = 16 * 1024;
@@ -15,7 +16,7 @@ const NOT_JSON: Problem = Problem::new(
 );
 const JSON_TOO_LARGE: Problem =
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 16 KiB.");
-const UNREADABLE: Problem = Problem::bad_request(
+pub(crate) const UNREADABLE: Problem = Problem::bad_request(
     "body",
     "The body is not a JSON object with the fields of this route, and no others.",
 );
@@ -24,6 +25,14 @@ const UNREADABLE: Problem = Problem::bad_request(
 pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let bytes = of_type(request, &["application/json"], JSON_LEN_MAX, [NOT_JSON, JSON_TOO_LARGE])?;
     serde_json::from_slice(bytes).map_err(|_| UNREADABLE)
+}
+
+/// Reads a JSON merge patch (RFC 7396), which is a JSON object too.
+pub(crate) fn merge_patch(request: &Request) -> Result<Value, Problem> {
+    let types = ["application/merge-patch+json", "application/json"];
+    let bytes = of_type(request, &types, JSON_LEN_MAX, [NOT_JSON, JSON_TOO_LARGE])?;
+    let patch: Value = serde_json::from_slice(bytes).map_err(|_| UNREADABLE)?;
+    if patch.is_object() { Ok(patch) } else { Err(UNREADABLE) }
 }
 
 /// The body, if it is of one of these types and no longer than that.

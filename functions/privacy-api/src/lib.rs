@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+mod accounts;
 mod audit;
 mod body;
 mod call;
@@ -15,11 +16,18 @@ mod deletion;
 mod digest;
 mod erase;
 mod holds;
+mod invoices;
+mod keys;
 mod lists;
+mod members;
 mod once;
+mod page;
 mod plan;
+mod policies;
+mod profile;
 mod requests;
 pub mod routes;
+mod version;
 
 use std::time::Duration;
 
@@ -33,6 +41,7 @@ use numib::edge::queue::ErasureQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::UserPool;
+use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
 use crate::call::Call;
@@ -49,6 +58,8 @@ pub struct App {
     pub queue: ErasureQueue,
     /// The members' identities.
     pub user_pool: UserPool,
+    /// What an account's own keys are made and opened with.
+    pub keys: DataKeys,
     /// How many days the deletion of an account can be taken back.
     pub grace_days: u8,
     /// Where people find the service, when not at the HTTP API's own address.

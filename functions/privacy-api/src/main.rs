@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::{clients, clock, config, queue::ErasureQueue, secrets::SecretsCache, telemetry};
-use numib::{identity::UserPool, store::Store};
+use numib::{identity::UserPool, seal::kms::DataKeys, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
         queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
         user_pool: UserPool::new(&sdk, config::user_pool_id()?),
+        keys: DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?),
         grace_days: config::account_grace_days()?,
         public_url: config::public_url(),
         list_time: LIST_TIME,

@@ -7,7 +7,9 @@ use numib::domain::role::Role;
 use numib::edge::problem::Problem;
 
 use crate::call::Handler;
-use crate::{account, deletion, holds, lists, plan, requests};
+use crate::{
+    account, accounts, deletion, holds, invoices, lists, members, plan, policies, profile, requests,
+};
 
 /// A route and what holds for it.
 #[derive(Debug)]
@@ -53,6 +55,11 @@ const ERASERS: Who = Who {
 const FOLLOWERS: Who = Who {
     roles: &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator],
     refusal: Problem::forbidden("This takes the role owner, admin, privacy or operator."),
+};
+/// Who says that a member is a minor.
+const REPORTERS: Who = Who {
+    roles: &[Role::Owner, Role::Privacy],
+    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
 };
 const OPERATORS: Who =
     Who { roles: &[Role::Operator], refusal: Problem::forbidden("This takes the role operator.") };
@@ -167,6 +174,123 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: true,
         action: Some(Action::LiftHold),
         handler: |call| Box::pin(holds::lift(call)),
+    },
+    Route {
+        key: "GET /v1/account",
+        name: "showAccount",
+        summary: "The account with its profile",
+        who: ADMINS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(profile::show(call)),
+    },
+    Route {
+        key: "PATCH /v1/account",
+        name: "correctProfile",
+        summary: "Correct fields of the profile",
+        who: ADMINS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::CorrectProfile),
+        handler: |call| Box::pin(profile::correct(call)),
+    },
+    Route {
+        key: "PUT /v1/account",
+        name: "rectifyProfile",
+        summary: "Put another profile in the place of this one",
+        who: ADMINS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::CorrectProfile),
+        handler: |call| Box::pin(profile::rectify(call)),
+    },
+    Route {
+        key: "POST /v1/account/policy-acceptance",
+        name: "acceptPolicy",
+        summary: "Accept a version of the privacy policy",
+        who: OWNER,
+        needs_fresh_sign_in: false,
+        action: Some(Action::AcceptPolicy),
+        handler: |call| Box::pin(profile::accept(call)),
+    },
+    Route {
+        key: "GET /v1/invoices",
+        name: "listInvoices",
+        summary: "The account's invoices",
+        who: OWNER,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(invoices::list(call)),
+    },
+    Route {
+        key: "GET /v1/members",
+        name: "listMembers",
+        summary: "The account's members",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(members::list(call)),
+    },
+    Route {
+        key: "POST /v1/members",
+        name: "addMember",
+        summary: "Invite someone to be a member",
+        who: ADMINS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::AddMember),
+        handler: |call| Box::pin(members::add(call)),
+    },
+    Route {
+        key: "PATCH /v1/members/{id}",
+        name: "changeRole",
+        summary: "Give a member another role",
+        who: ADMINS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::ChangeRole),
+        handler: |call| Box::pin(members::change(call)),
+    },
+    Route {
+        key: "DELETE /v1/members/{id}",
+        name: "removeMember",
+        summary: "Shut a member out, and erase them",
+        who: ADMINS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::RemoveMember),
+        handler: |call| Box::pin(members::remove(call)),
+    },
+    Route {
+        key: "POST /v1/members/{id}/minor-report",
+        name: "reportMinorMember",
+        summary: "Erase a member who is a minor",
+        who: REPORTERS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::ReportMinorMember),
+        handler: |call| Box::pin(members::report_minor(call)),
+    },
+    Route {
+        key: "POST /v1/operator/accounts",
+        name: "openAccount",
+        summary: "Open an account, and have its owner invited",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::OpenAccount),
+        handler: |call| Box::pin(accounts::open(call)),
+    },
+    Route {
+        key: "PUT /v1/operator/accounts/{account_id}/invoices/{invoice_id}",
+        name: "fileInvoice",
+        summary: "File an invoice of an account",
+        who: OPERATORS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::FileInvoice),
+        handler: |call| Box::pin(invoices::file(call)),
+    },
+    Route {
+        key: "POST /v1/operator/policy-versions",
+        name: "publishPolicy",
+        summary: "Publish a version of the privacy policy, and have owners told of it",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::PublishPolicy),
+        handler: |call| Box::pin(policies::publish(call)),
     },
 ];
 

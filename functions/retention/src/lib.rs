@@ -10,6 +10,7 @@ mod expire;
 mod keep_held;
 mod lateness;
 mod provision;
+mod purge_tax;
 mod resume;
 
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,7 @@ use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
 use numib::edge::clock::{self, Stopwatch};
 use numib::edge::queue::{ErasureQueue, QueueError};
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
@@ -35,7 +36,7 @@ pub struct App {
     /// The database.
     pub store: Store,
     /// Where day keys are made.
-    pub day_keys: DayKeys,
+    pub day_keys: DataKeys,
     /// Where erasures go on.
     pub queue: ErasureQueue,
     /// What signs the checkpoints of audit chains, and attestations.
@@ -114,10 +115,11 @@ enum Task {
     WatchDeadlines,
     Attest,
     CutAudit,
+    PurgeTaxRecords,
 }
 
 impl Task {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::ProvisionDayKeys,
         Self::ResumeErasures,
         Self::DestroyExpiredKeys,
@@ -125,6 +127,7 @@ impl Task {
         Self::WatchDeadlines,
         Self::Attest,
         Self::CutAudit,
+        Self::PurgeTaxRecords,
     ];
 
     /// The end of its schedule's name.
@@ -137,6 +140,7 @@ impl Task {
             Self::WatchDeadlines => "watch-deadlines",
             Self::Attest => "attest",
             Self::CutAudit => "cut-audit",
+            Self::PurgeTaxRecords => "purge-tax-records",
         }
     }
 
@@ -182,6 +186,7 @@ pub async fn handle(
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         Task::Attest => task.answer(attest::run(app, now).await?),
         Task::CutAudit => task.answer(cut_audit::run(app, now, &has_time).await?),
+        Task::PurgeTaxRecords => task.answer(purge_tax::run(app, now, &has_time).await?),
         Task::ProvisionDayKeys => task.answer(provision::run(app, now, &has_time).await?),
     })
 }

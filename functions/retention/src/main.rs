@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::attestations::Attestations;
 use numib::edge::{clients, config, config::Config, queue::ErasureQueue, telemetry};
-use numib::seal::{kms::DayKeys, receipt::SigningKey};
+use numib::seal::{kms::DataKeys, receipt::SigningKey};
 use numib::store::Store;
 use retention::{App, Event, handle};
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let kms = aws_sdk_kms::Client::new(&sdk);
-    let day_keys = DayKeys::new(kms.clone(), config::data_key_arn()?);
+    let day_keys = DataKeys::new(kms.clone(), config::data_key_arn()?);
     let queue = aws_sdk_sqs::Client::new(&sdk);
     let queue = ErasureQueue::new(queue, config::erasure_queue_url()?);
     let receipts = SigningKey::new(kms, config::receipt_key_arn()?);

@@ -15,7 +15,8 @@ use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::seal::kms::{KeyName, KmsError};
+use numib::seal::key_name::KeyName;
+use numib::seal::kms::KmsError;
 use numib::store::StoreError;
 use numib::store::connections::PROVISION_SHARDS;
 use serde::Serialize;
@@ -139,7 +140,7 @@ async fn serve(
 
 async fn make(app: &App, connection: &Connection, day: Day) -> Result<PublicKey, ProvisionError> {
     tokio::time::sleep(PACE).await;
-    let name = KeyName { account: &connection.account, connection: &connection.id, day };
+    let name = KeyName::Day { account: &connection.account, connection: &connection.id, day };
     let pair = app.day_keys.generate(name).await?;
     let owner = (&connection.account, &connection.id);
     let days = (day, connection.plan.shred_on(day));

@@ -13,7 +13,7 @@ use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::sealed::{PublicKey, WrappedPair};
 use numib::domain::time::Day;
-use numib::seal::day_key::public_key_from_der;
+use numib::seal::key_pair::public_key_from_der;
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::{Store, Tables};
 use p256::elliptic_curve::Generate as _;

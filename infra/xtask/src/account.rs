@@ -10,7 +10,8 @@ use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::edge::clock;
-use numib::seal::kms::{DayKeys, KeyName};
+use numib::seal::key_name::KeyName;
+use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::Store;
 use numib::store::connections::RouteOwner;
@@ -102,7 +103,7 @@ pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Con
 /// What KMS and the database say.
 pub async fn make_keys(
     store: &Store,
-    day_keys: &DayKeys,
+    day_keys: &DataKeys,
     connection: &Connection,
     days: impl Iterator<Item = Day>,
 ) -> anyhow::Result<()> {
@@ -110,7 +111,7 @@ pub async fn make_keys(
     let days: BTreeSet<Day> = days.chain([today, today.plus(1)]).collect();
     let mut window = BTreeMap::new();
     for day in days.into_iter().filter(|day| connection.plan.shred_on(*day) > today) {
-        let name = KeyName { account: &connection.account, connection: &connection.id, day };
+        let name = KeyName::Day { account: &connection.account, connection: &connection.id, day };
         let pair = day_keys.generate(name).await?;
         let owner = (&connection.account, &connection.id);
         let until = (day, connection.plan.shred_on(day));

@@ -130,6 +130,26 @@ pub fn send(
     answer(agent().run(request.body(body.to_owned())?)?)
 }
 
+/// Sends a JSON body as a member, for the version of it that was read (`If-Match`).
+///
+/// # Errors
+/// When the API cannot be reached.
+pub fn send_matching(
+    deployed: &Deployed,
+    (method, path): (&str, &str),
+    token: &str,
+    (version, body): (&str, &str),
+) -> anyhow::Result<Answer> {
+    let request = ureq::http::Request::builder()
+        .method(method)
+        .uri(format!("{}{path}", deployed.api_url))
+        .header("Host", &deployed.api_host)
+        .header("Authorization", format!("Bearer {token}"))
+        .header("Content-Type", "application/json")
+        .header("If-Match", version);
+    answer(agent().run(request.body(body.to_owned())?)?)
+}
+
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)

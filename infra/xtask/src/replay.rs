@@ -18,8 +18,9 @@ use numib::domain::time::Day;
 use numib::domain::update::{Direction, Update};
 use numib::edge::clock;
 use numib::meta::webhook;
-use numib::seal::day_key::Opener;
-use numib::seal::kms::{DayKeys, KeyName};
+use numib::seal::key_name::KeyName;
+use numib::seal::key_pair::Opener;
+use numib::seal::kms::DataKeys;
 use numib::seal::message::{Place, open_edit, open_message};
 use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
@@ -108,8 +109,8 @@ struct Replay {
     stack: Stack,
     store: Store,
     pepper: Pepper,
-    makes_keys: DayKeys,
-    opens_keys: DayKeys,
+    makes_keys: DataKeys,
+    opens_keys: DataKeys,
     account: AccountId,
 }
 
@@ -269,9 +270,9 @@ impl Replay {
     ) -> anyhow::Result<Opener> {
         let wrapped = self.store.wrapped_day_key(&connection.id, day).await?;
         let wrapped = wrapped.context("a row is sealed to a day without a key")?;
-        let name = KeyName { account: &wrapped.account, connection: &connection.id, day };
+        let name = KeyName::Day { account: &wrapped.account, connection: &connection.id, day };
         let key = self.opens_keys.unwrap(name, &wrapped.wrapped_key).await?;
-        Ok(Opener::new(connection.id.clone(), day, key))
+        Ok(Opener::new(name, key))
     }
 }
 

@@ -10,7 +10,7 @@ use numib::archive::attestations::Attestations;
 use numib::edge::clients;
 use numib::edge::config::Config;
 use numib::edge::secrets::MetaSecrets;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::{Store, Tables};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -253,9 +253,9 @@ impl Stack {
 
     /// The keys, as a role: the key's policy lets nobody else use it, not even the account's root.
     #[must_use]
-    pub fn day_keys_of(&self, role: &RoleCredentials) -> DayKeys {
+    pub fn day_keys_of(&self, role: &RoleCredentials) -> DataKeys {
         let client = aws_sdk_kms::Client::new(&self.sdk_of(role));
-        DayKeys::new(client, self.deployed.outputs.data_key_arn.clone())
+        DataKeys::new(client, self.deployed.outputs.data_key_arn.clone())
     }
 
     /// Puts app secrets and verify tokens into the secret, beside the pepper that is there.

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::deadline::deadline;
-use super::ids::{AccountId, RequestId};
+use super::ids::{AccountId, PolicyVersion, RequestId};
 use super::plan::Plan;
+use super::sealed::PublicKey;
 
 words! {
     /// Whether an account serves its members.
@@ -32,6 +33,25 @@ pub struct Account {
     pub plan: Plan,
     /// Since when, where it had another plan before.
     pub plan_changed_at: Option<Timestamp>,
+    /// What it says about itself, sealed to its own key; nothing, until it says something.
+    pub profile: Option<Vec<u8>>,
+    /// Increased by every change of the profile; a change that names another one fails.
+    pub profile_version: u64,
+    /// What its profile is sealed to, once it has been needed.
+    pub account_key: Option<PublicKey>,
+    /// What its tax records are sealed to, once that has been needed.
+    pub tax_key: Option<PublicKey>,
+    /// The privacy policy that it accepted last (R10.1).
+    pub accepted: Option<Acceptance>,
+}
+
+/// That an account accepted a version of the privacy policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Which version.
+    pub version: PolicyVersion,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// When a locked account is erased: after so many days in which its owner may take that back, and

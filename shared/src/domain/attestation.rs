@@ -26,6 +26,8 @@ words! {
         Rows = "rows",
         /// Audit events are cut off before they are 90 days old.
         AuditEvents = "audit-events",
+        /// Tax records are purged when their period is over.
+        TaxRecords = "tax-records",
         /// Requests are done by their deadline.
         Requests = "requests",
     }
@@ -47,6 +49,7 @@ impl Rule {
             Self::DayKeys => &["R6.2", "R6.6"],
             Self::Rows => &["R6.2"],
             Self::AuditEvents => &["R6.4"],
+            Self::TaxRecords => &["R6.3"],
             Self::Requests => &["R5.8", "R6.1"],
         }
     }
@@ -65,6 +68,10 @@ pub struct Facts {
     pub keys_held: u64,
     /// Those that nothing keeps.
     pub keys_overdue: u64,
+    /// Tax records whose period was over by the day, and that are still there for a hold.
+    pub tax_held: u64,
+    /// Those that nothing keeps.
+    pub tax_overdue: u64,
     /// Requests at the end of the day.
     pub requests: Requests,
 }
@@ -224,6 +231,19 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
             late: sum(Tally::AuditEventsCutLate),
             ..nothing
         },
+        Rule::TaxRecords => {
+            let removed = sum(Tally::TaxRecordsPurged);
+            let held = sum(Tally::TaxRecordsHeld).saturating_add(facts.tax_held);
+            let left = facts.tax_overdue;
+            Kept {
+                due: Some(removed.saturating_add(held).saturating_add(left)),
+                removed: Some(removed),
+                held: vec![Held { why: Why::LegalHold, count: held }],
+                left: Some(left),
+                late: sum(Tally::TaxRecordsPurgedLate),
+                ..nothing
+            }
+        }
         Rule::Requests => Kept { left: Some(facts.requests.late), ..nothing },
     };
     let violations = kept.left.unwrap_or_default().saturating_add(kept.late);
@@ -284,12 +304,14 @@ mod tests {
         let requests = (0_u64..10, 0_u64..10, 0_u64..10);
         let requests = requests.prop_map(|(open, at_risk, late)| Requests { open, at_risk, late });
         (tallies, 0_u64..10_000, 0_u64..10_000, requests).prop_map(
-            |(tallies, keys_held, keys_overdue, requests)| Facts {
+            |(tallies, held, overdue, requests)| Facts {
                 day: day(),
                 written_at: day().plus(1).start(),
                 tallies,
-                keys_held,
-                keys_overdue,
+                keys_held: held,
+                keys_overdue: overdue,
+                tax_held: overdue,
+                tax_overdue: held,
                 requests,
             },
         )
@@ -302,6 +324,8 @@ mod tests {
             tallies: BTreeMap::new(),
             keys_held: 0,
             keys_overdue: 0,
+            tax_held: 0,
+            tax_overdue: 0,
             requests: Requests::default(),
         }
     }
@@ -338,6 +362,17 @@ mod tests {
         assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
         let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
         assert_eq!(violations(&destroyed), []);
+    }
+
+    //= R6.3
+    #[test]
+    fn a_tax_record_that_was_left_or_was_late_is_a_violation_and_one_on_hold_is_not() {
+        let left = Facts { tax_overdue: 2, ..quiet() };
+        assert_eq!(violations(&left), [(Rule::TaxRecords, 2)]);
+        let late = Facts { tallies: counted(Tally::TaxRecordsPurgedLate, 3), ..quiet() };
+        assert_eq!(violations(&late), [(Rule::TaxRecords, 3)]);
+        let held = Facts { tallies: counted(Tally::TaxRecordsHeld, 5), tax_held: 1, ..quiet() };
+        assert_eq!(violations(&held), []);
     }
 
     //= R5.8

@@ -18,12 +18,22 @@ words! {
         IndexKey = "index-key",
         /// A wrapped day key.
         DayKey = "day-key",
-        /// An account, with its plan.
+        /// An account, with its plan and its sealed profile.
         Account = "account",
+        /// An account's wrapped key, which opens its profile.
+        AccountKey = "account-key",
         /// A person's membership of an account.
         Member = "member",
+        /// A sealed invoice of an account.
+        Invoice = "invoice",
+        /// An account's wrapped key, which opens its invoices.
+        TaxKey = "tax-key",
         /// What a member was answered, for who repeats a request.
         Answer = "answer",
+        /// A version of the privacy policy.
+        PolicyVersion = "policy-version",
+        /// That an owner was told of one.
+        PolicyNotice = "policy-notice",
         /// An erasure request.
         Request = "request",
         /// A legal hold.
@@ -60,6 +70,8 @@ words! {
     Reason {
         /// A mark without content keeps late redeliveries out for 40 days (R8.3).
         SuppressionMark = "suppression-mark",
+        /// A tax record, for as long as its jurisdiction demands (R6.3).
+        TaxRecord = "tax-record",
         /// A record of who did what, for 90 days (R6.4): pseudonyms and times.
         SecurityRecord = "security-record",
         /// Proof that the erasure was done (R8.5, R8.6): pseudonyms, times and counts.
@@ -76,59 +88,55 @@ impl DataKind {
         }
     }
 
-    /// What erasing a target does with this kind of data.
-    //= R8.3
+    /// What erasing a target does with this kind of data. The connections of an account are targets
+    /// of their own.
+    //= R8.3, R6.3, R9.1
     #[must_use]
     pub const fn fate(self, target: &Target) -> Fate {
-        match target {
-            Target::Account { .. } => match self {
-                Self::Account | Self::Member | Self::Answer => Fate::Swept,
-                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::AuditEvent => Fate::Kept(Reason::SecurityRecord),
-                // The connections of an account are targets of their own.
-                Self::Message
-                | Self::Contact
-                | Self::Connection
-                | Self::IndexKey
-                | Self::DayKey
-                | Self::Hold => Fate::Untouched,
+        use Target::{Account, Connection, Contact, Member, Message};
+        match self {
+            Self::Message => match target {
+                Connection { .. } | Contact { .. } | Message { .. } => Fate::Swept,
+                Account { .. } | Member { .. } => Fate::Untouched,
             },
-            Target::Connection { .. } => match self {
-                Self::DayKey | Self::IndexKey => Fate::Shredded,
-                Self::Message | Self::Contact => Fate::Swept,
-                Self::Connection => Fate::Kept(Reason::SuppressionMark),
-                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Account | Self::Member | Self::Answer | Self::Hold | Self::AuditEvent => {
-                    Fate::Untouched
-                }
+            Self::Contact => match target {
+                Connection { .. } => Fate::Swept,
+                Contact { .. } => Fate::Kept(Reason::SuppressionMark),
+                Account { .. } | Member { .. } | Message { .. } => Fate::Untouched,
             },
-            Target::Contact { .. } => match self {
-                Self::Message => Fate::Swept,
-                Self::Contact => Fate::Kept(Reason::SuppressionMark),
-                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Connection
-                | Self::IndexKey
-                | Self::DayKey
-                | Self::Account
-                | Self::Member
-                | Self::Answer
-                | Self::Hold
-                | Self::AuditEvent => Fate::Untouched,
+            Self::Connection => match target {
+                Connection { .. } => Fate::Kept(Reason::SuppressionMark),
+                Account { .. } | Member { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },
-            Target::Message { .. } => match self {
-                Self::Message => Fate::Swept,
-                Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Contact
-                | Self::Connection
-                | Self::IndexKey
-                | Self::DayKey
-                | Self::Account
-                | Self::Member
-                | Self::Answer
-                | Self::Hold
-                | Self::AuditEvent => Fate::Untouched,
+            Self::IndexKey | Self::DayKey => match target {
+                Connection { .. } => Fate::Shredded,
+                Account { .. } | Member { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },
+            Self::Account => of_account(target, Fate::Swept),
+            Self::AccountKey => of_account(target, Fate::Shredded),
+            Self::Invoice | Self::TaxKey => of_account(target, Fate::Kept(Reason::TaxRecord)),
+            Self::Member | Self::Answer => match target {
+                Account { .. } | Member { .. } => Fate::Swept,
+                Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            },
+            Self::AuditEvent | Self::PolicyNotice => match target {
+                Account { .. } | Member { .. } => Fate::Kept(Reason::SecurityRecord),
+                Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            },
+            Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
+            Self::Hold | Self::PolicyVersion => Fate::Untouched,
         }
+    }
+}
+
+/// The fate of what is an account's own, and no part of its channels or members.
+const fn of_account(target: &Target, fate: Fate) -> Fate {
+    match target {
+        Target::Account { .. } => fate,
+        Target::Member { .. }
+        | Target::Connection { .. }
+        | Target::Contact { .. }
+        | Target::Message { .. } => Fate::Untouched,
     }
 }
 
@@ -157,6 +165,16 @@ mod tests {
         }
         for kind in [DataKind::Message, DataKind::Contact] {
             assert_eq!(kind.fate(&connection), Fate::Swept);
+        }
+    }
+
+    //= R6.1, R6.3
+    #[test]
+    fn erasing_an_account_destroys_the_key_of_its_profile_and_keeps_its_tax_records() {
+        let account = Target::parse("account a").unwrap();
+        assert_eq!(DataKind::AccountKey.fate(&account), Fate::Shredded);
+        for kind in [DataKind::Invoice, DataKind::TaxKey] {
+            assert_eq!(kind.fate(&account), Fate::Kept(Reason::TaxRecord));
         }
     }
 

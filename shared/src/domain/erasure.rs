@@ -6,7 +6,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::data_kind::DataKind;
-use super::ids::{AccountId, ConnectionId, ConversationId, MessageId, RequestId, RouteId};
+use super::ids::{
+    AccountId, ConnectionId, ConversationId, MemberId, MessageId, RequestId, RouteId,
+};
 use super::time::Day;
 
 /// A signed callback may take so long to reach us; what was sent in between is erased with the
@@ -24,6 +26,13 @@ pub enum Target {
     Account {
         /// Which one.
         account: AccountId,
+    },
+    /// A member, with the identity that they sign in by.
+    Member {
+        /// Whose member they are.
+        account: AccountId,
+        /// Who.
+        member: MemberId,
     },
     /// Everything of a connected channel.
     Connection {
@@ -60,6 +69,7 @@ impl Target {
     pub const fn account(&self) -> &AccountId {
         match self {
             Self::Account { account }
+            | Self::Member { account, .. }
             | Self::Connection { account, .. }
             | Self::Contact { account, .. }
             | Self::Message { account, .. } => account,
@@ -71,6 +81,7 @@ impl Target {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Account { .. } => "account",
+            Self::Member { .. } => "member",
             Self::Connection { .. } => "connection",
             Self::Contact { .. } => "contact",
             Self::Message { .. } => "message",
@@ -82,6 +93,7 @@ impl Target {
     pub fn subject(&self) -> String {
         match self {
             Self::Account { account } => format!("account {account}"),
+            Self::Member { member, .. } => format!("member {member}"),
             Self::Connection { connection, .. } => format!("connection {connection}"),
             Self::Contact { conversation, .. } => format!("contact {conversation}"),
             Self::Message { conversation, message, .. } => {
@@ -116,6 +128,7 @@ impl Target {
         };
         Some(match (kind, rest) {
             ("account", []) => Self::Account { account },
+            ("member", [member]) => Self::Member { account, member: MemberId::parse(member)? },
             ("connection", [first, second]) => Self::Connection {
                 account,
                 route: RouteId::parse(first)?,
@@ -140,6 +153,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account { account } => write!(f, "account {account}"),
+            Self::Member { account, member } => write!(f, "member {account} {member}"),
             Self::Connection { account, route, connection } => {
                 write!(f, "connection {account} {route} {connection}")
             }
@@ -405,6 +419,7 @@ mod tests {
     fn a_target_reads_back_what_it_wrote_and_nothing_else() {
         for text in [
             "account a1",
+            "member a1 m1",
             "connection a1 r1 c1",
             "contact a1 c1.p1 1796100000000",
             "message a1 c1.p1 m1",

@@ -116,6 +116,14 @@ opaque_id!(
     EventId
 );
 opaque_id!(
+    /// A version of the privacy policy, as it is published: `2026-11-24`.
+    PolicyVersion
+);
+opaque_id!(
+    /// An invoice of an account, as whoever files it numbers it.
+    InvoiceId
+);
+opaque_id!(
     /// An IP address: a pseudonym of it under the pepper.
     AddressId
 );

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::audit;
 use super::data_kind::DataKind;
 use super::deadline::deadline;
+use super::invoice::Jurisdiction;
 use super::plan::Plan;
 use super::time::Day;
 
@@ -29,6 +30,8 @@ pub enum Rule {
     UntilErased,
     /// Until its erasure is asked for; then it goes by the deadline of that request.
     UntilDeadline,
+    /// To the end of the last day that its jurisdiction has it kept, by that table.
+    Jurisdiction,
     /// So long from its own time on, and not before it is over.
     Fixed(SignedDuration),
     /// Without an end: it says nothing about anybody, or somebody has to take it away.
@@ -53,6 +56,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// The plan of the account that it belongs to.
     pub plan: Plan,
+    /// Whose tax law it is kept for, where it is a tax record, or the key of the last one.
+    pub jurisdiction: Option<Jurisdiction>,
     /// When its erasure was asked for.
     pub erasure_asked_at: Option<Timestamp>,
     /// Whether it is over, where it is something that ends.
@@ -74,7 +79,7 @@ pub enum Verdict {
 
 impl DataKind {
     /// Its row of the policy.
-    //= R6.1, R6.2, R8.3, R8.6
+    //= R6.1, R6.2, R6.3, R8.3, R8.6
     #[must_use]
     pub const fn policy(self) -> Policy {
         let (rule, requirement, citation) = match self {
@@ -85,7 +90,10 @@ impl DataKind {
             Self::Contact | Self::Connection | Self::IndexKey => {
                 (Rule::UntilErased, "R8.3", "Meta Platform Terms 3.d: delete when no longer needed")
             }
-            Self::Account | Self::Member => {
+            Self::Invoice | Self::TaxKey => {
+                (Rule::Jurisdiction, "R6.3", "the jurisdiction's own: Jurisdiction::term")
+            }
+            Self::Account | Self::AccountKey | Self::Member => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")
             }
             Self::Answer => {
@@ -93,7 +101,8 @@ impl DataKind {
             }
             Self::Request => (Rule::Fixed(RECORDS), "R5.8", "CCPA Regulations, 11 CCR 7101"),
             Self::Hold => (Rule::NoEnd, "R6.7", "GDPR, art. 17(3)(b) and (e)"),
-            Self::AuditEvent => {
+            Self::PolicyVersion => (Rule::NoEnd, "R10.1", "GDPR, art. 5(2): nothing of anybody"),
+            Self::AuditEvent | Self::PolicyNotice => {
                 (Rule::Fixed(audit::KEPT), "R6.4", "privacy policy: at most 90 days")
             }
             Self::LedgerEntry => (Rule::NoEnd, "R8.6", "GDPR, art. 5(2): pseudonyms and times"),
@@ -103,15 +112,16 @@ impl DataKind {
 }
 
 /// What the policy says of a piece of data at a moment.
-//= R6.1, R6.2, R6.7
+//= R6.1, R6.2, R6.3, R6.7
 #[must_use]
 pub fn verdict(kind: DataKind, facts: &Facts, now: Timestamp) -> Verdict {
-    let Facts { at, plan, erasure_asked_at, is_over, is_held } = *facts;
+    let Facts { at, plan, jurisdiction, erasure_asked_at, is_over, is_held } = *facts;
     let ends_at = match kind.policy().rule {
         Rule::Plan => Some(plan.expires_at(at, now)),
         Rule::PlanOfItsDay => Some(plan.shred_on(Day::of(at)).start()),
         Rule::UntilErased => erasure_asked_at,
         Rule::UntilDeadline => erasure_asked_at.map(|asked| deadline(asked).day.start()),
+        Rule::Jurisdiction => jurisdiction.map(|law| law.kept_until(Day::of(at)).plus(1).start()),
         Rule::Fixed(length) => is_over.then(|| at.saturating_add(length).unwrap_or(Timestamp::MAX)),
         Rule::NoEnd => None,
     };
@@ -137,7 +147,14 @@ mod tests {
     const PLANS: [Plan; 4] = [Plan::Days7, Plan::Days30, Plan::Days90, Plan::Days365];
 
     fn facts(at: Timestamp, plan: Plan) -> Facts {
-        Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false }
+        Facts {
+            at,
+            plan,
+            jurisdiction: None,
+            erasure_asked_at: None,
+            is_over: false,
+            is_held: false,
+        }
     }
 
     fn time(text: &str) -> Timestamp {
@@ -161,6 +178,26 @@ mod tests {
                 let before = ends - SignedDuration::from_secs(1);
                 assert_eq!(verdict(kind, &facts, before), Verdict::Keep(Some(ends)), "{kind:?}");
                 assert_eq!(verdict(kind, &facts, ends), Verdict::EraseNow, "{kind:?}");
+            }
+        }
+    }
+
+    //= R6.3, R6.7
+    #[test]
+    fn a_tax_record_goes_in_the_second_after_its_last_day_whoever_asks_before_and_unless_held() {
+        let issued = time("2028-02-29T18:00:00Z");
+        let asked = Some(time("2029-01-01T00:00:00Z"));
+        let jurisdiction = Some(Jurisdiction::Guatemala);
+        let ends = time("2033-03-01T00:00:00Z");
+        let before = ends - SignedDuration::from_secs(1);
+        for erasure_asked_at in [None, asked] {
+            let facts = Facts { jurisdiction, erasure_asked_at, ..facts(issued, Plan::Days7) };
+            let held = Facts { is_held: true, ..facts };
+            for kind in [DataKind::Invoice, DataKind::TaxKey] {
+                assert_eq!(verdict(kind, &facts, before), Verdict::Keep(Some(ends)));
+                assert_eq!(verdict(kind, &facts, ends), Verdict::EraseNow);
+                assert_eq!(verdict(kind, &held, before), Verdict::Keep(Some(ends)));
+                assert_eq!(verdict(kind, &held, ends), Verdict::Held);
             }
         }
     }

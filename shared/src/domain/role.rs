@@ -36,6 +36,20 @@ impl Role {
             .find(|role| role.as_str() == name)
     }
 
+    /// Whether the role makes someone this one, or takes it away: an owner all of the account's, an
+    /// admin those below its own. Staff are made by nobody's account.
+    //= R4.3
+    #[must_use]
+    pub const fn may_make(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Owner, Self::Owner | Self::Admin | Self::Agent | Self::Privacy)
+            | (Self::Admin, Self::Agent | Self::Privacy) => true,
+            (Self::Owner, Self::Operator)
+            | (Self::Admin, Self::Owner | Self::Admin | Self::Operator)
+            | (Self::Agent | Self::Privacy | Self::Operator, _) => false,
+        }
+    }
+
     /// Whether the role may read messages: `agent` and up, nobody else (R2.1, R4.3).
     //= R2.1, R4.3
     #[must_use]
@@ -50,6 +64,15 @@ impl Role {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    //= R4.3
+    #[test]
+    fn owners_make_everyone_but_staff_and_admins_whoever_is_below_them() {
+        let all = [Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator];
+        let made = |by: Role| all.iter().filter(|role| by.may_make(**role)).count();
+        assert_eq!(all.map(made), [4, 2, 0, 0, 0]);
+        assert!(!Role::Admin.may_make(Role::Admin) && !Role::Owner.may_make(Role::Operator));
+    }
 
     //= R4.3
     #[test]

@@ -18,6 +18,12 @@ words! {
         AuditEventsCut = "audit-events-cut",
         /// Of those, the ones that were older than 90 days by then. A violation.
         AuditEventsCutLate = "audit-events-cut-late",
+        /// Tax records that were purged after the last day of their period (R6.3).
+        TaxRecordsPurged = "tax-records-purged",
+        /// Of those, the ones that were purged later than on the day after that. A violation.
+        TaxRecordsPurgedLate = "tax-records-purged-late",
+        /// Tax records whose period is over, and that a legal hold keeps (R6.7); each once a day.
+        TaxRecordsHeld = "tax-records-held",
     }
 }
 

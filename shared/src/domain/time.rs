@@ -29,6 +29,13 @@ impl Day {
         Self(self.0.saturating_add(jiff::Span::new().days(days)))
     }
 
+    /// The day so long later, by the calendar: a date that its month does not have is the month's
+    /// last.
+    #[must_use]
+    pub fn after(self, span: jiff::Span) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
     /// Midnight UTC, where the day starts.
     #[must_use]
     pub fn start(self) -> Timestamp {

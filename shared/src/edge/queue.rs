@@ -1,5 +1,5 @@
-//! The work queue: erasures, one message per request by its id; and what follows a change of plan
-//! or of a legal hold.
+//! The work queue: erasures, one message per request by its id; what follows a change of plan or of
+//! a legal hold; and the announcement of a policy.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
 use crate::domain::hold::Held;
-use crate::domain::ids::{AccountId, RequestId};
+use crate::domain::ids::{AccountId, PolicyVersion, RequestId};
 use crate::domain::plan::PlanCursor;
 
 /// What a message says.
@@ -36,6 +36,11 @@ pub enum Work {
         /// Where to go on.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
+    },
+    /// A new version of the privacy policy.
+    Announce {
+        /// The version that owners are to be told of.
+        announce: String,
     },
 }
 
@@ -103,6 +108,14 @@ impl ErasureQueue {
     /// [`QueueError`].
     pub async fn follow_hold(&self, held: &Held) -> Result<(), QueueError> {
         self.put(&Work::Hold { held: held.to_string() }, Duration::ZERO).await
+    }
+
+    /// Asks a worker to tell the owners of accounts of a version of the privacy policy.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn announce(&self, version: &PolicyVersion) -> Result<(), QueueError> {
+        self.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
     }
 
     async fn put(&self, work: &Work, delay: Duration) -> Result<(), QueueError> {

@@ -55,7 +55,8 @@ fn claims(request: &Request) -> Value {
         .into_iter()
         .map(|(kind, reason)| json!({ "kind": kind.as_str(), "basis": reason.as_str() }))
         .collect();
-    let of = |kind| request.counts.get(&kind).copied().unwrap_or_default();
+    let keys = [DataKind::DayKey, DataKind::IndexKey, DataKind::AccountKey];
+    let keys = keys.iter().filter_map(|kind| request.counts.get(kind).copied());
     json!({
         "iss": ISSUER,
         "jti": request.id.as_str(),
@@ -66,7 +67,7 @@ fn claims(request: &Request) -> Value {
         "shredded_at": seconds(request.shredded_at),
         "completed_at": seconds(request.completed_at),
         "removed": request.counts,
-        "keys_destroyed": of(DataKind::DayKey).saturating_add(of(DataKind::IndexKey)),
+        "keys_destroyed": keys.fold(0, u64::saturating_add),
         "kept": kept,
         "in_backups_until": seconds(in_backups_until(request)),
         "ledger_position": request.ledger_position,

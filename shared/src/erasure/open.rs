@@ -161,7 +161,7 @@ pub(super) async fn records(store: &Store, target: &Target) -> Result<Vec<Held>,
 fn own_records(target: &Target) -> Vec<Held> {
     let account = Held::Account(target.account().clone());
     match target {
-        Target::Account { .. } => vec![account],
+        Target::Account { .. } | Target::Member { .. } => vec![account],
         Target::Connection { account, connection, .. } => {
             Held::of_connection(account, connection).to_vec()
         }

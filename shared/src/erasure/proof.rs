@@ -4,6 +4,7 @@ use super::sweep::{PAGE, is_covered};
 use super::{Eraser, ErasureError};
 use crate::domain::connection::ConnectionState;
 use crate::domain::erasure::Target;
+use crate::store::account_keys::Use;
 use crate::store::messages::MessageKey;
 
 /// Whether nothing of a target can be found in any table or index.
@@ -12,8 +13,16 @@ pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, E
     let store = &eraser.store;
     match target {
         Target::Account { account } => Ok(store.account(account).await?.is_none()
+            && !store.has_account_key(account, Use::Profile).await?
+            && (store.has_invoices(account).await?
+                || !store.has_account_key(account, Use::TaxRecords).await?)
             && store.account_members(account).await?.is_empty()
             && store.account_connections(account).await?.is_empty()),
+        Target::Member { account, member } => {
+            let of = store.member(member).await?;
+            Ok(of.is_none_or(|of| of.account != *account)
+                && !store.has_member(account, member).await?)
+        }
         Target::Connection { route, connection, .. } => {
             let erased = store.connection(route, true).await?.is_none_or(|current| {
                 current.id != *connection || current.state == ConnectionState::Erased

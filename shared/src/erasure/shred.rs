@@ -12,6 +12,7 @@ use crate::domain::hold::Held;
 use crate::domain::ids::ConnectionId;
 use crate::domain::row::SUPPRESSION;
 use crate::store::Store;
+use crate::store::account_keys::Use;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 
@@ -101,6 +102,8 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
         match target {
             Target::Account { account } => {
                 add(DataKind::Account, store.account(account).await?.is_some().into());
+                let has_key = store.has_account_key(account, Use::Profile).await?;
+                add(DataKind::AccountKey, has_key.into());
             }
             Target::Connection { route, connection, .. } => {
                 add(DataKind::DayKey, store.day_key_days(connection).await?.len());
@@ -112,8 +115,8 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
                 let row = store.find_row(&MessageKey { conversation, message }).await?;
                 add(DataKind::Message, row.is_some_and(|row| !row.unsent).into());
             }
-            // Its messages are counted as they are deleted.
-            Target::Contact { .. } => {}
+            // What goes of it is counted as it is deleted.
+            Target::Member { .. } | Target::Contact { .. } => {}
         }
     }
     if counts.is_empty() {
@@ -133,8 +136,11 @@ pub(super) async fn shred_target(
     let kept_until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
     match target {
         Target::Account { account } => {
+            // Marked first: an account that is erased gets no new key.
             store.mark_account_erased(account).await?;
+            store.delete_account_key(account, Use::Profile).await?;
         }
+        Target::Member { account, member } => store.revoke_member(account, member).await?,
         Target::Connection { route, connection, .. } => {
             store.mark_connection_erased(route, connection, kept_until).await?;
             destroy_keys(store, connection).await?;

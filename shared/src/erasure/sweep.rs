@@ -11,6 +11,7 @@ use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
 use crate::domain::time::Day;
+use crate::store::account_keys::Use;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 use crate::store::requests::InFlight;
@@ -209,6 +210,11 @@ impl<'a> Sweeper<'a> {
     ) -> Result<Outcome, ErasureError> {
         match target {
             Target::Account { account } => self.account(account, now).await,
+            Target::Member { account, member } => {
+                self.batch.members.push((account.clone(), member.clone()));
+                self.flush().await?;
+                Ok(Outcome::Done)
+            }
             Target::Connection { account, route, connection } => {
                 self.connection(account, route, connection).await
             }
@@ -259,6 +265,11 @@ impl<'a> Sweeper<'a> {
         }
         self.flush().await?;
         self.store.delete_account(account).await?;
+        // Without a tax record nothing is left for its key to open. Looked for once the account is
+        // gone, for then none is added.
+        if !self.store.has_invoices(account).await? {
+            self.store.delete_account_key(account, Use::TaxRecords).await?;
+        }
         Ok(Outcome::Done)
     }
 

@@ -226,7 +226,14 @@ fn replanned(row: &SweepRow, account: &Account, now: Timestamp) -> Option<Timest
         return None;
     }
     let plan = account.plan;
-    let facts = Facts { at, plan, erasure_asked_at: None, is_over: false, is_held: false };
+    let facts = Facts {
+        at,
+        plan,
+        jurisdiction: None,
+        erasure_asked_at: None,
+        is_over: false,
+        is_held: false,
+    };
     match verdict(DataKind::Message, &facts, now) {
         Verdict::Keep(until) => until,
         Verdict::EraseNow => Some(now),
@@ -251,7 +258,18 @@ mod tests {
 
     fn account(plan: Plan, plan_changed_at: Option<Timestamp>) -> Account {
         let id = AccountId::parse("a").unwrap();
-        Account { id, state: AccountState::Active, plan, plan_changed_at, deletion: None }
+        Account {
+            id,
+            state: AccountState::Active,
+            plan,
+            plan_changed_at,
+            deletion: None,
+            profile: None,
+            profile_version: 0,
+            account_key: None,
+            tax_key: None,
+            accepted: None,
+        }
     }
 
     fn row(sent_at: Timestamp, expires_at: Timestamp) -> SweepRow {

@@ -1,4 +1,4 @@
-//! Day keys through KMS: made without ever seeing the private half, unwrapped only to read.
+//! Key pairs through KMS: made without ever seeing the private half, unwrapped only to read.
 
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
@@ -6,28 +6,15 @@ use aws_sdk_kms::types::DataKeyPairSpec;
 use zeroize::Zeroizing;
 
 use super::SealError;
-use super::day_key::{PrivateKey, public_key_from_der};
-use crate::domain::ids::{AccountId, ConnectionId};
+use super::key_name::KeyName;
+use super::key_pair::{PrivateKey, public_key_from_der};
 use crate::domain::sealed::WrappedPair;
-use crate::domain::time::Day;
 
-/// The KMS key that wraps the day keys.
+/// The KMS key that wraps every private half.
 #[derive(Debug, Clone)]
-pub struct DayKeys {
+pub struct DataKeys {
     client: aws_sdk_kms::Client,
     key_arn: String,
-}
-
-/// Whose key of which day: the encryption context, so that a wrapped key cannot be unwrapped as
-/// another's.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyName<'a> {
-    /// The account.
-    pub account: &'a AccountId,
-    /// The connection.
-    pub connection: &'a ConnectionId,
-    /// The day.
-    pub day: Day,
 }
 
 /// Why KMS did not give a key.
@@ -50,8 +37,8 @@ pub enum KmsError {
 #[expect(clippy::disallowed_types, reason = "the SDK takes encryption contexts as a HashMap")]
 type EncryptionContext = std::collections::HashMap<String, String>;
 
-impl DayKeys {
-    /// Day keys wrapped by the KMS key with that ARN.
+impl DataKeys {
+    /// Keys wrapped by the KMS key with that ARN.
     #[must_use]
     pub const fn new(client: aws_sdk_kms::Client, key_arn: String) -> Self {
         Self { client, key_arn }
@@ -67,7 +54,7 @@ impl DayKeys {
             .generate_data_key_pair_without_plaintext()
             .key_id(&self.key_arn)
             .key_pair_spec(DataKeyPairSpec::EccNistP256)
-            .set_encryption_context(Some(name.encryption_context()))
+            .set_encryption_context(Some(encryption_context(name)))
             .send()
             .await
             .map_err(|error| classify(&error))?;
@@ -79,7 +66,7 @@ impl DayKeys {
         })
     }
 
-    /// Unwraps a private key, to read that day's messages. One KMS call.
+    /// Unwraps a private key, to read what is sealed to it. One KMS call.
     ///
     /// # Errors
     /// [`KmsError`]; `Denied` also when the wrapped key belongs to another [`KeyName`].
@@ -89,7 +76,7 @@ impl DayKeys {
             .decrypt()
             .key_id(&self.key_arn)
             .ciphertext_blob(Blob::new(wrapped))
-            .set_encryption_context(Some(name.encryption_context()))
+            .set_encryption_context(Some(encryption_context(name)))
             .send()
             .await
             .map_err(|error| classify(&error))?;
@@ -98,17 +85,9 @@ impl DayKeys {
     }
 }
 
-impl KeyName<'_> {
-    fn encryption_context(&self) -> EncryptionContext {
-        [
-            ("purpose", "day-key".to_owned()),
-            ("account", self.account.to_string()),
-            ("connection", self.connection.to_string()),
-            ("day", self.day.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
-    }
+fn encryption_context(name: KeyName<'_>) -> EncryptionContext {
+    let context = name.encryption_context().into_iter();
+    context.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 pub(super) fn classify<E, R>(error: &SdkError<E, R>) -> KmsError

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::SealError;
-use super::day_key::{Opener, Sealer};
+use super::key_name::KeyName;
+use super::key_pair::{Opener, Sealer};
 use crate::domain::fold::Dated;
-use crate::domain::ids::{ConversationId, MessageId, MetaId, Mid};
+use crate::domain::ids::{AccountId, ConversationId, MessageId, MetaId, Mid};
 use crate::domain::personal::Personal;
 use crate::domain::sealed::{PublicKey, Sealed};
 use crate::domain::time::Day;
@@ -73,6 +74,8 @@ struct MessageWire<'a> {
 /// The key to seal to: the connection's, of that day.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a> {
+    /// Whose the connection is.
+    pub account: &'a AccountId,
     /// The day of the key.
     pub day: Day,
     /// Its public half.
@@ -100,8 +103,7 @@ pub fn seal_message(
     };
     let plain = serde_json::to_vec(&wire).map_err(|_| SealError::DoesNotSeal)?;
     let plain = Zeroizing::new(plain);
-    let recipient = (&place.conversation.connection, to.day, to.key);
-    sealer.seal(recipient, &place.bind(Field::Message, to.day), &plain)
+    seal(sealer, to, place, Field::Message, &plain)
 }
 
 /// Seals an edit for its place.
@@ -114,8 +116,19 @@ pub fn seal_edit(
     place: Place<'_>,
     edit: &Edit,
 ) -> Result<Sealed, SealError> {
-    let recipient = (&place.conversation.connection, to.day, to.key);
-    sealer.seal(recipient, &place.bind(Field::Edit, to.day), edit.text.expose().as_bytes())
+    seal(sealer, to, place, Field::Edit, edit.text.expose().as_bytes())
+}
+
+fn seal(
+    sealer: &mut Sealer,
+    to: Recipient<'_>,
+    place: Place<'_>,
+    field: Field,
+    plain: &[u8],
+) -> Result<Sealed, SealError> {
+    let Recipient { account, day, key } = to;
+    let name = KeyName::Day { account, connection: &place.conversation.connection, day };
+    Ok(Sealed { day, bytes: sealer.seal((name, key), &place.bind(field, day), plain)? })
 }
 
 /// Opens a message.
@@ -127,7 +140,7 @@ pub fn open_message(
     place: Place<'_>,
     sealed: &Sealed,
 ) -> Result<Plain, SealError> {
-    let plain = opener.open(&place.bind(Field::Message, sealed.day), sealed)?;
+    let plain = opener.open(&place.bind(Field::Message, sealed.day), &sealed.bytes)?;
     let wire: MessageWire<'_> =
         serde_json::from_slice(&plain).map_err(|_| SealError::DoesNotOpen)?;
     let read = || {
@@ -154,7 +167,7 @@ pub fn open_edit(
     place: Place<'_>,
     sealed: &Sealed,
 ) -> Result<Personal<String>, SealError> {
-    let plain = opener.open(&place.bind(Field::Edit, sealed.day), sealed)?;
+    let plain = opener.open(&place.bind(Field::Edit, sealed.day), &sealed.bytes)?;
     let text = std::str::from_utf8(&plain).map_err(|_| SealError::DoesNotOpen)?;
     Ok(Personal::from(text.to_owned()))
 }
@@ -162,7 +175,7 @@ pub fn open_edit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::day_key::tests::key_pair;
+    use crate::seal::key_pair::tests::key_pair;
 
     #[test]
     fn a_message_and_its_edit_open_as_they_were_and_not_as_each_other() {
@@ -171,7 +184,8 @@ mod tests {
         let conversation = ConversationId::parse("c1.p1").unwrap();
         let message = MessageId::parse("m1").unwrap();
         let place = Place { conversation: &conversation, message: &message };
-        let to = Recipient { day, key: &public };
+        let account = AccountId::parse("a1").unwrap();
+        let to = Recipient { account: &account, day, key: &public };
         let mut sealer = Sealer::default();
         let content = Content {
             direction: Direction::Out,
@@ -186,7 +200,8 @@ mod tests {
         let edit = Edit { num_edit: 1, text: Personal::from("new".to_owned()) };
         let sealed_edit = seal_edit(&mut sealer, to, place, &edit).unwrap();
 
-        let mut opener = Opener::new(conversation.connection.clone(), day, private);
+        let connection = &conversation.connection;
+        let mut opener = Opener::new(KeyName::Day { account: &account, connection, day }, private);
         let plain = open_message(&mut opener, place, &sealed).unwrap();
         assert_eq!(plain, Plain { mid, contact, sent_at: at, content });
         assert_eq!(open_edit(&mut opener, place, &sealed_edit).unwrap(), edit.text);

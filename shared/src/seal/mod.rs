@@ -7,7 +7,9 @@
 //! Names of people, connections and messages are pseudonyms ([`pseudonym`]): HMAC-SHA-256 under
 //! keys that die with the connection.
 
-pub mod day_key;
+pub mod account;
+pub mod key_name;
+pub mod key_pair;
 pub mod kms;
 pub mod message;
 pub mod pseudonym;

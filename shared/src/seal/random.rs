@@ -3,7 +3,7 @@
 use aws_lc_rs::rand;
 
 use super::SealError;
-use crate::domain::ids::{EventId, RequestId};
+use crate::domain::ids::{AccountId, EventId, RequestId};
 
 /// Crockford's base 32: digits and letters that people do not confuse.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -16,6 +16,14 @@ const LEN: usize = 26;
 /// [`SealError::DoesNotSeal`] when the random source fails.
 pub fn request_id() -> Result<RequestId, SealError> {
     RequestId::parse(&code()?).ok_or(SealError::DoesNotSeal)
+}
+
+/// A new account's id.
+///
+/// # Errors
+/// [`SealError::DoesNotSeal`] when the random source fails.
+pub fn account_id() -> Result<AccountId, SealError> {
+    AccountId::parse(&code()?).ok_or(SealError::DoesNotSeal)
 }
 
 /// A new audit event's id.

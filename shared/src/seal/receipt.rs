@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::SealError;
-use super::day_key::public_key_from_der;
+use super::key_pair::public_key_from_der;
 use super::kms::{KmsError, classify};
 use crate::domain::sealed::PublicKey;
 

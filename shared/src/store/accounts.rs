@@ -3,18 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::Update;
 
-use super::connections::put;
 use super::contacts::{Contact, unless_refused};
 use super::requests::request_id;
 use super::schema::{self, Item};
 use super::{Store, StoreError, Tables, classify};
-use crate::domain::account::{Account, AccountState};
+use crate::domain::account::{Acceptance, Account, AccountState};
 use crate::domain::connection::Connection;
-use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RequestId, RouteId};
+use crate::domain::ids::{
+    AccountId, ConnectionId, ConversationId, MemberId, PolicyVersion, RequestId, RouteId,
+};
 use crate::domain::plan::Plan;
 use crate::domain::role::Role;
+use crate::domain::sealed::PublicKey;
 
 /// A member of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,28 +90,6 @@ impl Store {
             .map_err(|error| classify(&error))
     }
 
-    /// Makes someone a member of an account, or changes the role; a person belongs to one account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_member(&self, id: &MemberId, member: &Member) -> Result<(), StoreError> {
-        let mut item = schema::key(schema::member_pk(id), schema::MEMBER.to_owned());
-        item.extend([
-            (schema::ACCOUNT_ID.to_owned(), schema::text(member.account.as_str())),
-            (schema::ROLE.to_owned(), schema::text(member.role.as_str())),
-        ]);
-        let place = schema::key(schema::account_pk(&member.account), schema::member_pk(id));
-        let write = |put: Put| TransactWriteItem::builder().put(put).build();
-        self.client
-            .transact_write_items()
-            .transact_items(write(put(&self.tables.core, item)?))
-            .transact_items(write(put(&self.tables.core, place)?))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
-    }
-
     /// The members of an account, read consistently.
     ///
     /// # Errors
@@ -120,34 +100,6 @@ impl Store {
                 .ok_or(StoreError::Corrupt(schema::SK))
         };
         self.account_items(account, schema::MEMBER_PREFIX).await?.iter().map(member).collect()
-    }
-
-    /// Deletes a member: first what lets them in, unless that is another account's by now, then
-    /// what they were answered, and their place in the account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete_member(
-        &self,
-        account: &AccountId,
-        member: &MemberId,
-    ) -> Result<(), StoreError> {
-        let key = schema::key(schema::member_pk(member), schema::MEMBER.to_owned());
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .condition_expression("account_id = :account")
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .send()
-            .await;
-        unless_refused(deleted.map(|_| ()).map_err(|error| classify(&error)))?;
-        self.delete_answers(member).await?;
-        let place = schema::key(schema::account_pk(account), schema::member_pk(member));
-        let delete = self.client.delete_item().table_name(&self.tables.core);
-        delete.set_key(Some(place)).send().await.map_err(|error| classify(&error))?;
-        Ok(())
     }
 
     /// The membership of someone who signed in, read consistently: a removed member is out at once.
@@ -289,7 +241,34 @@ fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
         deletion: item.contains_key(schema::REQUEST_ID).then(|| request_id(item)).transpose()?,
         plan_changed_at: schema::get_milliseconds(item, schema::PLAN_CHANGED_AT)?,
         plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
+        profile: optional_bytes(item, schema::account::PROFILE)?.map(<[u8]>::to_vec),
+        profile_version: schema::get_number(item, schema::account::PROFILE_VERSION)?
+            .unwrap_or_default(),
+        account_key: public_key(item, schema::account::ACCOUNT_KEY)?,
+        tax_key: public_key(item, schema::account::TAX_KEY)?,
+        accepted: acceptance(item)?,
     })
+}
+
+fn optional_bytes<'a>(item: &'a Item, name: &'static str) -> Result<Option<&'a [u8]>, StoreError> {
+    item.contains_key(name).then(|| schema::get_bytes(item, name)).transpose()
+}
+
+fn public_key(item: &Item, name: &'static str) -> Result<Option<PublicKey>, StoreError> {
+    let point = |bytes| PublicKey::from_sec1(bytes).ok_or(StoreError::Corrupt(name));
+    optional_bytes(item, name)?.map(point).transpose()
+}
+
+fn acceptance(item: &Item) -> Result<Option<Acceptance>, StoreError> {
+    let Some(version) = schema::get_optional(item, schema::account::POLICY_VERSION)? else {
+        return Ok(None);
+    };
+    Ok(Some(Acceptance {
+        version: PolicyVersion::parse(version)
+            .ok_or(StoreError::Corrupt(schema::account::POLICY_VERSION))?,
+        at: schema::get_milliseconds(item, schema::account::POLICY_ACCEPTED_AT)?
+            .ok_or(StoreError::Corrupt(schema::account::POLICY_ACCEPTED_AT))?,
+    }))
 }
 
 fn route(item: &Item) -> Result<RouteId, StoreError> {

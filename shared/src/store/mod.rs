@@ -3,6 +3,7 @@
 //! Nothing here opens what it stores, decides what to store, or retries beyond what the SDK does.
 //! "Not found" is `Ok(None)`.
 
+pub mod account_keys;
 pub mod accounts;
 pub mod answers;
 pub mod audit;
@@ -11,12 +12,16 @@ pub mod connections;
 pub mod contacts;
 pub mod day_keys;
 pub mod holds;
+pub mod invoices;
 pub mod ledger;
 pub mod look_again;
+pub mod members;
 pub mod messages;
 pub mod pace;
 pub mod persons;
 pub mod plans;
+pub mod policies;
+pub mod profiles;
 pub mod removals;
 pub mod requests;
 pub mod schema;

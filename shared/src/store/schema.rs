@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | core | `ROUTE#route` | `CONNECTION` | a connection, found by where its webhooks are routed |
 //! | core | `CONNECTION#connection` | `CONTACT#contact` | a contact and its marks |
-//! | core | `ACCOUNT#account` | `ACCOUNT` | an account |
+//! | core | `ACCOUNT#account` | `ACCOUNT` | an account, its sealed profile, its public keys |
 //! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
 //! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
@@ -15,8 +15,14 @@
 //! | core | `HOLD#record` | `HOLD#hold` | a hold |
 //! | core | `HOLDS` | `record#hold` | that there is that hold: a list of all of them |
 //! | core | `RETENTION` | `DAY#date` | what retention did that day, in numbers |
+//! | core | `TAX#account` | `INVOICE#invoice` | a sealed tax record |
+//! | core | `TAX-DUE` | `date#account#invoice` | the last day on which a tax record is kept |
+//! | core | `POLICY#version` | `POLICY` | a version of the privacy policy |
+//! | core | `POLICY#version` | `MEMBER#member` | that an owner was told of it |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
+//! | keys | `ACCOUNT#account` | `KEY` | the wrapped key of an account's profile |
+//! | keys | `TAX#account` | `KEY` | the wrapped key of an account's tax records |
 //! | keys | `ROUTE#route` | `INDEX` | a connection's index key |
 //! | ledger | `ERASURES` | position | an erasure that was carried out |
 //! | ledger | `HEAD` | `HEAD` | the last position |
@@ -25,6 +31,7 @@
 //! | ledger | `AUDIT#account` | `CHECKPOINT` | what was cut off the chain, signed |
 //! | ledger | `AUDITED` | `date#account` | that an account has audit events of a day |
 
+pub(super) mod account;
 pub(super) mod audit;
 
 use aws_sdk_dynamodb::primitives::Blob;

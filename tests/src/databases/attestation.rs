@@ -17,7 +17,7 @@ use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
 use numib::edge::clients;
 use numib::retention::{KeysLeft, keys_left};
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::seal::receipt::{SigningKey, verify};
 use retention::{App, handle};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn hold(db: &Database, shop: &Shop) {
 
 /// A function of which the test needs no more than its database.
 fn expiring(db: &Database) -> App {
-    let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&db.sdk), String::new());
+    let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&db.sdk), String::new());
     app(db, day_keys, queue(db, "https://sqs/queue"))
 }
 

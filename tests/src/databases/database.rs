@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
 use numib::edge::clients::sdk_config;
 use numib::edge::config::Config;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::{Store, Tables};
 use tokio::net::TcpListener;
 use xtask::account::random_id;
@@ -129,10 +129,10 @@ impl Database {
     }
 
     /// KMS, through the same wire, with a key of its own.
-    pub(crate) async fn day_keys(&self) -> DayKeys {
+    pub(crate) async fn day_keys(&self) -> DataKeys {
         let kms = aws_sdk_kms::Client::new(&self.wire.tap(&self.sdk));
         let key = kms.create_key().send().await.unwrap();
-        DayKeys::new(kms, key.key_metadata.unwrap().arn.unwrap())
+        DataKeys::new(kms, key.key_metadata.unwrap().arn.unwrap())
     }
 
     /// Leaves nothing behind where other tests look around. After a failure the tables stay.

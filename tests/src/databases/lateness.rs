@@ -14,7 +14,7 @@ use numib::domain::sealed::Sealed;
 use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::messages::{MessageKey, NewMessage};
 use numib::store::pace::Pace;
 use retention::{Event, handle};
@@ -106,7 +106,7 @@ impl Watched {
     async fn measured(&self, records: Value) -> Value {
         let event: Event = serde_json::from_value(records).unwrap();
         let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
-        let day_keys = DayKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
+        let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
         let app = app(&self.db, day_keys, queue);
         handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()
     }

@@ -31,4 +31,5 @@ mod lateness;
 mod order;
 mod retention;
 mod store;
+mod tax;
 mod time_travel;

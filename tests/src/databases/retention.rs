@@ -15,7 +15,8 @@ use numib::domain::time::Day;
 use numib::edge::queue::ErasureQueue;
 use numib::edge::{clients, clock};
 use numib::erasure::{self, Asked};
-use numib::seal::kms::{DayKeys, KeyName};
+use numib::seal::key_name::KeyName;
+use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use retention::{App, Event, RetentionError, Schedule, handle};
 use serde_json::{Value, json};
@@ -48,14 +49,14 @@ pub(crate) fn event(at: Timestamp, task: &str) -> Event {
 }
 
 /// A function, and what its KMS is.
-async fn function(db: &Database) -> (App, DayKeys) {
+async fn function(db: &Database) -> (App, DataKeys) {
     let day_keys = db.day_keys().await;
     let queue = queue(db, "https://sqs/queue");
     (app(db, day_keys.clone(), queue), day_keys)
 }
 
 /// A function that has no business with what is signed or filed.
-pub(crate) fn app(db: &Database, day_keys: DayKeys, queue: ErasureQueue) -> App {
+pub(crate) fn app(db: &Database, day_keys: DataKeys, queue: ErasureQueue) -> App {
     let nothing = db.sdk.to_builder().http_client(constant(None)).build();
     let receipts = SigningKey::new(aws_sdk_kms::Client::new(&nothing), "none".to_owned());
     let attestations = Attestations::new(clients::s3(&nothing), "none".to_owned());
@@ -127,9 +128,13 @@ async fn a_run_gives_every_connection_keys_for_the_whole_window(db: &Database) {
         let id = &shop.connection.id;
         let wrapped = db.store.wrapped_day_key(id, today()).await.unwrap().unwrap();
         assert_eq!(wrapped.account, shop.connection.account);
-        let name = KeyName { account: &shop.connection.account, connection: id, day: today() };
+        let name = KeyName::Day { account: &shop.connection.account, connection: id, day: today() };
         day_keys.unwrap(name, &wrapped.wrapped_key).await.unwrap();
-        let tomorrow = KeyName { day: today().plus(1), ..name };
+        let tomorrow = KeyName::Day {
+            account: &shop.connection.account,
+            connection: id,
+            day: today().plus(1),
+        };
         assert!(day_keys.unwrap(tomorrow, &wrapped.wrapped_key).await.is_err());
     }
     let shred_on = format!("shred_on={}", today().plus(91));

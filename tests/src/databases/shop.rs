@@ -12,8 +12,9 @@ use numib::domain::row::{Row, SUPPRESSION};
 use numib::domain::sealed::{PublicKey, Sealed, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Direction, Kind};
-use numib::seal::day_key::{Opener, PrivateKey, public_key_from_der};
-use numib::seal::kms::{DayKeys, KeyName};
+use numib::seal::key_name::KeyName;
+use numib::seal::key_pair::{Opener, PrivateKey, public_key_from_der};
+use numib::seal::kms::DataKeys;
 use numib::seal::message::{Place, open_edit, open_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::contacts::Parties;
@@ -131,13 +132,13 @@ impl Shop {
     pub(crate) async fn make_wrapped_keys(
         &self,
         db: &Database,
-        kms: &DayKeys,
+        kms: &DataKeys,
         days: impl Iterator<Item = Day>,
     ) {
         let Connection { account, id: connection, plan, .. } = &self.connection;
         let mut window = BTreeMap::new();
         for day in days {
-            let pair = kms.generate(KeyName { account, connection, day }).await.unwrap();
+            let pair = kms.generate(KeyName::Day { account, connection, day }).await.unwrap();
             let until = (day, plan.shred_on(day));
             let key = db.store.put_day_key((account, connection), until, pair).await.unwrap();
             window.insert(day, key);
@@ -212,7 +213,8 @@ impl Shop {
         let id = &self.connection.id;
         let wrapped = db.store.wrapped_day_key(id, sealed.day).await.unwrap().unwrap();
         let key = PrivateKey::from_der(&wrapped.wrapped_key).unwrap();
-        Opener::new(id.clone(), sealed.day, key)
+        let Connection { account, id: connection, .. } = &self.connection;
+        Opener::new(KeyName::Day { account, connection, day: sealed.day }, key)
     }
 
     /// Marks the connection as an erasure does.

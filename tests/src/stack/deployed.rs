@@ -8,7 +8,7 @@ use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
 use numib::store::accounts::Member;
@@ -25,7 +25,7 @@ pub(crate) struct Deployed {
     pub(crate) stack: Stack,
     pub(crate) store: Store,
     pub(crate) pepper: Pepper,
-    pub(crate) makes_keys: DayKeys,
+    pub(crate) makes_keys: DataKeys,
 }
 
 /// The stack, with Meta's secrets in place before any function has read them.

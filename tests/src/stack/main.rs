@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
 mod attestation;
 mod canary;
 mod deletion;

@@ -76,6 +76,15 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
     let expected = [
         limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
         limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
+        limited("OpenAccountsAndAddMembers", r#""ACCOUNT#*", "MEMBER#*""#),
+        limited("ChangeRoles", r#""MEMBER#*""#),
+        limited("PublishPolicies", r#""POLICY#*""#),
+        limited("ShutMembersOut", r#""MEMBER#*""#),
+        limited("CheckOwners", r#""MEMBER#*""#),
+        limited("ReadTaxRecords", r#""TAX#*""#),
+        // It neither changes nor deletes one.
+        limited("FileTaxRecords", r#""TAX-DUE", "TAX#*""#),
+        limited("StoreAndReadAccountKeys", r#""ACCOUNT#*", "TAX#*""#),
         limited("CheckPlans", r#""ACCOUNT#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
@@ -84,11 +93,11 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
-        // Limited to attributes that say nothing, to tombstones, to destroying, to the ledger.
+        // Limited to attributes that say nothing, to tombstones, to the ledger.
         unlimited("FindRows"),
         unlimited("PutTombstones"),
         unlimited("FindKeys"),
-        unlimited("DestroyAndRetimeKeys"),
+        limited("DestroyAndRetimeKeys", r#""CONNECTION#*", "ROUTE#*", "ACCOUNT#*""#),
         unlimited("WriteLedger"),
     ];
     assert_eq!(partitions("PrivacyApiRole"), expected);
@@ -96,7 +105,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
 
 //= R4.5
 #[test]
-fn the_template_limits_retention_to_connections_and_their_day_keys() {
+fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_due() {
     let expected = [
         unlimited("FindConnectionsDue"),
         limited("UpdateConnections", r#""ROUTE#*""#),
@@ -105,6 +114,10 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
         unlimited("FindKeysDue"),
         limited("DestroyKeysDue", r#""CONNECTION#*""#),
+        limited("FindTaxRecordsDue", r#""TAX-DUE", "TAX#*", "ACCOUNT#*""#),
+        limited("PurgeTaxRecords", r#""TAX-DUE", "TAX#*""#),
+        limited("PutTaxRecordsOff", r#""TAX-DUE""#),
+        limited("DestroyTaxKeys", r#""TAX#*""#),
         limited("LookAtHoldsAndRequests", r#""HOLD#*", "REQUEST#*""#),
         limited("ReadAuditChains", r#""AUDIT#*", "AUDITED""#),
         limited("PutCheckpoints", r#""AUDIT#*""#),
@@ -131,7 +144,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
         limited("WaitNoMore", r#""WAIT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
-        unlimited("DestroyKeys"),
+        limited("DestroyKeys", r#""CONNECTION#*", "ROUTE#*""#),
         unlimited("WriteLedger"),
     ];
     assert_eq!(partitions("DataDeletionRole"), expected);
@@ -146,6 +159,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
             "ReadRequestsAndTargets",
             &[r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "MEMBER#*""#, requests].join(", "),
         ),
+        limited("LookForTaxRecords", r#""TAX#*""#),
         limited("CheckPlans", r#""ACCOUNT#*""#),
         unlimited("ProveTheInboxEmpty"),
         limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
@@ -164,6 +178,44 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         unlimited("FindKeys"),
         unlimited("DestroyAndRetimeKeys"),
         unlimited("Ledger"),
+        limited("NoteWhoWasToldOfPolicies", r#""POLICY#*""#),
     ];
     assert_eq!(partitions("ErasureRole"), expected);
+}
+
+/// Who may do what with the data key, for which purpose: the whole of its policy but its
+/// administration. The emulator does not evaluate conditions on encryption contexts.
+//= R2.1, R6.3, R4.5
+#[test]
+fn the_data_key_serves_each_role_for_its_own_purposes_only() {
+    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
+    let (_, key) = template.split_once("\n  DataKey:\n").unwrap();
+    let key = key.split("\n\n").next().unwrap();
+    let lines = key.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let key = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    let between = |text: &str, before: &str, after: &str| {
+        let (_, rest) = text.split_once(before).unwrap();
+        rest.split_once(after).map_or(rest, |(found, _)| found).to_owned()
+    };
+    let statements = key.split("- Sid: ").skip(1).filter(|one| !one.starts_with("Administer "));
+    let of = |statement: &str| {
+        assert!(statement.contains("Condition: StringEqualsIfExists:"), "{statement}");
+        let role = between(statement, "Principal: {AWS: !GetAtt ", ".Arn}");
+        let action = between(statement, "Action: kms:", " ");
+        let purposes = between(statement, "\"kms:EncryptionContext:purpose\": ", " \"kms:");
+        (role, action, purposes.trim().trim_end_matches('}').to_owned())
+    };
+    let found: Vec<_> = statements.map(of).collect();
+    let row = |role: &str, action: &str, purposes: &str| {
+        (role.to_owned(), action.to_owned(), purposes.to_owned())
+    };
+    let make = "GenerateDataKeyPairWithoutPlaintext";
+    let expected = [
+        row("InboxApiRole", "Decrypt", "day-key"),
+        row("RetentionRole", make, "day-key"),
+        row("PrivacyApiRole", make, "[account-key, tax-key]"),
+        row("PrivacyApiRole", "Decrypt", "account-key"),
+        row("PrivacyApiRole", "Decrypt", "tax-key"),
+    ];
+    assert_eq!(found, expected);
 }

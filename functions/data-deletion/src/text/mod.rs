@@ -163,6 +163,16 @@ impl Language {
             (Self::Spanish, DataKind::DayKey) => "Claves que abren mensajes",
             (Self::English, DataKind::Account) => "Account",
             (Self::Spanish, DataKind::Account) => "Cuenta",
+            (Self::English, DataKind::AccountKey) => "Keys that open an account's profile",
+            (Self::Spanish, DataKind::AccountKey) => "Claves que abren el perfil de una cuenta",
+            (Self::English, DataKind::Invoice) => "Invoices",
+            (Self::Spanish, DataKind::Invoice) => "Facturas",
+            (Self::English, DataKind::PolicyVersion) => "Versions of the privacy policy",
+            (Self::Spanish, DataKind::PolicyVersion) => "Versiones de la política de privacidad",
+            (Self::English, DataKind::PolicyNotice) => "That a new privacy policy was announced",
+            (Self::Spanish, DataKind::PolicyNotice) => "El aviso de una nueva política",
+            (Self::English, DataKind::TaxKey) => "Keys that open invoices",
+            (Self::Spanish, DataKind::TaxKey) => "Claves que abren facturas",
             (Self::English, DataKind::Member) => "Members",
             (Self::Spanish, DataKind::Member) => "Miembros",
             (Self::English, DataKind::Answer) => "What members were answered last",
@@ -186,6 +196,14 @@ impl Language {
             (Self::Spanish, Reason::SuppressionMark) => {
                 "durante 40 días, como una marca sin contenido, para que nada de lo eliminado \
                  vuelva a aparecer"
+            }
+            (Self::English, Reason::TaxRecord) => {
+                "for as long as tax law demands (in Guatemala five years), encrypted, and for \
+                 nothing else"
+            }
+            (Self::Spanish, Reason::TaxRecord) => {
+                "el tiempo que exige la ley tributaria (en Guatemala, cinco años), cifradas y \
+                 para ningún otro fin"
             }
             (Self::English, Reason::SecurityRecord) => {
                 "for at most 90 days, for security: codes that name nobody, times and deeds"

@@ -12,7 +12,7 @@ use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests};
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::retention::keys_left;
+use numib::retention::{keys_left, tax_records_left};
 use numib::seal::receipt::SigningError;
 use numib::store::StoreError;
 use serde::Serialize;
@@ -72,6 +72,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     let first = day.plus(1_i32.saturating_sub(HISTORY_DAYS));
     let tallies = app.store.tallies(first, day).await?;
     let left = keys_left(&app.store, day).await?;
+    let tax = tax_records_left(&app.store, day).await?;
     let watched = deadlines::watch(app, day.plus(1).start()).await?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let requests = Requests {
@@ -85,6 +86,8 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
         tallies,
         keys_held: left.held,
         keys_overdue: left.overdue,
+        tax_held: tax.held,
+        tax_overdue: tax.overdue,
         requests,
     })
 }

@@ -139,6 +139,9 @@ const fn name(rule: Rule) -> Words {
             "Audit events, before they are 90 days old",
             "Eventos de auditoría, antes de cumplir 90 días",
         ),
+        Rule::TaxRecords => {
+            ("Tax records whose period is over", "Registros tributarios cuyo plazo venció")
+        }
         Rule::Requests => (
             "Requests of people and accounts, by their deadline",
             "Solicitudes de personas y cuentas, dentro de su plazo",
@@ -239,7 +242,16 @@ mod tests {
         today.peaks.insert(Peak::KeysSeconds, 2100);
         let requests = Requests { open: 41, at_risk: 2, late: 0 };
         let written_at = "2028-03-01T00:30:00Z".parse().unwrap();
-        Report::of(&Facts { day, written_at, tallies, keys_held: 0, keys_overdue: 0, requests })
+        Report::of(&Facts {
+            day,
+            written_at,
+            tallies,
+            keys_held: 0,
+            keys_overdue: 0,
+            tax_held: 0,
+            tax_overdue: 0,
+            requests,
+        })
     }
 
     #[test]

@@ -61,6 +61,24 @@ words! {
         LiftHold = "lift-hold",
         /// An operator changes an account's plan.
         ChangePlan = "change-plan",
+        /// An operator opens an account.
+        OpenAccount = "open-account",
+        /// The account's profile is corrected.
+        CorrectProfile = "correct-profile",
+        /// The account accepts a version of the privacy policy.
+        AcceptPolicy = "accept-policy",
+        /// An operator files an invoice.
+        FileInvoice = "file-invoice",
+        /// Someone is invited to be a member.
+        AddMember = "add-member",
+        /// A member is given another role.
+        ChangeRole = "change-role",
+        /// A member is shut out, and erased.
+        RemoveMember = "remove-member",
+        /// A member is said to be a minor, and erased.
+        ReportMinorMember = "report-minor-member",
+        /// An operator publishes a version of the privacy policy.
+        PublishPolicy = "publish-policy",
         /// Meta asks for a person's deletion.
         MetaDeletion = "meta-deletion",
         /// Meta says that a channel was disconnected.

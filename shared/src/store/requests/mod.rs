@@ -368,7 +368,10 @@ fn built_update(update: Option<Update>) -> Result<TransactWriteItem, StoreError>
 fn accounts(request: &Request) -> impl Iterator<Item = &AccountId> {
     request.targets.iter().filter_map(|target| match target {
         Target::Account { account } => Some(account),
-        Target::Connection { .. } | Target::Contact { .. } | Target::Message { .. } => None,
+        Target::Member { .. }
+        | Target::Connection { .. }
+        | Target::Contact { .. }
+        | Target::Message { .. } => None,
     })
 }
 

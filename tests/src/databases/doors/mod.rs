@@ -20,6 +20,7 @@ use numib::edge::queue::ErasureQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::erasure::{Eraser, Progress};
 use numib::identity::UserPool;
+use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::accounts::Member;
 use privacy_api::{App, LIST_TIME, handle};
@@ -83,6 +84,7 @@ impl<'a> Office<'a> {
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
             queue: ErasureQueue::new(sqs, url.to_owned()),
             user_pool: user_pool(db),
+            keys: DataKeys::new(nobodys_kms(db), "none".to_owned()),
             grace_days: 14,
             public_url: None,
             list_time: LIST_TIME,
@@ -143,16 +145,17 @@ impl<'a> Office<'a> {
 
     /// What a worker does with it while it is too early for the proof.
     async fn work(&self, code: &str) -> Progress {
-        let key = SigningKey::new(self.nobodys_kms(), "none".to_owned());
+        let key = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
         let eraser =
             Eraser { store: self.db.store.clone(), user_pool: user_pool(self.db), receipts: key };
         eraser.work(&code, now(), &|| true).await.unwrap()
     }
+}
 
-    fn nobodys_kms(&self) -> aws_sdk_kms::Client {
-        aws_sdk_kms::Client::new(&self.db.sdk.to_builder().http_client(constant(None)).build())
-    }
+/// KMS that does not answer.
+fn nobodys_kms(db: &Database) -> aws_sdk_kms::Client {
+    aws_sdk_kms::Client::new(&db.sdk.to_builder().http_client(constant(None)).build())
 }
 
 /// A user pool that does not answer: no door needs it to.

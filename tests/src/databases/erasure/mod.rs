@@ -1,5 +1,6 @@
 //! The erasure engine on real databases: what is left, what is counted, what a dead worker costs.
 
+mod account;
 mod again;
 mod callback;
 mod crash;

@@ -10,7 +10,7 @@ use numib::domain::ids::{AccountId, Channel, MemberId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::seal::kms::DayKeys;
+use numib::seal::kms::DataKeys;
 use numib::store::accounts::Member;
 use serde_json::{Value, json};
 use xtask::account::random_id;
@@ -22,7 +22,7 @@ use crate::webhook::{Answer, Intake, event, request};
 /// An account with a Page, an agent, and the functions that serve it.
 pub(crate) struct Desk<'a> {
     db: &'a Database,
-    pub(crate) day_keys: DayKeys,
+    pub(crate) day_keys: DataKeys,
     pub(crate) intake: Intake,
     app: inbox_api::App,
     pub(crate) shop: Shop,

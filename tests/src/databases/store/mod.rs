@@ -6,7 +6,9 @@ mod consistency;
 mod contacts;
 mod day_keys;
 mod look_again;
+mod members;
 mod messages;
+mod profiles;
 mod tallies;
 
 use numib::domain::sealed::Sealed;

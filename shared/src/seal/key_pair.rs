@@ -1,4 +1,4 @@
-//! A connection's key pair of one day: the public half seals, the private half opens.
+//! Key pairs: the public half seals, the private half opens.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,8 @@ use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use zeroize::Zeroizing;
 
 use super::SealError;
-use crate::domain::ids::ConnectionId;
-use crate::domain::sealed::{POINT_LEN, PublicKey, Sealed};
-use crate::domain::time::Day;
+use super::key_name::KeyName;
+use crate::domain::sealed::{POINT_LEN, PublicKey};
 
 const NONCE_LEN: usize = 12;
 const AES_KEY_LEN: usize = 32;
@@ -60,7 +59,7 @@ impl PrivateKey {
     }
 }
 
-/// Seals to day keys; remembers its encapsulations, which are the expensive part.
+/// Seals to public keys; remembers its encapsulations, which are the expensive part.
 #[derive(Default)]
 pub struct Sealer {
     contexts: BTreeMap<PublicKey, Context>,
@@ -79,7 +78,7 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Seals `plain` to the connection's key of that day, bound to `place`: it opens nowhere else.
+    /// Seals `plain` to the key of that name, bound to `place`: it opens nowhere else.
     ///
     /// # Errors
     /// [`SealError::BadKey`] when the key is no point of the curve, [`SealError::DoesNotSeal`] when
@@ -87,11 +86,11 @@ impl Sealer {
     //= R4.1
     pub fn seal(
         &mut self,
-        (connection, day, key): (&ConnectionId, Day, &PublicKey),
+        (name, key): (KeyName<'_>, &PublicKey),
         place: &[u8],
         plain: &[u8],
-    ) -> Result<Sealed, SealError> {
-        let context = self.context(connection, day, key)?;
+    ) -> Result<Vec<u8>, SealError> {
+        let context = self.context(name, key)?;
         let mut text = plain.to_vec();
         let nonce = context
             .key
@@ -102,21 +101,16 @@ impl Sealer {
         bytes.extend_from_slice(&context.encapsulated);
         bytes.extend_from_slice(nonce.as_ref());
         bytes.append(&mut text);
-        Ok(Sealed { day, bytes })
+        Ok(bytes)
     }
 
-    fn context(
-        &mut self,
-        connection: &ConnectionId,
-        day: Day,
-        key: &PublicKey,
-    ) -> Result<&Context, SealError> {
+    fn context(&mut self, name: KeyName<'_>, key: &PublicKey) -> Result<&Context, SealError> {
         let usable = self.contexts.get(key).is_some_and(|known| known.messages_left > 0);
         if !usable {
             if self.contexts.len() >= CONTEXTS_MAX {
                 self.contexts.clear();
             }
-            self.contexts.insert(key.clone(), encapsulate(connection, day, key)?);
+            self.contexts.insert(key.clone(), encapsulate(name, key)?);
         }
         let context = self.contexts.get_mut(key).ok_or(SealError::DoesNotSeal)?;
         context.messages_left = context.messages_left.saturating_sub(1);
@@ -124,13 +118,13 @@ impl Sealer {
     }
 }
 
-fn encapsulate(connection: &ConnectionId, day: Day, key: &PublicKey) -> Result<Context, SealError> {
+fn encapsulate(name: KeyName<'_>, key: &PublicKey) -> Result<Context, SealError> {
     let recipient = <DhP256HkdfSha256 as Kem>::PublicKey::from_bytes(key.as_bytes())
         .map_err(|_| SealError::BadKey)?;
     let (encapsulated, hpke) = hpke::setup_sender::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
         &OpModeS::Base,
         &recipient,
-        &info(connection, day),
+        &name.info(),
     )
     .map_err(|_| SealError::BadKey)?;
     let mut secret = Zeroizing::new([0; AES_KEY_LEN]);
@@ -142,32 +136,32 @@ fn encapsulate(connection: &ConnectionId, day: Day, key: &PublicKey) -> Result<C
     })
 }
 
-/// Opens what was sealed to one day key; remembers its decapsulations for the next message.
+/// Opens what was sealed to one key; remembers its decapsulations for the next value.
 pub struct Opener {
-    connection: ConnectionId,
-    day: Day,
+    /// The key's name, as it is bound to what was sealed to it.
+    info: Vec<u8>,
     key: PrivateKey,
     contexts: BTreeMap<Vec<u8>, RandomizedNonceKey>,
 }
 
 impl std::fmt::Debug for Opener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Opener({}, {})", self.connection, self.day)
+        f.write_str("Opener(..)")
     }
 }
 
 impl Opener {
-    /// An opener for the connection's key of that day.
+    /// An opener with the key of that name.
     #[must_use]
-    pub const fn new(connection: ConnectionId, day: Day, key: PrivateKey) -> Self {
-        Self { connection, day, key, contexts: BTreeMap::new() }
+    pub fn new(name: KeyName<'_>, key: PrivateKey) -> Self {
+        Self { info: name.info(), key, contexts: BTreeMap::new() }
     }
 
     /// Opens a value at the place it was sealed for.
     ///
     /// # Errors
     /// [`SealError::DoesNotOpen`] for anything that was altered, moved, or sealed to another key.
-    pub fn open(&mut self, place: &[u8], sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&mut self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (encapsulated, nonce, text) = split(sealed).ok_or(SealError::DoesNotOpen)?;
         if !self.contexts.contains_key(encapsulated) {
             if self.contexts.len() >= CONTEXTS_MAX {
@@ -193,7 +187,7 @@ impl Opener {
             &OpModeR::Base,
             &self.key.0,
             &encapsulated,
-            &info(&self.connection, self.day),
+            &self.info,
         )
         .map_err(|_| SealError::DoesNotOpen)?;
         let mut secret = Zeroizing::new([0; AES_KEY_LEN]);
@@ -206,13 +200,8 @@ fn message_key(secret: &[u8; AES_KEY_LEN]) -> Result<RandomizedNonceKey, SealErr
     RandomizedNonceKey::new(&AES_256_GCM, secret).map_err(|_| SealError::DoesNotSeal)
 }
 
-/// HPKE `info`: an encapsulation made for one connection and day is useless for another.
-fn info(connection: &ConnectionId, day: Day) -> Vec<u8> {
-    format!("numib day key v1\0{connection}\0{day}").into_bytes()
-}
-
-fn split(sealed: &Sealed) -> Option<(&[u8], &[u8; NONCE_LEN], &[u8])> {
-    let (&VERSION, rest) = sealed.bytes.split_first()? else { return None };
+fn split(sealed: &[u8]) -> Option<(&[u8], &[u8; NONCE_LEN], &[u8])> {
+    let (&VERSION, rest) = sealed.split_first()? else { return None };
     let (encapsulated, rest) = rest.split_at_checked(POINT_LEN)?;
     let (nonce, text) = rest.split_first_chunk()?;
     Some((encapsulated, nonce, text))
@@ -224,6 +213,8 @@ pub(crate) mod tests {
     use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 
     use super::*;
+    use crate::domain::ids::{AccountId, ConnectionId};
+    use crate::domain::time::Day;
 
     /// A key pair in the encodings that KMS uses.
     pub(crate) fn key_pair() -> (PublicKey, PrivateKey) {
@@ -236,6 +227,10 @@ pub(crate) mod tests {
         )
     }
 
+    fn account() -> AccountId {
+        AccountId::parse("a1").unwrap()
+    }
+
     fn connection(name: &str) -> ConnectionId {
         ConnectionId::parse(name).unwrap()
     }
@@ -246,39 +241,60 @@ pub(crate) mod tests {
 
     //= R4.1, R4.5
     #[test]
-    fn what_is_sealed_to_a_day_opens_with_that_days_key_at_its_place_only() {
+    fn what_is_sealed_to_a_key_opens_with_that_key_at_its_place_only() {
         let (public, private) = key_pair();
-        let c1 = connection("c1");
-        let mut sealer = Sealer::default();
-        let sealed = sealer.seal((&c1, day(), &public), b"place", b"hello").unwrap();
-        let mut opener = Opener::new(c1.clone(), day(), private);
+        let (account, connection) = (account(), connection("c1"));
+        let name = KeyName::Day { account: &account, connection: &connection, day: day() };
+        let sealed = Sealer::default().seal((name, &public), b"place", b"hello").unwrap();
+        let mut opener = Opener::new(name, private);
         assert_eq!(opener.open(b"place", &sealed).unwrap().as_slice(), b"hello");
         assert_eq!(opener.open(b"elsewhere", &sealed).unwrap_err(), SealError::DoesNotOpen);
         let (_, other) = key_pair();
-        let mut wrong_key = Opener::new(c1, day(), other);
+        let mut wrong_key = Opener::new(name, other);
         assert_eq!(wrong_key.open(b"place", &sealed).unwrap_err(), SealError::DoesNotOpen);
     }
 
+    //= R2.1, R6.3
     #[test]
-    fn a_key_of_another_day_or_connection_does_not_open_even_with_the_same_bytes() {
-        let (public, private) = key_pair();
-        let c1 = connection("c1");
-        let sealed = Sealer::default().seal((&c1, day(), &public), b"p", b"x").unwrap();
-        let mut tomorrow = Opener::new(c1, day().plus(1), private);
-        assert_eq!(tomorrow.open(b"p", &sealed).unwrap_err(), SealError::DoesNotOpen);
+    fn a_key_of_another_name_does_not_open_even_with_the_same_bytes() {
+        let (account, other) = (account(), AccountId::parse("a2").unwrap());
+        let (c1, c2) = (connection("c1"), connection("c2"));
+        let day_of = |connection, day| KeyName::Day { account: &account, connection, day };
+        let names = [
+            day_of(&c1, day()),
+            day_of(&c1, day().plus(1)),
+            day_of(&c2, day()),
+            KeyName::Account(&account),
+            KeyName::Account(&other),
+            KeyName::Tax(&account),
+            KeyName::Tax(&other),
+        ];
+        let secret = p256::SecretKey::generate();
+        let public = secret.public_key().to_public_key_der().unwrap();
+        let public = public_key_from_der(public.as_bytes()).unwrap();
+        for name in names {
+            let sealed = Sealer::default().seal((name, &public), b"p", b"x").unwrap();
+            for other in names {
+                let private = secret.to_pkcs8_der().unwrap();
+                let private = PrivateKey::from_der(private.as_bytes()).unwrap();
+                let opened = Opener::new(other, private).open(b"p", &sealed);
+                assert_eq!(opened.is_ok(), name == other, "{name:?} {other:?}");
+            }
+        }
     }
 
     #[test]
     fn every_altered_byte_and_every_truncation_is_refused() {
         let (public, private) = key_pair();
-        let c1 = connection("c1");
-        let sealed = Sealer::default().seal((&c1, day(), &public), b"p", b"hello").unwrap();
-        let mut opener = Opener::new(c1, day(), private);
-        for at in 0..sealed.bytes.len() {
+        let account = account();
+        let name = KeyName::Account(&account);
+        let sealed = Sealer::default().seal((name, &public), b"p", b"hello").unwrap();
+        let mut opener = Opener::new(name, private);
+        for at in 0..sealed.len() {
             let mut altered = sealed.clone();
-            altered.bytes[at] ^= 1;
+            altered[at] ^= 1;
             assert!(opener.open(b"p", &altered).is_err(), "byte {at}");
-            altered.bytes.truncate(at);
+            altered.truncate(at);
             assert!(opener.open(b"p", &altered).is_err(), "cut at {at}");
         }
     }
@@ -286,11 +302,12 @@ pub(crate) mod tests {
     #[test]
     fn one_encapsulation_serves_many_messages_and_no_nonce_repeats() {
         let (public, _) = key_pair();
-        let c1 = connection("c1");
+        let account = account();
         let mut sealer = Sealer::default();
         let mut nonces = std::collections::BTreeSet::new();
         for _ in 0..100 {
-            let sealed = sealer.seal((&c1, day(), &public), b"p", b"same").unwrap();
+            let to = (KeyName::Account(&account), &public);
+            let sealed = sealer.seal(to, b"p", b"same").unwrap();
             nonces.insert(split(&sealed).unwrap().1.to_vec());
         }
         assert_eq!(sealer.contexts.len(), 1);
@@ -300,7 +317,7 @@ pub(crate) mod tests {
     #[test]
     fn a_point_off_the_curve_is_refused() {
         let off = PublicKey::from_sec1(&[4; 65]).unwrap();
-        let sealed = Sealer::default().seal((&connection("c1"), day(), &off), b"p", b"x");
+        let sealed = Sealer::default().seal((KeyName::Tax(&account()), &off), b"p", b"x");
         assert_eq!(sealed.unwrap_err(), SealError::BadKey);
         assert_eq!(PublicKey::from_sec1(&[4; 33]), None);
         assert_eq!(public_key_from_der(b"junk").unwrap_err(), SealError::BadKey);

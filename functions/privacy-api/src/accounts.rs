@@ -1,0 +1,50 @@
+//! `POST /v1/operator/accounts`: an account begins with its owner.
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use numib::domain::plan::Plan;
+use numib::domain::profile;
+use numib::domain::role::Role;
+use numib::edge::problem::{Problem, json};
+use numib::seal::random;
+use numib::store::StoreError;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::call::Call;
+use crate::members::unreached;
+use crate::plan::BAD_PLAN;
+use crate::{body, keys};
+
+const BAD_EMAIL: Problem =
+    Problem::bad_request("owner_email", "`owner_email` is the e-mail address of the owner.");
+const TAKEN: Problem = Problem::conflict("This person is a member of an account already.");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opened {
+    owner_email: String,
+    plan_days: u16,
+}
+
+/// Opens an account, and has its owner invited by e-mail.
+//= R1.2, R4.3
+pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let Opened { owner_email, plan_days } = body::json(call.request)?;
+    let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
+    let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
+    let app = call.app;
+    let owner = app.user_pool.invite(&address).await.map_err(unreached)?;
+    if app.store.member(&owner).await?.is_some() {
+        return Err(TAKEN);
+    }
+    // The group first: a call that dies here may be repeated.
+    app.user_pool.set_role(&owner, Role::Owner).await.map_err(unreached)?;
+    let id = random::account_id().map_err(keys::failed)?;
+    match app.store.open_account(&id, plan, &owner).await {
+        Err(StoreError::Conflict) => return Err(TAKEN),
+        opened => opened?,
+    }
+    let body = json!({ "account": id.as_str(), "owner": owner.as_str() });
+    Ok(json(StatusCode::CREATED, "application/json", &body))
+}

@@ -1,0 +1,43 @@
+//! `POST /v1/operator/policy-versions`: a new version of the privacy policy, which owners are told
+//! of by e-mail.
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use numib::domain::ids::PolicyVersion;
+use numib::domain::time::Day;
+use numib::edge::problem::{Problem, json};
+use numib::store::StoreError;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::body;
+use crate::call::Call;
+use crate::profile::BAD_VERSION;
+
+const BAD_DAY: Problem = Problem::bad_request(
+    "effective_on",
+    "`effective_on` is the day from which the version is in force, YYYY-MM-DD.",
+);
+const OTHER_DAY: Problem = Problem::conflict("This version is in force from another day on.");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Published {
+    version: String,
+    effective_on: String,
+}
+
+/// Stores the version, and has every owner told. Published again, those are told who were not.
+//= R10.1
+pub(crate) async fn publish(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let Published { version, effective_on } = body::json(call.request)?;
+    let version = PolicyVersion::parse(&version).ok_or(BAD_VERSION)?;
+    let effective_on = Day::parse(&effective_on).ok_or(BAD_DAY)?;
+    let is_new = match call.app.store.put_policy_version(&version, effective_on).await {
+        Err(StoreError::Conflict) => return Err(OTHER_DAY),
+        put => put?,
+    };
+    call.app.queue.announce(&version).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(json(status, "application/json", &json!({ "version": version.as_str() })))
+}

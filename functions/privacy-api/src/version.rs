@@ -1,0 +1,36 @@
+//! Optimistic concurrency (RFC 9110 §13.1): what is changed is named by the version that was read.
+
+use std::fmt::Display;
+
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use lambda_http::{Body, Request, Response};
+use numib::edge::problem::Problem;
+
+const NO_VERSION: Problem = Problem::new(
+    StatusCode::PRECONDITION_REQUIRED,
+    "precondition-required",
+    "Say which version this changes: read it first, and give its ETag back as If-Match.",
+);
+/// It has another version by now.
+pub(crate) const STALE: Problem = Problem::new(
+    StatusCode::PRECONDITION_FAILED,
+    "precondition-failed",
+    "It has changed since it was read. Read it again, and decide again.",
+);
+
+/// An answer with its version.
+pub(crate) fn tagged(mut response: Response<Body>, version: impl Display) -> Response<Body> {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Whether the request names this version.
+///
+/// # Errors
+/// 428 where it names none, 412 where it names another.
+pub(crate) fn matches(request: &Request, version: impl Display) -> Result<(), Problem> {
+    let named = request.headers().get(header::IF_MATCH).ok_or(NO_VERSION)?;
+    if named.as_bytes() == format!("\"{version}\"").as_bytes() { Ok(()) } else { Err(STALE) }
+}

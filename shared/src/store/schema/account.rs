@@ -1,0 +1,40 @@
+//! Names of what is an account's own: its keys, its profile, its tax records, and the policies that
+//! it accepts.
+
+use crate::domain::ids::{AccountId, InvoiceId, PolicyVersion};
+
+/// Public half of an account's key, to which its profile is sealed.
+pub(in crate::store) const ACCOUNT_KEY: &str = "account_key";
+/// Public half of an account's key, to which its tax records are sealed.
+pub(in crate::store) const TAX_KEY: &str = "tax_key";
+pub(in crate::store) const PROFILE: &str = "profile";
+pub(in crate::store) const PROFILE_VERSION: &str = "profile_version";
+pub(in crate::store) const POLICY_VERSION: &str = "policy_version";
+/// Epoch milliseconds.
+pub(in crate::store) const POLICY_ACCEPTED_AT: &str = "policy_accepted_at";
+/// From which day on a version of the privacy policy is in force.
+pub(in crate::store) const EFFECTIVE_ON: &str = "effective_on";
+pub(in crate::store) const ISSUED_ON: &str = "issued_on";
+pub(in crate::store) const JURISDICTION: &str = "jurisdiction";
+/// The last day on which a tax record is kept.
+pub(in crate::store) const KEPT_UNTIL: &str = "kept_until";
+/// Sort key of a wrapped key of an account.
+pub(in crate::store) const KEY: &str = "KEY";
+/// Sort key of a version of the privacy policy.
+pub(in crate::store) const POLICY: &str = "POLICY";
+/// Partition of the last days of tax records.
+pub(in crate::store) const TAX_DUE: &str = "TAX-DUE";
+/// Prefix of an account's invoices.
+pub(in crate::store) const INVOICE_PREFIX: &str = "INVOICE#";
+
+pub(in crate::store) fn policy_pk(version: &PolicyVersion) -> String {
+    format!("POLICY#{version}")
+}
+
+pub(in crate::store) fn tax_pk(account: &AccountId) -> String {
+    format!("TAX#{account}")
+}
+
+pub(in crate::store) fn invoice_sk(invoice: &InvoiceId) -> String {
+    format!("{INVOICE_PREFIX}{invoice}")
+}
