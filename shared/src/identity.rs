@@ -109,9 +109,8 @@ impl UserPool {
         let call = call.user_pool_id(&self.id).group_name(Role::Owner.as_str()).limit(PAGE);
         let answer = call.set_next_token(page.map(|page| page.0)).send().await;
         let answer = answer.map_err(|error| failed(&error))?;
-        let owner = |user: &UserType| {
-            Some((sub(user.attributes())?, verified_email(user.attributes())))
-        };
+        let owner =
+            |user: &UserType| Some((sub(user.attributes())?, verified_email(user.attributes())));
         let owners = answer.users().iter().filter_map(owner).collect();
         Ok((owners, answer.next_token.map(Page)))
     }

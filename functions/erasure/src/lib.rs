@@ -1,6 +1,7 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, and owners told of a new privacy policy. Messages name requests, or accounts; what
-//! needs more time than an invocation has is queued again.
+//! the receipt. And has rows expire by another plan, and owners told of a new privacy policy.
+//! Messages name requests, accounts or versions; what needs more time than an invocation has is
+//! queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).

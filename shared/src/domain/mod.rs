@@ -11,6 +11,7 @@ pub mod account;
 pub mod attestation;
 pub mod audit;
 pub mod calendar;
+pub mod callback;
 pub mod connection;
 pub mod data_kind;
 pub mod deadline;
