@@ -22,6 +22,8 @@ words! {
         Account = "account",
         /// A person's membership of an account.
         Member = "member",
+        /// A decision about an optional purpose.
+        Consent = "consent",
         /// What a member was answered, for who repeats a request.
         Answer = "answer",
         /// An erasure request.
@@ -82,7 +84,7 @@ impl DataKind {
     pub const fn fate(self, target: &Target) -> Fate {
         match target {
             Target::Account { .. } => match self {
-                Self::Account | Self::Member | Self::Answer => Fate::Swept,
+                Self::Account | Self::Member | Self::Consent | Self::Answer => Fate::Swept,
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
                 Self::AuditEvent => Fate::Kept(Reason::SecurityRecord),
                 // The connections of an account are targets of their own.
@@ -98,9 +100,12 @@ impl DataKind {
                 Self::Message | Self::Contact => Fate::Swept,
                 Self::Connection => Fate::Kept(Reason::SuppressionMark),
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Account | Self::Member | Self::Answer | Self::Hold | Self::AuditEvent => {
-                    Fate::Untouched
-                }
+                Self::Account
+                | Self::Member
+                | Self::Consent
+                | Self::Answer
+                | Self::Hold
+                | Self::AuditEvent => Fate::Untouched,
             },
             Target::Contact { .. } => match self {
                 Self::Message => Fate::Swept,
@@ -111,6 +116,7 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Consent
                 | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,
@@ -124,6 +130,7 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Consent
                 | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,

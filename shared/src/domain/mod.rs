@@ -12,6 +12,7 @@ pub mod attestation;
 pub mod audit;
 pub mod calendar;
 pub mod connection;
+pub mod consent;
 pub mod data_kind;
 pub mod deadline;
 pub mod erasure;

@@ -85,7 +85,7 @@ impl DataKind {
             Self::Contact | Self::Connection | Self::IndexKey => {
                 (Rule::UntilErased, "R8.3", "Meta Platform Terms 3.d: delete when no longer needed")
             }
-            Self::Account | Self::Member => {
+            Self::Account | Self::Member | Self::Consent => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")
             }
             Self::Answer => {

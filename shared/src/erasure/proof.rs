@@ -13,6 +13,7 @@ pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, E
     match target {
         Target::Account { account } => Ok(store.account(account).await?.is_none()
             && store.account_members(account).await?.is_empty()
+            && store.decisions(account).await?.is_empty()
             && store.account_connections(account).await?.is_empty()),
         Target::Connection { route, connection, .. } => {
             let erased = store.connection(route, true).await?.is_none_or(|current| {

@@ -258,6 +258,7 @@ impl<'a> Sweeper<'a> {
             }
         }
         self.flush().await?;
+        self.store.delete_decisions(account).await?;
         self.store.delete_account(account).await?;
         Ok(Outcome::Done)
     }
