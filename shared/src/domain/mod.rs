@@ -13,6 +13,7 @@ pub mod audit;
 pub mod calendar;
 pub mod callback;
 pub mod connection;
+pub mod consent;
 pub mod data_kind;
 pub mod deadline;
 pub mod erasure;
