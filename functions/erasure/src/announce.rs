@@ -1,9 +1,10 @@
 //! Tells the owners of accounts that there is a new version of the privacy policy, each once. Who
-//! was told is written down after the e-mail: a worker that dies in between tells one of them again.
+//! was told is written down after the e-mail: a worker that dies in between tells one owner again.
 
 use jiff::Timestamp;
 use numib::domain::account::AccountState;
 use numib::domain::ids::{MemberId, PolicyVersion};
+use numib::domain::personal::Personal;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::mail::{Mail, MailError, Mailer};
@@ -78,7 +79,7 @@ async fn tell(
     store: &Store,
     mailer: &Mailer,
     (id, version): (&MemberId, &PolicyVersion),
-    (address, mail): (&numib::domain::personal::Personal<String>, &Mail),
+    (address, mail): (&Personal<String>, &Mail),
     now: Timestamp,
 ) -> Result<(), TellError> {
     mailer.send(address, mail).await?;

@@ -29,13 +29,21 @@ pub(crate) async fn connection(call: &Call<'_>) -> Result<Response<Body>, Proble
 /// `DELETE /v1/conversations/{id}`: erases a contact with all that was sent until now.
 //= R5.3
 pub(crate) async fn contact(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    erase_contact(call, Source::Account).await
+}
+
+/// Erases a contact, for whoever asked for it.
+pub(crate) async fn erase_contact(
+    call: &Call<'_>,
+    source: Source,
+) -> Result<Response<Body>, Problem> {
     let (app, account) = (call.app, call.account().clone());
     let conversation = call.parameter("id", ConversationId::parse)?;
     let subject = format!("contact {conversation}");
     match app.store.account_conversation(&account, &conversation).await? {
         Some((_, contact)) if contact.is_known => {
             let target = Target::Contact { account, conversation, until: call.now };
-            erase(call, asked(Source::Account, target)).await
+            erase(call, asked(source, target)).await
         }
         // Erased, and silent since; or never there.
         Some(_) | None => under_way(call, &subject).await,

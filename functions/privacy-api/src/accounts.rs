@@ -17,7 +17,7 @@ use crate::plan::BAD_PLAN;
 use crate::{body, keys};
 
 const BAD_EMAIL: Problem =
-    Problem::bad_request("owner_email", "`owner_email` is the e-mail address of the owner.");
+    Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
 const TAKEN: Problem = Problem::conflict("This person is a member of an account already.");
 
 #[derive(Deserialize)]

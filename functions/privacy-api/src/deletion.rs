@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::erase::report;
-use crate::requests::wire;
+use crate::requests::Followed;
 use crate::{App, access};
 
 const TOO_LATE: Problem = Problem::conflict(
@@ -119,6 +119,6 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     Ok(json(
         StatusCode::OK,
         "application/json",
-        &wire(&cancelled, &call.status_page(&cancelled.id)),
+        &Followed::new(&cancelled, call.status_page(&cancelled.id)),
     ))
 }

@@ -22,16 +22,15 @@ const REASON_LEN_MAX: usize = 500;
 /// Requests that are queued at once.
 const AT_ONCE: usize = 32;
 
-const BAD_ON: Problem = Problem::bad_request(
+const BAD_ON: Problem = Problem::field(
     "on",
     "`on` is account:ID, connection:ID or contact:ID; a contact's id is its conversation's.",
 );
-const BAD_REASON: Problem = Problem::bad_request(
+const BAD_REASON: Problem = Problem::field(
     "reason",
     "`reason` is 1 to 500 characters on one line: the law or the order, never a person.",
 );
-const BAD_HOLD: Problem =
-    Problem::bad_request("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
+const BAD_HOLD: Problem = Problem::field("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
 
 /// A hold, as an operator sets it.
 #[derive(Deserialize)]

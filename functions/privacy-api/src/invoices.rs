@@ -1,7 +1,7 @@
 //! Tax records of an account (R6.3): filed by operators, listed for its owner.
 
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, RequestExt as _, Response};
+use lambda_http::{Body, Response};
 use numib::domain::ids::{AccountId, InvoiceId};
 use numib::domain::invoice::{Content, Fel, Field, Jurisdiction};
 use numib::domain::time::Day;
@@ -17,13 +17,10 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::{body, keys, page};
 
-/// Invoices of a page, where the caller does not say.
-const LIMIT: u16 = 25;
-
 const NO_ACCOUNT: Problem = Problem::conflict("There is no such account, or it is erased.");
 const BAD_JURISDICTION: Problem =
-    Problem::bad_request("jurisdiction", "`jurisdiction` is one whose term is known: GT.");
-const BAD_DAY: Problem = Problem::bad_request(
+    Problem::field("jurisdiction", "`jurisdiction` is one whose term is known: GT.");
+const BAD_DAY: Problem = Problem::field(
     "issued_on",
     "`issued_on` is a day, YYYY-MM-DD: not in the future, and not so long ago that nothing has to \
      be kept of it.",
@@ -107,11 +104,10 @@ async fn is_the_same(
 //= R6.3
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let account = call.account();
-    let query = call.request.query_string_parameters();
-    let limit = page::limit(&query, LIMIT)?;
-    let before = page::cursor(&query, InvoiceId::parse)?;
+    let limit = page::limit(call)?;
+    let before = page::cursor(call, InvoiceId::parse)?;
     let stored = call.app.store.invoices(account, before.as_ref(), limit).await?;
-    let cursor = stored.last().filter(|_| stored.len() == usize::from(limit));
+    let cursor = stored.last().filter(|_| usize::try_from(limit) == Ok(stored.len()));
     let cursor = cursor.map(|invoice| invoice.id.to_string());
     let mut invoices = Vec::with_capacity(stored.len());
     if !stored.is_empty() {
@@ -149,5 +145,5 @@ const fn unsound(field: Field) -> Problem {
         Field::Fel => "`fel` has a `uuid`, a `serie` and a `numero` of 1 to 40 characters.",
         Field::Lines => "`lines` are 1 to 50, each one line of 1 to 200 characters.",
     };
-    Problem::bad_request(field.as_str(), detail)
+    Problem::field(field.as_str(), detail)
 }

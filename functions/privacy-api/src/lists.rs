@@ -4,8 +4,10 @@
 //! lines. So a caller who ran out of time posts it again, and says from which line to go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
@@ -22,7 +24,7 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::erase::report;
-use crate::{App, body, digest};
+use crate::{App, body};
 
 /// So long after the time for lists, what is under way is given up.
 const GRACE: Duration = Duration::from_secs(5);
@@ -145,7 +147,12 @@ fn from(request: &Request) -> Result<usize, Problem> {
 
 /// What a file is known by, whatever it is called.
 fn name(bytes: &[u8]) -> String {
-    format!("sha256:{}", digest::of(bytes))
+    let mut name = "sha256:".to_owned();
+    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 const fn unreadable(error: ListError) -> Problem {

@@ -1,7 +1,6 @@
 //! The Lambda binary: configuration, clients, run.
 
-use std::sync::Arc;
-
+use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::{clients, clock, config, queue::ErasureQueue, secrets::SecretsCache, telemetry};
 use numib::{identity::UserPool, seal::kms::DataKeys, store::Store};
@@ -12,10 +11,9 @@ async fn main() -> Result<(), Error> {
     let config = config::Config::from_env()?;
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
-    let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
-    let app = Arc::new(App {
+    let app = std::sync::Arc::new(App {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
-        secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
+        secrets: SecretsCache::new(Secrets::new(&sdk), config::meta_secret_arn()?),
         queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
         user_pool: UserPool::new(&sdk, config::user_pool_id()?),
         keys: DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?),
@@ -24,7 +22,7 @@ async fn main() -> Result<(), Error> {
         list_time: LIST_TIME,
     });
     run(service_fn(move |request: Request| {
-        let app = Arc::clone(&app);
+        let app = std::sync::Arc::clone(&app);
         async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
     }))
     .await

@@ -1,7 +1,7 @@
 //! Who belongs to an account, and as what (R4.3). Their addresses are in the user pool alone.
 
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, RequestExt as _, Response};
+use lambda_http::{Body, Response};
 use numib::domain::erasure::{Source, Target};
 use numib::domain::ids::MemberId;
 use numib::domain::personal::Personal;
@@ -20,14 +20,12 @@ use crate::call::Call;
 use crate::erase::erase;
 use crate::{body, page, version};
 
-/// Members of a page, where the caller does not say: the user pool takes a few calls a second.
-const LIMIT: u16 = 25;
 /// Addresses that are asked for at once.
 const AT_ONCE: usize = 8;
 
-const BAD_EMAIL: Problem = Problem::bad_request("email", "`email` is an e-mail address.");
+const BAD_EMAIL: Problem = Problem::field("email", "`email` is an e-mail address.");
 const BAD_ROLE: Problem =
-    Problem::bad_request("role", "`role` is `owner`, `admin`, `agent` or `privacy`.");
+    Problem::field("role", "`role` is `owner`, `admin`, `agent` or `privacy`.");
 const NOT_ADDED: Problem = Problem::conflict("This person cannot be added to the account.");
 const LAST_OWNER: Problem =
     Problem::conflict("This is the account's last owner: make somebody else one first.");
@@ -36,9 +34,8 @@ const NOT_YOURS: Problem =
 
 /// `GET /v1/members`: the members, in no particular order that lasts.
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let query = call.request.query_string_parameters();
-    let limit = usize::from(page::limit(&query, LIMIT)?);
-    let after = page::cursor(&query, MemberId::parse)?;
+    let limit = usize::try_from(page::limit(call)?).unwrap_or_default();
+    let after = page::cursor(call, MemberId::parse)?;
     let mut ids = call.app.store.account_members(call.account()).await?;
     ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
     ids.sort();

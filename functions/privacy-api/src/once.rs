@@ -4,10 +4,10 @@
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use numib::edge::problem::{Problem, answer};
+use numib::seal::pseudonym::Pepper;
 use numib::store::answers::{Answer, Attempt, Begun};
 
 use crate::call::{Call, Handler};
-use crate::digest;
 
 /// Characters of a key.
 const KEY_LEN_MAX: usize = 128;
@@ -35,7 +35,7 @@ const UNDER_WAY: Problem = Problem::new(
 /// Has a call done once for its key; one without a key is just done.
 pub(crate) async fn done(call: &Call<'_>, handler: Handler) -> Result<Response<Body>, Problem> {
     let Some(key) = key(call.request)? else { return handler(call).await };
-    let attempt = attempt(call, key);
+    let attempt = attempt(call, &call.app.secrets.get().await?.pepper, key);
     let store = &call.app.store;
     match store.begin_attempt(&attempt).await? {
         Begun::First => {}
@@ -68,7 +68,7 @@ fn key(request: &Request) -> Result<Option<&str>, Problem> {
     Ok(Some(key))
 }
 
-fn attempt(call: &Call<'_>, key: &str) -> Attempt {
+fn attempt(call: &Call<'_>, pepper: &Pepper, key: &str) -> Attempt {
     let request = call.request;
     let query = request.uri().query().unwrap_or_default();
     let content_type = request.headers().get("content-type").map(HeaderValue::as_bytes);
@@ -81,8 +81,8 @@ fn attempt(call: &Call<'_>, key: &str) -> Attempt {
     ];
     Attempt {
         member: call.caller.member.clone(),
-        key: digest::of(key.as_bytes()),
-        fingerprint: digest::of_parts(&asked),
+        key: pepper.fingerprint(&[key.as_bytes()]),
+        fingerprint: pepper.fingerprint(&asked),
         at: call.now,
     }
 }

@@ -1,25 +1,32 @@
-//! Pages of lists: how many entries, and from where on.
+//! Pages of lists: how long, and from where on.
 
-use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::RequestExt as _;
 use numib::edge::problem::Problem;
 
-/// Entries of a page at most.
-const LIMIT_MAX: u16 = 100;
+use crate::call::Call;
 
-const BAD_LIMIT: Problem = Problem::bad_request("limit", "`limit` is a number from 1 to 100.");
+/// Entries of a page.
+pub(crate) const LIMIT_MAX: i32 = 100;
+/// Entries of a page, where the caller does not say.
+pub(crate) const LIMIT: i32 = 50;
+
+const BAD_LIMIT: Problem = Problem::field("limit", "`limit` is a number from 1 to 100.");
 const BAD_CURSOR: Problem =
-    Problem::bad_request("cursor", "The cursor is not one that this list gave out.");
+    Problem::field("cursor", "The cursor is not one that this list gave out.");
 
-/// How many entries are asked for; so many, where nobody says.
-pub(crate) fn limit(query: &QueryMap, otherwise: u16) -> Result<u16, Problem> {
-    let Some(limit) = query.first("limit") else { return Ok(otherwise) };
-    limit.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or(BAD_LIMIT)
+/// `?limit=`
+pub(crate) fn limit(call: &Call<'_>) -> Result<i32, Problem> {
+    let query = call.request.query_string_parameters();
+    let Some(text) = query.first("limit") else { return Ok(LIMIT) };
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or(BAD_LIMIT)
 }
 
-/// After which entry the page begins: the last id of the page before.
+/// `?cursor=`
 pub(crate) fn cursor<T>(
-    query: &QueryMap,
+    call: &Call<'_>,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Problem> {
-    query.first("cursor").map(|cursor| parse(cursor).ok_or(BAD_CURSOR)).transpose()
+    let query = call.request.query_string_parameters();
+    query.first("cursor").map(|text| parse(text).ok_or(BAD_CURSOR)).transpose()
 }

@@ -16,7 +16,7 @@ use crate::body;
 use crate::call::Call;
 
 pub(crate) const BAD_PLAN: Problem =
-    Problem::bad_request("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
+    Problem::field("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
 const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
 /// So long until nobody writes by the old plan any more: what this may take, and then intake.
 const SETTLED: Duration = Duration::from_secs(45);

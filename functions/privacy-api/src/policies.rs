@@ -14,7 +14,7 @@ use crate::body;
 use crate::call::Call;
 use crate::profile::BAD_VERSION;
 
-const BAD_DAY: Problem = Problem::bad_request(
+const BAD_DAY: Problem = Problem::field(
     "effective_on",
     "`effective_on` is the day from which the version is in force, YYYY-MM-DD.",
 );

@@ -18,7 +18,7 @@ use crate::{App, body, keys, version};
 
 const LOCKED: Problem =
     Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
-pub(crate) const BAD_VERSION: Problem = Problem::bad_request(
+pub(crate) const BAD_VERSION: Problem = Problem::field(
     "version",
     "`version` is a version of the privacy policy: 1 to 64 of A–Z a–z 0–9 - _.",
 );
@@ -134,5 +134,5 @@ const fn unsound(field: Field) -> Problem {
         }
         Field::Billing => "`billing` has a `name` of one line and an `email` address.",
     };
-    Problem::bad_request(field.as_str(), detail)
+    Problem::field(field.as_str(), detail)
 }

@@ -3,31 +3,31 @@
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::erasure::{Request as Erasure, Source, State, is_reference};
+use numib::domain::erasure::{Counts, Request as Erasure, Source, State, is_reference};
 use numib::domain::ids::RequestId;
 use numib::domain::role::Role;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::{Asked, scope};
 use numib::meta::deletion_list::meta_id;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::erase::erase;
 use crate::{access, body};
 
-pub(crate) const BAD_REFERENCE: Problem = Problem::bad_request(
+pub(crate) const BAD_REFERENCE: Problem = Problem::field(
     "reference",
     "`reference` is the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and spaces within.",
 );
 const BAD_ID: Problem =
-    Problem::bad_request("id", "`id` is a Meta id: decimal digits, at most 64, not all zero.");
-const BAD_SOURCE: Problem = Problem::bad_request("source", "`source` is `operator` or `minor`.");
+    Problem::field("id", "`id` is a Meta id: decimal digits, at most 64, not all zero.");
+const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or `minor`.");
 
 /// What an operator lodges for a person.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Lodged {
+pub(crate) struct Lodged {
     id: String,
     source: String,
     reference: String,
@@ -60,25 +60,62 @@ pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         call.member.role == Role::Operator || access::is_of(found, call.account())
     };
     let found = found.filter(is_shown).ok_or(Problem::not_found())?;
-    Ok(json(StatusCode::OK, "application/json", &wire(&found, &call.status_page(&found.id))))
+    Ok(json(
+        StatusCode::OK,
+        "application/json",
+        &Followed::new(&found, call.status_page(&found.id)),
+    ))
 }
 
-pub(crate) fn wire(request: &Erasure, status_url: &str) -> Value {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    json!({
-        "request": request.id.as_str(),
-        "state": request.state.as_str(),
-        "source": request.source.public().as_str(),
-        "reference": request.reference,
-        "data_held": !request.targets.is_empty(),
-        "held": request.state == State::Held,
-        "held_part": request.held_part.as_ref().map(RequestId::as_str),
-        "requested_at": request.requested_at.to_string(),
-        "due_at": time(request.due_at),
-        "deadline": request.deadline.to_string(),
-        "unreadable_since": time(request.shredded_at),
-        "completed_at": time(request.completed_at),
-        "removed": request.counts,
-        "status_url": status_url,
-    })
+/// How far an erasure is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Followed {
+    /// Its code.
+    request: String,
+    /// `requested`, `held`, `shredded`, `sweeping`, `verified`, `completed` or `cancelled`.
+    state: &'static str,
+    source: &'static str,
+    /// Of the operator's case.
+    reference: Option<String>,
+    /// Whether anything was held of it.
+    data_held: bool,
+    /// Whether a legal hold keeps it waiting.
+    held: bool,
+    /// The request of the part that a hold keeps.
+    held_part: Option<String>,
+    /// RFC 3339, UTC, as all times.
+    requested_at: String,
+    /// When it is carried out, where it can be taken back until then.
+    due_at: Option<String>,
+    /// A date.
+    deadline: String,
+    unreadable_since: Option<String>,
+    completed_at: Option<String>,
+    /// How many of each kind were deleted.
+    #[schemars(with = "std::collections::BTreeMap<String, u64>")]
+    removed: Counts,
+    /// A public page.
+    status_url: String,
+}
+
+impl Followed {
+    pub(crate) fn new(request: &Erasure, status_url: String) -> Self {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        Self {
+            request: request.id.to_string(),
+            state: request.state.as_str(),
+            source: request.source.public().as_str(),
+            reference: request.reference.clone(),
+            data_held: !request.targets.is_empty(),
+            held: request.state == State::Held,
+            held_part: request.held_part.as_ref().map(ToString::to_string),
+            requested_at: request.requested_at.to_string(),
+            due_at: time(request.due_at),
+            deadline: request.deadline.to_string(),
+            unreadable_since: time(request.shredded_at),
+            completed_at: time(request.completed_at),
+            removed: request.counts.clone(),
+            status_url,
+        }
+    }
 }

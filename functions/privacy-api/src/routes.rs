@@ -8,7 +8,8 @@ use numib::edge::problem::Problem;
 
 use crate::call::Handler;
 use crate::{
-    account, accounts, deletion, holds, invoices, lists, members, plan, policies, profile, requests,
+    account, accounts, consents, contacts, deletion, holds, invoices, lists, lookup, members, plan,
+    policies, profile, requests,
 };
 
 /// A route and what holds for it.
@@ -51,6 +52,11 @@ const ERASERS: Who = Who {
     roles: &[Role::Owner, Role::Admin, Role::Privacy],
     refusal: Problem::forbidden("This takes the role owner, admin or privacy of an account."),
 };
+/// Who decides for the account what its data is used for, and sees who did what in it.
+const DECIDERS: Who = Who {
+    roles: &[Role::Owner, Role::Privacy],
+    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
+};
 /// Who follows requests: an operator all, others those of their account.
 const FOLLOWERS: Who = Who {
     roles: &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator],
@@ -75,6 +81,15 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: true,
         action: Some(Action::DeleteAccount),
         handler: |call| Box::pin(deletion::delete(call)),
+    },
+    Route {
+        key: "GET /v1/connections",
+        name: "listConnections",
+        summary: "The account's channels",
+        who: ADMINS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(lookup::connections(call)),
     },
     Route {
         key: "DELETE /v1/connections/{id}",
@@ -104,6 +119,51 @@ pub static ROUTES: &[Route] = &[
         handler: |call| Box::pin(account::message(call)),
     },
     Route {
+        key: "POST /v1/contacts/search",
+        name: "searchContacts",
+        summary: "Find the conversations with a person by their Meta id",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::SearchContacts),
+        handler: |call| Box::pin(contacts::search(call)),
+    },
+    Route {
+        key: "PUT /v1/conversations/{id}/restriction",
+        name: "restrictContact",
+        summary: "Drop what a contact sends from now on",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::RestrictContact),
+        handler: |call| Box::pin(contacts::restrict(call)),
+    },
+    Route {
+        key: "DELETE /v1/conversations/{id}/restriction",
+        name: "liftRestriction",
+        summary: "Store again what a contact sends from now on",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::LiftRestriction),
+        handler: |call| Box::pin(contacts::lift(call)),
+    },
+    Route {
+        key: "POST /v1/conversations/{id}/minor-report",
+        name: "reportMinor",
+        summary: "Report that a contact is a minor, and have it erased",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::ReportMinor),
+        handler: |call| Box::pin(contacts::report_minor(call)),
+    },
+    Route {
+        key: "GET /v1/requests",
+        name: "listRequests",
+        summary: "The requests about an account",
+        who: FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(lookup::requests(call)),
+    },
+    Route {
         key: "GET /v1/requests/{code}",
         name: "followRequest",
         summary: "How far an erasure is",
@@ -120,6 +180,33 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: false,
         action: Some(Action::CancelDeletion),
         handler: |call| Box::pin(deletion::cancel(call)),
+    },
+    Route {
+        key: "GET /v1/consents",
+        name: "listConsents",
+        summary: "Where every optional purpose stands",
+        who: DECIDERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(consents::list(call)),
+    },
+    Route {
+        key: "PUT /v1/consents/{purpose}",
+        name: "decideConsent",
+        summary: "Consent to an optional purpose, withdraw that, or object",
+        who: DECIDERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::DecideConsent),
+        handler: |call| Box::pin(consents::decide(call)),
+    },
+    Route {
+        key: "GET /v1/audit-events",
+        name: "listAuditEvents",
+        summary: "What was done in the account on a day, and by whom",
+        who: DECIDERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(lookup::events(call)),
     },
     Route {
         key: "PUT /v1/operator/accounts/{account_id}/plan",

@@ -28,6 +28,8 @@ words! {
         Invoice = "invoice",
         /// An account's wrapped key, which opens its invoices.
         TaxKey = "tax-key",
+        /// A decision about an optional purpose.
+        Consent = "consent",
         /// What a member was answered, for who repeats a request.
         Answer = "answer",
         /// A version of the privacy policy.
@@ -112,7 +114,7 @@ impl DataKind {
                 Connection { .. } => Fate::Shredded,
                 Account { .. } | Member { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
             },
-            Self::Account => of_account(target, Fate::Swept),
+            Self::Account | Self::Consent => of_account(target, Fate::Swept),
             Self::AccountKey => of_account(target, Fate::Shredded),
             Self::Invoice | Self::TaxKey => of_account(target, Fate::Kept(Reason::TaxRecord)),
             Self::Member | Self::Answer => match target {

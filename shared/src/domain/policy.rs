@@ -93,7 +93,7 @@ impl DataKind {
             Self::Invoice | Self::TaxKey => {
                 (Rule::Jurisdiction, "R6.3", "the jurisdiction's own: Jurisdiction::term")
             }
-            Self::Account | Self::AccountKey | Self::Member => {
+            Self::Account | Self::AccountKey | Self::Member | Self::Consent => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")
             }
             Self::Answer => {

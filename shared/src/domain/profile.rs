@@ -274,7 +274,10 @@ mod tests {
     #[test]
     fn each_field_says_what_is_wrong_with_it() {
         let long = "x".repeat(121);
-        let address = |lines: &[&str], country: &str| json!({"address": {"lines": lines, "city": "c", "country": country}});
+        let address = |lines: &[&str], country: &str| {
+            let address = json!({"lines": lines, "city": "c", "country": country});
+            json!({ "address": address })
+        };
         for (bad, field) in [
             (json!({"name": ""}), Field::Name),
             (json!({"name": " x"}), Field::Name),

@@ -18,6 +18,8 @@ pub struct Problem {
     pub kind: &'static str,
     /// What the caller did or can do. Fixed text: never input, never data.
     pub detail: &'static str,
+    /// The field or parameter that breaks a rule, which `detail` is.
+    pub field: Option<&'static str>,
     /// A header of the answer that says it to programs.
     pub header: Option<(&'static str, &'static str)>,
 }
@@ -28,13 +30,21 @@ struct Wire<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<[Broken<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct Broken<'a> {
+    field: &'a str,
+    rule: &'a str,
 }
 
 impl Problem {
     /// A problem of the given status.
     #[must_use]
     pub const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self { status, kind, detail, header: None }
+        Self { status, kind, detail, field: None, header: None }
     }
 
     /// The same, with a header of the answer.
@@ -48,6 +58,14 @@ impl Problem {
     #[must_use]
     pub const fn bad_request(kind: &'static str, detail: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, kind, detail)
+    }
+
+    /// 400: a field of the body, or a parameter, breaks its rule.
+    #[must_use]
+    pub const fn field(name: &'static str, rule: &'static str) -> Self {
+        let mut problem = Self::bad_request(name, rule);
+        problem.field = Some(name);
+        problem
     }
 
     /// 404: it does not exist, or not for this caller.
@@ -86,6 +104,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail,
+            errors: self.field.map(|field| [Broken { field, rule: self.detail }]),
         };
         let mut response = json(self.status, "application/problem+json", &wire);
         if let Some((name, value)) = self.header {
@@ -157,5 +176,16 @@ mod tests {
         assert_eq!(body["status"], 404);
         assert_eq!(body["title"], "Not Found");
         assert!(body["detail"].is_string());
+        assert!(body.get("errors").is_none());
+    }
+
+    #[test]
+    fn a_field_that_breaks_its_rule_is_named() {
+        let response = Problem::field("limit", "A number.").response();
+        let Body::Text(text) = response.body() else { panic!("text") };
+        let body: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(body["type"], "tag:numib.app,2026:problem/limit");
+        let expected = serde_json::json!([{"field": "limit", "rule": "A number."}]);
+        assert_eq!(body["errors"], expected);
     }
 }

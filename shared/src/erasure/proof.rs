@@ -17,6 +17,7 @@ pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, E
             && (store.has_invoices(account).await?
                 || !store.has_account_key(account, Use::TaxRecords).await?)
             && store.account_members(account).await?.is_empty()
+            && store.decisions(account).await?.is_empty()
             && store.account_connections(account).await?.is_empty()),
         Target::Member { account, member } => {
             let of = store.member(member).await?;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::ErasureError;
+use crate::domain::callback::{connected_by_then, erased_until};
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::erasure::{Target, connected_by_then, erased_until};
+use crate::domain::erasure::Target;
 use crate::domain::ids::{Channel, ConversationId, MetaId, RouteId};
 use crate::seal::pseudonym::Pepper;
 use crate::store::Store;

@@ -264,6 +264,7 @@ impl<'a> Sweeper<'a> {
             }
         }
         self.flush().await?;
+        self.store.delete_decisions(account).await?;
         self.store.delete_account(account).await?;
         // Without a tax record nothing is left for its key to open. Looked for once the account is
         // gone, for then none is added.

@@ -62,6 +62,18 @@ impl Pepper {
         AddressId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 
+    /// A request by its parts: whether two are the same is seen, and not what they ask.
+    #[must_use]
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(b"request\0");
+        for part in parts {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+        kept(&context.sign())
+    }
+
     /// The user agent, likewise.
     //= R1.3, R4.1
     #[must_use]
@@ -132,7 +144,10 @@ fn pseudonym(key: &hmac::Key, domain: &str, value: &str) -> String {
     context.update(domain.as_bytes());
     context.update(&[0]);
     context.update(value.as_bytes());
-    let tag = context.sign();
+    kept(&context.sign())
+}
+
+fn kept(tag: &hmac::Tag) -> String {
     let kept: &[u8] = tag.as_ref().get(..PSEUDONYM_LEN).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(kept)
 }
@@ -175,6 +190,18 @@ mod tests {
         assert_ne!(address.as_str(), pepper.user_agent(&text("203.0.113.7")).as_str());
         let other = Pepper::new(&[2; 32]).unwrap();
         assert_ne!(address, other.address(&text("203.0.113.7")), "nobody recomputes it");
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_every_part_and_where_it_ends() {
+        let pepper = Pepper::new(&[1; 32]).unwrap();
+        let one = pepper.fingerprint(&[b"ab", b"c"]);
+        assert_eq!(one, pepper.fingerprint(&[b"ab", b"c"]));
+        for other in [&[b"a".as_slice(), b"bc"], &[b"ab".as_slice(), b"d"]] {
+            assert_ne!(one, pepper.fingerprint(other));
+        }
+        let other = Pepper::new(&[2; 32]).unwrap();
+        assert_ne!(one, other.fingerprint(&[b"ab", b"c"]), "nobody tries Meta ids out");
     }
 
     #[test]

@@ -157,6 +157,37 @@ impl Store {
         Ok(page)
     }
 
+    /// A page of the account's links of one day from the one of that number on, and whether there
+    /// are more. Read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] at a link that is not as this code writes it.
+    pub async fn audit_day(
+        &self,
+        account: &AccountId,
+        (day, from): (Day, u64),
+        limit: i32,
+    ) -> Result<(Vec<Link>, bool), StoreError> {
+        let from = schema::audit::sk(day, from);
+        let to = schema::audit::sk(day, u64::MAX);
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.ledger)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", schema::text(schema::audit::pk(account)))
+            .expression_attribute_values(":from", schema::text(from))
+            .expression_attribute_values(":to", schema::text(to))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let items = answer.items.unwrap_or_default();
+        let links: Result<_, _> = items.iter().map(|item| link(account, item)).collect();
+        Ok((links?, answer.last_evaluated_key.is_some()))
+    }
+
     /// A page of the accounts that have links of this day or an earlier one, the oldest day first,
     /// after one of them; empty at the end.
     ///

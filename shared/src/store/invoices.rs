@@ -114,7 +114,7 @@ impl Store {
         &self,
         account: &AccountId,
         before: Option<&InvoiceId>,
-        limit: u16,
+        limit: i32,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
         let answer = self
             .client
@@ -126,7 +126,7 @@ impl Store {
             .expression_attribute_values(":pk", schema::text(schema::account::tax_pk(account)))
             .expression_attribute_values(":prefix", schema::text(schema::account::INVOICE_PREFIX))
             .set_exclusive_start_key(before.map(|id| invoice_key(account, id)))
-            .limit(i32::from(limit))
+            .limit(limit)
             .send()
             .await
             .map_err(|error| classify(&error))?;

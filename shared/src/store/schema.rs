@@ -7,6 +7,8 @@
 //! | core | `ACCOUNT#account` | `ACCOUNT` | an account, its sealed profile, its public keys |
 //! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
+//! | core | `REQUESTS#account` | `time.request` | which requests are about it |
+//! | core | `CONSENTS#account` | `purpose#time` | what it decided about a purpose |
 //! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
@@ -33,6 +35,7 @@
 
 pub(super) mod account;
 pub(super) mod audit;
+pub(super) mod lists;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -159,6 +162,8 @@ pub(super) const SHRED_ON: &str = "shred_on";
 pub(super) const FINGERPRINT: &str = "fingerprint";
 /// Epoch milliseconds.
 pub(super) const LEASE_UNTIL: &str = "lease_until";
+pub(super) const CHOICE: &str = "choice";
+pub(super) const POLICY_VERSION: &str = "policy_version";
 pub(super) const STATUS: &str = "status";
 pub(super) const CONTENT_TYPE: &str = "content_type";
 pub(super) const ANSWER: &str = "answer";

@@ -90,6 +90,8 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
         limited("OpenRequestsAndHold", requests),
+        limited("ListRequestsAndConsents", r#""REQUESTS#*", "CONSENTS#*""#),
+        limited("PlaceRequestsAndKeepDecisions", r#""REQUESTS#*", "CONSENTS#*""#),
         limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
@@ -99,6 +101,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         unlimited("FindKeys"),
         limited("DestroyAndRetimeKeys", r#""CONNECTION#*", "ROUTE#*", "ACCOUNT#*""#),
         unlimited("WriteLedger"),
+        limited("ReadAuditTrail", r#""AUDIT#*""#),
     ];
     assert_eq!(partitions("PrivacyApiRole"), expected);
 }
@@ -140,7 +143,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
             r#""ROUTE#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
         ),
         // Not the holds themselves: who may call this has signed nothing but a question.
-        limited("OpenRequests", r#""REQUEST#*", "SUBJECT#*", "WAIT#*""#),
+        limited("OpenRequests", r#""REQUEST#*", "REQUESTS#*", "SUBJECT#*", "WAIT#*""#),
         limited("WaitNoMore", r#""WAIT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
@@ -169,9 +172,9 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         ),
         limited(
             "DeleteContactsAndAccounts",
-            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "ANSWER#*""#,
+            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "ANSWER#*", "CONSENTS#*""#,
         ),
-        limited("FindAnswers", r#""ANSWER#*""#),
+        limited("FindAnswersAndConsents", r#""ANSWER#*", "CONSENTS#*""#),
         unlimited("FindRows"),
         unlimited("DeleteRows"),
         unlimited("RetimeRows"),

@@ -175,6 +175,8 @@ impl Language {
             (Self::Spanish, DataKind::TaxKey) => "Claves que abren facturas",
             (Self::English, DataKind::Member) => "Members",
             (Self::Spanish, DataKind::Member) => "Miembros",
+            (Self::English, DataKind::Consent) => "Consents and objections",
+            (Self::Spanish, DataKind::Consent) => "Consentimientos y oposiciones",
             (Self::English, DataKind::Answer) => "What members were answered last",
             (Self::Spanish, DataKind::Answer) => "Últimas respuestas a los miembros",
             (Self::English, DataKind::Request) => "This request",

@@ -51,6 +51,16 @@ words! {
         EraseContact = "erase-contact",
         /// A message is erased.
         EraseMessage = "erase-message",
+        /// A contact is looked for by its Meta id.
+        SearchContacts = "search-contacts",
+        /// A contact is restricted.
+        RestrictContact = "restrict-contact",
+        /// A contact's restriction is lifted.
+        LiftRestriction = "lift-restriction",
+        /// A contact is reported to be a minor, and erased.
+        ReportMinor = "report-minor",
+        /// An account decides about an optional purpose.
+        DecideConsent = "decide-consent",
         /// An operator lodges a person's request.
         LodgeRequest = "lodge-request",
         /// An operator imports a list of ids.

@@ -1,9 +1,10 @@
 //! Erasure requests: `core`, `REQUEST#request` with what was asked under `REQUEST` and how far it
 //! has come under `PROGRESS`, which the worker rewrites; `SUBJECT#subject` / `ERASURE`, which leads
 //! the same question to the request that is under way; and `ONCE#name` / `ERASURE`, which leads to
-//! it for good.
+//! it for good. A request about one account is found by it: `REQUESTS#account` / `time.request`.
 
 mod item;
+pub mod places;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -17,6 +18,7 @@ use crate::store::messages::MessageKey;
 use crate::store::schema::{self, Item};
 use crate::store::{Store, StoreError, classify};
 use item::{facts, facts_key, kept_until, progress, read};
+use places::place;
 
 /// Rows about to be deleted: written down with their count before they are, so that a worker that
 /// dies in between neither loses nor repeats the count.
@@ -85,6 +87,9 @@ impl Store {
         for account in accounts(request) {
             let lock = lock(&self.tables, account, &request.id);
             writes = writes.transact_items(built_update(lock)?);
+        }
+        if let Some(place) = place(request) {
+            writes = writes.transact_items(self.put_once(place)?);
         }
         if let Some(name) = once {
             writes = writes.transact_items(self.put_once(name_of(name, request))?);

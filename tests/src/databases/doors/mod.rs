@@ -2,9 +2,12 @@
 
 mod account;
 pub(crate) mod audit;
+mod consents;
+mod contacts;
 mod deletion;
 mod holds;
 mod lists;
+mod lookup;
 mod once;
 mod operator;
 mod requests;
@@ -116,6 +119,10 @@ impl<'a> Office<'a> {
     async fn post(&self, claims: &Value, route: &str, body: &Value) -> Answer {
         let (content_type, body) = (Some("application/json"), Some(body.to_string()));
         self.call(claims, route, Said { content_type, body, ..Said::default() }).await
+    }
+
+    async fn look(&self, claims: &Value, route: &str, query: &str) -> Answer {
+        self.call(claims, route, Said { query: query.to_owned(), ..Said::default() }).await
     }
 
     async fn get(&self, claims: &Value, code: &str) -> Answer {

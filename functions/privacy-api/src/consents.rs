@@ -1,0 +1,92 @@
+//! What an account decides about optional purposes (R2.2).
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose, may_be_processed};
+use numib::edge::problem::{Problem, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::body;
+use crate::call::Call;
+
+const BAD_DECISION: Problem =
+    Problem::field("decision", "`decision` is granted, withdrawn or objected.");
+const BAD_VERSION: Problem = Problem::field(
+    "policy_version",
+    "`policy_version` is 1 to 32 of A–Z a–z 0–9 . _ and -: the policy that was shown.",
+);
+
+/// A decision.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decided {
+    #[schemars(regex(pattern = "^(granted|withdrawn|objected)$"))]
+    decision: String,
+    /// The policy that was shown.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,32}$"))]
+    policy_version: String,
+}
+
+/// Where every purpose stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Consents {
+    purposes: Vec<Standing>,
+}
+
+/// Where a purpose stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Standing {
+    /// `product-analytics` or `marketing-email`.
+    purpose: &'static str,
+    /// Whether data may be processed for it now: only while consent stands.
+    may_be_processed: bool,
+    /// The latest decision; null where there was none.
+    decision: Option<&'static str>,
+    policy_version: Option<String>,
+    /// RFC 3339, UTC.
+    decided_at: Option<String>,
+    /// The member who decided.
+    decided_by: Option<String>,
+}
+
+impl Standing {
+    fn new(purpose: Purpose, latest: Option<&Decision>) -> Self {
+        Self {
+            purpose: purpose.as_str(),
+            may_be_processed: may_be_processed(latest),
+            decision: latest.map(|one| one.choice.as_str()),
+            policy_version: latest.map(|one| one.policy_version.as_str().to_owned()),
+            decided_at: latest.map(|one| one.decided_at.to_string()),
+            decided_by: latest.map(|one| one.decided_by.to_string()),
+        }
+    }
+}
+
+/// `GET /v1/consents`
+//= R2.2
+pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let mut purposes = Vec::with_capacity(Purpose::ALL.len());
+    for purpose in Purpose::ALL {
+        let latest = call.app.store.latest_decision(call.account(), *purpose).await?;
+        purposes.push(Standing::new(*purpose, latest.as_ref()));
+    }
+    Ok(json(StatusCode::OK, "application/json", &Consents { purposes }))
+}
+
+/// `PUT /v1/consents/{purpose}`: keeps a decision; it takes effect with the next event.
+//= R2.2
+pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let purpose = call.parameter("purpose", Purpose::parse)?;
+    let Decided { decision, policy_version } = body::json(call.request)?;
+    let decision = Decision {
+        purpose,
+        choice: Choice::parse(&decision).ok_or(BAD_DECISION)?,
+        policy_version: PolicyVersion::parse(&policy_version).ok_or(BAD_VERSION)?,
+        decided_by: call.caller.member.clone(),
+        decided_at: call.now,
+    };
+    call.app.store.keep_decision(call.account(), &decision).await?;
+    let standing = Standing::new(purpose, Some(&decision));
+    Ok(json(StatusCode::OK, "application/json", &standing))
+}

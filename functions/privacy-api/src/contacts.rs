@@ -1,0 +1,116 @@
+//! People who write to an account: looked for, restricted, reported to be minors.
+
+use std::collections::BTreeSet;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use numib::domain::connection::Connection;
+use numib::domain::erasure::Source;
+use numib::domain::ids::ConversationId;
+use numib::domain::row::SUPPRESSION;
+use numib::edge::problem::{Problem, json};
+use numib::meta::deletion_list::meta_id;
+use numib::store::contacts::Contact;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::{account, body};
+
+const BAD_META_ID: Problem =
+    Problem::field("meta_id", "`meta_id` is a Meta id: decimal digits, at most 64, not all zero.");
+
+/// Whom to look for. In a body, for ids of people are never in URLs, which are logged everywhere.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sought {
+    /// A PSID or IGSID.
+    #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
+    meta_id: String,
+}
+
+/// Who was found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Found {
+    contacts: Vec<Shown>,
+}
+
+/// A contact.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Shown {
+    /// Its id is that of its conversation.
+    conversation: String,
+    connection_id: String,
+    /// RFC 3339, UTC: what it sends from then on is dropped.
+    restricted_at: Option<String>,
+}
+
+impl Shown {
+    fn new(conversation: &ConversationId, contact: &Contact) -> Self {
+        Self {
+            conversation: conversation.to_string(),
+            connection_id: conversation.connection.to_string(),
+            restricted_at: contact.marks.restricted_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// `POST /v1/contacts/search`: the conversations of this account with a person. Names are not
+/// stored, so nobody is found by one.
+//= R5.3
+pub(crate) async fn search(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let Sought { meta_id: id } = body::json(call.request)?;
+    let id = meta_id(&id).ok_or(BAD_META_ID)?;
+    let store = &call.app.store;
+    let person = call.app.secrets.get().await?.pepper.person(&id);
+    let contacts = store.person(&person).await?.contacts.into_iter();
+    let own = contacts.filter(|(account, _)| account == call.account());
+    let own: BTreeSet<_> = own.map(|(_, conversation)| conversation).collect();
+    // The index may be a moment old.
+    let sight = store.look_again(&BTreeSet::new(), &own).await?;
+    let known = sight.contacts.iter().filter(|(_, contact)| contact.is_known);
+    let contacts = known.map(|(conversation, contact)| Shown::new(conversation, contact));
+    let body = Found { contacts: contacts.collect() };
+    Ok(json(StatusCode::OK, "application/json", &body))
+}
+
+/// `PUT /v1/conversations/{id}/restriction`: what the contact sends from now on is dropped.
+//= R2.3
+pub(crate) async fn restrict(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let (conversation, _) = known(call).await?;
+    call.app.store.restrict_contact(&conversation, call.now).await?;
+    shown(call).await
+}
+
+/// `DELETE /v1/conversations/{id}/restriction`: what the contact sends from now on is stored.
+//= R2.3
+pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let (conversation, connection) = known(call).await?;
+    // As long as its messages, and as the mark of its erasure, if it has one.
+    let kept = connection.plan.expires_at(call.now, call.now);
+    let kept = kept.max(call.now.saturating_add(SUPPRESSION).unwrap_or(kept));
+    call.app.store.lift_restriction(&conversation, kept).await?;
+    shown(call).await
+}
+
+/// `POST /v1/conversations/{id}/minor-report`: erases the contact, as one who is a minor.
+//= R9.1
+pub(crate) async fn report_minor(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    account::erase_contact(call, Source::Minor).await
+}
+
+/// A conversation of this account, whose contact is known or restricted.
+async fn known(call: &Call<'_>) -> Result<(ConversationId, Connection), Problem> {
+    let id = call.parameter("id", ConversationId::parse)?;
+    let found = call.app.store.account_conversation(call.account(), &id).await?;
+    let is_there = |contact: &Contact| contact.is_known || contact.marks.restricted_at.is_some();
+    let found = found.filter(|(_, contact)| is_there(contact)).ok_or(Problem::not_found())?;
+    Ok((id, found.0))
+}
+
+async fn shown(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let id = call.parameter("id", ConversationId::parse)?;
+    let found = call.app.store.account_conversation(call.account(), &id).await?;
+    let (_, contact) = found.ok_or(Problem::not_found())?;
+    Ok(json(StatusCode::OK, "application/json", &Shown::new(&id, &contact)))
+}
