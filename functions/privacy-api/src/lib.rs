@@ -19,6 +19,7 @@ mod holds;
 mod lists;
 mod lookup;
 mod once;
+pub mod openapi;
 mod page;
 mod plan;
 mod requests;

@@ -32,12 +32,12 @@ const BAD_DAY: Problem = Problem::field("day", "`day` is a date in UTC, such as 
 /// The channels of an account.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Channels {
-    connections: Vec<Connected>,
+    connections: Vec<Listed>,
 }
 
 /// A connected channel.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Connected {
+struct Listed {
     id: String,
     /// `messenger` or `instagram`.
     channel: &'static str,
@@ -59,7 +59,7 @@ pub(crate) async fn connections(call: &Call<'_>) -> Result<Response<Body>, Probl
     let own = sight.connections.into_values().filter(|one| one.account == *call.account());
     let mut connections: Vec<Connection> = own.collect();
     connections.sort_by_key(|one| std::cmp::Reverse(one.connected_at));
-    let channel = |one: Connection| Connected {
+    let channel = |one: Connection| Listed {
         id: one.id.to_string(),
         channel: one.channel.as_str(),
         state: one.state.as_str(),

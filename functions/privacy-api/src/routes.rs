@@ -7,7 +7,7 @@ use numib::domain::role::Role;
 use numib::edge::problem::Problem;
 
 use crate::call::Handler;
-use crate::{account, consents, contacts, deletion, holds, lists, lookup, plan, requests};
+use crate::{account, consents, contacts, deletion, holds, lists, lookup, openapi, plan, requests};
 
 /// A route and what holds for it.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ pub struct Who {
     pub(crate) refusal: Problem,
 }
 
+const EVERYONE: Who = Who {
+    roles: &[Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator],
+    refusal: Problem::forbidden("This takes a member of an account."),
+};
 const OWNER: Who = Who {
     roles: &[Role::Owner],
     refusal: Problem::forbidden("This takes the role owner of an account."),
@@ -199,6 +203,15 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: false,
         action: None,
         handler: |call| Box::pin(lookup::events(call)),
+    },
+    Route {
+        key: "GET /v1/openapi.json",
+        name: "describeApi",
+        summary: "This description",
+        who: EVERYONE,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(openapi::serve(call)),
     },
     Route {
         key: "PUT /v1/operator/accounts/{account_id}/plan",
