@@ -11,10 +11,7 @@ use crate::deployed::deployed;
 /// The path with ids that never were.
 fn request(route: &Route) -> (&'static str, String) {
     let (method, path) = route.key.split_once(' ').unwrap();
-    let id = |segment: &str| match segment.starts_with('{') {
-        true => "no.where".to_owned(),
-        false => segment.to_owned(),
-    };
+    let id = |segment: &'static str| if segment.starts_with('{') { "no.where" } else { segment };
     (method, path.split('/').map(id).collect::<Vec<_>>().join("/"))
 }
 

@@ -25,7 +25,7 @@ async fn on(
     office: &Office<'_>,
     member: &Value,
     route: &str,
-    id: &impl ToString,
+    id: &(impl ToString + Sync),
 ) -> crate::webhook::Answer {
     let parameters = json!({"id": id.to_string()});
     office.call(member, route, Said { parameters, ..Said::default() }).await
