@@ -13,7 +13,8 @@ use numib::edge::problem::{Problem, json};
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
 use numib::store::concurrent::all;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::call::Call;
 use crate::erase::report;
@@ -24,6 +25,21 @@ const TOO_LATE: Problem = Problem::conflict(
     "The request cannot be taken back: only the deletion of an account can, until its day.",
 );
 const AT_ONCE: usize = 8;
+
+/// The deletion of an account.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Deletion {
+    /// The code of the account's own deletion.
+    request: String,
+    state: &'static str,
+    /// Its public page.
+    status_url: String,
+    /// RFC 3339, UTC: when it is carried out; until then it can be taken back.
+    due_at: Option<String>,
+    /// The code of the erasure of its channels; null where none is left to erase.
+    data_request: Option<String>,
+    data_status_url: Option<String>,
+}
 
 /// `DELETE /v1/account`: locks the account, erases its channels, and has the account itself erased
 /// when the time to take that back is over. Asked again, it is the same deletion.
@@ -49,14 +65,14 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     sign_out(app, &account).await;
     report(1, now);
     let url = |code: &RequestId| call.status_page(code);
-    let body = json!({
-        "request": deletion.id.as_str(),
-        "state": deletion.state.as_str(),
-        "status_url": url(&deletion.id),
-        "due_at": deletion.due_at.map(|at| at.to_string()),
-        "data_request": data.as_ref().map(|data| data.id.as_str()),
-        "data_status_url": data.as_ref().map(|data| url(&data.id)),
-    });
+    let body = Deletion {
+        request: deletion.id.to_string(),
+        state: deletion.state.as_str(),
+        status_url: url(&deletion.id),
+        due_at: deletion.due_at.map(|at| at.to_string()),
+        data_request: data.as_ref().map(|data| data.id.to_string()),
+        data_status_url: data.as_ref().map(|data| url(&data.id)),
+    };
     Ok(json(StatusCode::ACCEPTED, "application/json", &body))
 }
 

@@ -7,7 +7,8 @@ use numib::domain::erasure::Request as Erasure;
 use numib::edge::problem::{Problem, json};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{self, Asked};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::call::Call;
 
@@ -21,13 +22,23 @@ pub(crate) async fn erase(call: &Call<'_>, asked: Asked) -> Result<Response<Body
     Ok(accepted(call, &erasure))
 }
 
+/// It is unreadable, or a hold keeps it; a worker does the rest.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Accepted {
+    /// The code to follow it by.
+    request: String,
+    state: &'static str,
+    /// Its public page.
+    status_url: String,
+}
+
 /// 202: the code of a request, and where to follow it.
 pub(crate) fn accepted(call: &Call<'_>, erasure: &Erasure) -> Response<Body> {
-    let body = json!({
-        "request": erasure.id.as_str(),
-        "state": erasure.state.as_str(),
-        "status_url": call.status_page(&erasure.id),
-    });
+    let body = Accepted {
+        request: erasure.id.to_string(),
+        state: erasure.state.as_str(),
+        status_url: call.status_page(&erasure.id),
+    };
     json(StatusCode::ACCEPTED, "application/json", &body)
 }
 

@@ -10,12 +10,12 @@ use numib::domain::ids::HoldId;
 use numib::edge::problem::{Problem, json};
 use numib::store::concurrent::try_all;
 use numib::store::holds::Holds;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::body;
 use crate::call::Call;
-use crate::requests::BAD_REFERENCE;
+use crate::requests::{BAD_REFERENCE, REFERENCE};
 
 /// Characters of a reason.
 const REASON_LEN_MAX: usize = 500;
@@ -32,12 +32,21 @@ const BAD_REASON: Problem = Problem::field(
 );
 const BAD_HOLD: Problem = Problem::field("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
 
+/// What a hold is on: a contact's id is that of its conversation.
+pub(crate) const RECORD: &str =
+    "^(account:|connection:|contact:[A-Za-z0-9_-]{1,64}[.])[A-Za-z0-9_-]{1,64}$";
+
 /// A hold, as an operator sets it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "WantedHold")]
+pub(crate) struct Wanted {
+    #[schemars(regex(pattern = RECORD))]
     on: String,
+    /// On one line.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
+    #[schemars(length(max = 100), regex(pattern = REFERENCE))]
     reference: String,
 }
 
@@ -93,7 +102,8 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let sent = resumed.iter().map(|request| app.queue.send(request, None, Duration::ZERO));
     try_all(sent, AT_ONCE).await?;
     tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");
-    let body = json!({ "on": on.to_string(), "resumed": resumed.len(), "holds_left": holds.len() });
+    let (resumed, holds_left) = (resumed.len(), holds.len());
+    let body = Lifted { on: on.to_string(), resumed, holds_left };
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
@@ -110,15 +120,42 @@ fn is_reason(text: &str) -> bool {
     is_short && !text.trim().is_empty() && !text.chars().any(char::is_control)
 }
 
-fn wire(on: &Held, Holds { holds, waiting }: &Holds) -> Value {
-    let hold = |hold: &Hold| {
-        json!({
-            "id": hold.id.as_str(),
-            "reason": hold.reason,
-            "reference": hold.reference,
-            "set_at": hold.set_at.to_string(),
-        })
+/// The holds on a record.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Record {
+    on: String,
+    holds: Vec<Shown>,
+    /// How many requests wait for them.
+    waiting: usize,
+}
+
+/// A hold, as it was set.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Hold")]
+struct Shown {
+    id: String,
+    reason: String,
+    reference: String,
+    /// RFC 3339, UTC.
+    set_at: String,
+}
+
+/// What lifting a hold did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Lifted {
+    on: String,
+    /// How many requests go on.
+    resumed: usize,
+    /// Other holds on the record.
+    holds_left: usize,
+}
+
+fn wire(on: &Held, Holds { holds, waiting }: &Holds) -> Record {
+    let hold = |hold: &Hold| Shown {
+        id: hold.id.to_string(),
+        reason: hold.reason.clone(),
+        reference: hold.reference.clone(),
+        set_at: hold.set_at.to_string(),
     };
-    let holds: Vec<Value> = holds.iter().map(hold).collect();
-    json!({ "on": on.to_string(), "holds": holds, "waiting": waiting.len() })
+    Record { on: on.to_string(), holds: holds.iter().map(hold).collect(), waiting: waiting.len() }
 }

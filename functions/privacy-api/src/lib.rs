@@ -23,6 +23,7 @@ mod lists;
 mod lookup;
 mod members;
 mod once;
+pub mod openapi;
 mod page;
 mod plan;
 mod policies;

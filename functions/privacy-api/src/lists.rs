@@ -20,6 +20,7 @@ use numib::erasure::{self, Asked, ErasureError, scope};
 use numib::meta::deletion_list::{self, Entry, ListError};
 use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::Call;
@@ -53,8 +54,9 @@ const EMPTY: Problem = Problem::bad_request("list", "The list has no line with a
 const BAD_FROM: Problem = Problem::bad_request("from", "`from` is the number of a line, from 1.");
 
 /// What became of an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "LineState")]
 enum Outcome {
     /// Its person is being erased because of this file.
     Requested,
@@ -69,7 +71,7 @@ enum Outcome {
 }
 
 /// A line of the answer. It has no id: who posted the list has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Reported {
     line: usize,
     state: Outcome,
@@ -78,8 +80,9 @@ struct Reported {
 }
 
 /// The answer.
-#[derive(Debug, Serialize)]
-struct Report<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListReport")]
+pub(crate) struct Report<'a> {
     file: &'a str,
     lines: Vec<Reported>,
     counts: BTreeMap<Outcome, usize>,

@@ -9,8 +9,8 @@ use numib::domain::plan::Plan;
 use numib::edge::problem::{Problem, json};
 use numib::retention;
 use numib::store::StoreError;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::body;
 use crate::call::Call;
@@ -21,9 +21,20 @@ const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it i
 /// So long until nobody writes by the old plan any more: what this may take, and then intake.
 const SETTLED: Duration = Duration::from_secs(45);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "WantedPlan")]
+pub(crate) struct Wanted {
+    /// How many days messages are kept: 7, 30, 90 or 365.
+    #[schemars(extend("enum" = [7, 30, 90, 365]))]
+    plan_days: u16,
+}
+
+/// The plan that an account has now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ChangedPlan")]
+pub(crate) struct Changed {
+    account: String,
     plan_days: u16,
 }
 
@@ -42,6 +53,6 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         changed => changed?,
     }
     tracing::info!(plan_days, "plan changed");
-    let body = json!({ "account": account.as_str(), "plan_days": plan.days() });
+    let body = Changed { account: account.to_string(), plan_days: plan.days() };
     Ok(json(StatusCode::OK, "application/json", &body))
 }

@@ -20,6 +20,9 @@ pub(crate) const BAD_REFERENCE: Problem = Problem::field(
     "reference",
     "`reference` is the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and spaces within.",
 );
+/// A case's number: no blank at either end.
+pub(crate) const REFERENCE: &str = "^[A-Za-z0-9_./:#-]([A-Za-z0-9 _./:#-]*[A-Za-z0-9_./:#-])?$";
+
 const BAD_ID: Problem =
     Problem::field("id", "`id` is a Meta id: decimal digits, at most 64, not all zero.");
 const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or `minor`.");
@@ -28,8 +31,13 @@ const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lodged {
+    /// A Meta id.
+    #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
     id: String,
+    /// A report that someone is a minor is shown as `operator`.
+    #[schemars(regex(pattern = "^(operator|minor)$"))]
     source: String,
+    #[schemars(length(max = 100), regex(pattern = REFERENCE))]
     reference: String,
 }
 

@@ -8,8 +8,8 @@ use numib::edge::problem::Problem;
 
 use crate::call::Handler;
 use crate::{
-    account, accounts, consents, contacts, deletion, holds, invoices, lists, lookup, members, plan,
-    policies, profile, requests,
+    account, accounts, consents, contacts, deletion, holds, invoices, lists, lookup, members,
+    openapi, plan, policies, profile, requests,
 };
 
 /// A route and what holds for it.
@@ -39,6 +39,10 @@ pub struct Who {
     pub(crate) refusal: Problem,
 }
 
+const EVERYONE: Who = Who {
+    roles: &[Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator],
+    refusal: Problem::forbidden("This takes a member of an account."),
+};
 const OWNER: Who = Who {
     roles: &[Role::Owner],
     refusal: Problem::forbidden("This takes the role owner of an account."),
@@ -207,6 +211,15 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: false,
         action: None,
         handler: |call| Box::pin(lookup::events(call)),
+    },
+    Route {
+        key: "GET /v1/openapi.json",
+        name: "describeApi",
+        summary: "This description",
+        who: EVERYONE,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(openapi::serve(call)),
     },
     Route {
         key: "PUT /v1/operator/accounts/{account_id}/plan",

@@ -11,7 +11,7 @@ use crate::progress::note;
 use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
-use crate::{functions, pages, project};
+use crate::{conformance, functions, pages, project};
 
 /// Runs every check, the quick ones first.
 ///
@@ -34,8 +34,8 @@ pub async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unit, property and database tests; the end-to-end tests on a stack deployed for them; and its
-/// public pages in a browser.
+/// Unit, property and database tests; the end-to-end tests on a stack deployed for them; its HTTP
+/// API against its description; and its public pages in a browser.
 async fn tests() -> anyhow::Result<()> {
     let venv = python::emulator_venv()?;
     let folder = project::local().join("test");
@@ -47,6 +47,7 @@ async fn tests() -> anyhow::Result<()> {
     command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
     command.env("NUMIB_STACK", folder.join("stack.json"));
     check("tests", command)?;
+    conformance::run(&stack).await?;
     match pages::check(&stack).await? {
         Some(command) => check("public pages", command),
         None => Ok(()),

@@ -1,7 +1,7 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{audit, check, fuzz, progress, receipt, replay, up};
+use xtask::{audit, check, conformance, fuzz, openapi, progress, receipt, replay, up};
 
 const FUZZ_SECONDS: u32 = 60;
 
@@ -27,6 +27,10 @@ enum Task {
     Audit(audit::ExportOptions),
     /// Check an audit chain, offline
     VerifyAudit(audit::VerifyOptions),
+    /// Write the API's description, docs/openapi.json
+    Openapi,
+    /// Try the HTTP API of the running stack against its description
+    Conformance,
     /// Run every check: format, lints, dependencies, all tests
     Test {
         /// Fuzz as well, a minute for each target
@@ -69,6 +73,8 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::VerifyReceipt(options) => receipt::run(&options),
         Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,
         Task::VerifyAudit(options) => audit::run(&options),
+        Task::Conformance => conformance::run(&up::running()?).await,
+        Task::Openapi => openapi::write(),
         Task::Test { long } => {
             check::run().await?;
             if long { fuzz::run(FUZZ_SECONDS) } else { Ok(()) }

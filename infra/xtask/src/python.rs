@@ -51,6 +51,14 @@ pub fn lint_venv() -> anyhow::Result<Venv> {
     venv("Linters", "venv-lint", "requirements-lint.txt")
 }
 
+/// The environment of the check of the HTTP API.
+///
+/// # Errors
+/// As [`emulator_venv`].
+pub fn api_venv() -> anyhow::Result<Venv> {
+    venv("schemathesis", "venv-api", "requirements-api.txt")
+}
+
 /// The environment of the check of the public pages.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ mod expiry;
 mod inbox;
 mod intake;
 mod lateness;
+mod matrix;
 mod replay;
 mod role_limits;
 mod roles;

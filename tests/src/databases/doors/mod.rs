@@ -8,6 +8,7 @@ mod deletion;
 mod holds;
 mod lists;
 mod lookup;
+mod matrix;
 mod once;
 mod operator;
 mod requests;

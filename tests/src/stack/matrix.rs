@@ -1,0 +1,39 @@
+//! Every route of the table, as deployed: nobody gets in without a token, and others only where the
+//! table lets them.
+
+use numib::domain::ids::Channel;
+use numib::domain::plan::Plan;
+use numib::domain::role::Role;
+use privacy_api::routes::{ROUTES, Route};
+
+use crate::deployed::deployed;
+
+/// The path with ids that never were.
+fn request(route: &Route) -> (&'static str, String) {
+    let (method, path) = route.key.split_once(' ').unwrap();
+    let id = |segment: &'static str| if segment.starts_with('{') { "no.where" } else { segment };
+    (method, path.split('/').map(id).collect::<Vec<_>>().join("/"))
+}
+
+//= R4.3
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn each_deployed_route_lets_in_the_roles_of_its_row_and_nobody_without_a_token() {
+    let deployed = deployed().await;
+    let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
+    let agent = deployed.member(&account.id, Role::Agent).await;
+    let privacy = deployed.member(&account.id, Role::Privacy).await;
+    for route in ROUTES {
+        let (method, path) = request(route);
+        for (login, role) in [(&agent, Role::Agent), (&privacy, Role::Privacy)] {
+            let answer = deployed.send((method, &path), login, ("", ""));
+            let is_let_in = route.who.roles.contains(&role);
+            let what = format!("{role:?} at {}: {}", route.key, answer.body);
+            assert_eq!(answer.status != 403, is_let_in, "{what}");
+            assert!(answer.status < 500, "{what}");
+        }
+        let stack = &deployed.stack.deployed;
+        let nobody = xtask::meta::send(stack, (method, &path), "none", ("", "")).unwrap();
+        assert_eq!(nobody.status, 401, "{}: {}", route.key, nobody.body);
+    }
+}
