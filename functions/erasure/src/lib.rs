@@ -23,6 +23,7 @@ use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
 use numib::retention;
 use numib::store::StoreError;
+use numib::store::holds::Holds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -136,12 +137,9 @@ async fn work(
 ) -> Result<(), WorkError> {
     match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
         Work::Erase { request, at } => erase(app, &request, at, has_time).await,
-        Work::Hold { held } => {
+        Work::Hold { held, cursor } => {
             let held = Held::parse(&held).ok_or(WorkError::Unreadable)?;
-            match retention::account_of(&app.eraser.store, &held).await? {
-                Some(account) => retime(app, &account, None, has_time).await,
-                None => Ok(()),
-            }
+            follow_hold(app, &held, cursor, has_time).await
         }
         Work::Retime { retime: account, cursor } => {
             let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
@@ -155,6 +153,28 @@ async fn work(
             Ok(())
         }
     }
+}
+
+/// Has rows follow the holds on a record; and where there is none any more, has what waited for
+/// them go on. Whoever lifted the last one has asked for both, but may have died before.
+async fn follow_hold(
+    app: &App,
+    held: &Held,
+    cursor: Option<PlanCursor>,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(), WorkError> {
+    let store = &app.eraser.store;
+    let next = retention::follow_hold(store, held, cursor, clock::now(), has_time).await?;
+    if let Some(cursor) = next {
+        return Ok(app.queue.follow_hold(held, Some(cursor), AGAIN).await?);
+    }
+    let Holds { holds, waiting } = store.holds(held).await?;
+    if holds.is_empty() {
+        for request in &waiting {
+            app.queue.send(request, None, Duration::ZERO).await?;
+        }
+    }
+    Ok(store.forget_lifted(held).await?)
 }
 
 async fn retime(

@@ -4,15 +4,16 @@
 use jiff::Timestamp;
 use numib::domain::deadline::is_at_risk;
 use numib::domain::erasure::{Request, Source, State, Target};
-use numib::domain::hold::Held;
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
+use numib::erasure;
 use numib::identity::IdentityError;
 use numib::store::StoreError;
+use numib::store::requests::Told;
 
 use crate::App;
 
@@ -37,33 +38,46 @@ pub(crate) async fn at_risk(app: &App, request: &Request, now: Timestamp) {
     let asked_by_account =
         matches!(request.source, Source::Disconnect | Source::AccountDeletion | Source::Account);
     let day = request.deadline;
-    if !asked_by_account || !request.is_work(now) || !is_at_risk(day, now) {
-        return;
+    if asked_by_account && request.is_work(now) && is_at_risk(day, now) {
+        tell_once(app, account, request, (Told::AtRisk, Notice::AtRisk(day)), now).await;
     }
-    match app.eraser.store.note_warning(&request.id, now).await {
-        Ok(true) => tell(app, account, request, Notice::AtRisk(day)).await,
+}
+
+/// Tells the owners, once each, what a request is about to do, where that is the end of their
+/// account; after it, nobody would know their addresses.
+pub(crate) async fn before(app: &App, request: &Request, now: Timestamp) {
+    let is_before = matches!(request.state, State::Requested | State::Held | State::Shredded);
+    if let [target @ Target::Account { account }] = request.targets.as_slice()
+        && is_before
+    {
+        let notice = match request.due_at.filter(|_| request.is_early(now)) {
+            Some(due_at) => (Told::Locked, Notice::Locked(due_at)),
+            // What a hold keeps does not end; it is told when it does.
+            None if is_held(app, target).await => return,
+            None => (Told::Ending, Notice::Ending),
+        };
+        tell_once(app, account, request, notice, now).await;
+    }
+}
+
+/// Whether a hold keeps a target. Where that cannot be read, the erasure itself fails as well.
+async fn is_held(app: &App, target: &Target) -> bool {
+    erasure::is_held(&app.eraser.store, target).await.unwrap_or(true)
+}
+
+/// Noted before it is sent: whoever is not told for a failure is told by the page.
+async fn tell_once(
+    app: &App,
+    account: &AccountId,
+    request: &Request,
+    (told, notice): (Told, Notice),
+    now: Timestamp,
+) {
+    match app.eraser.store.note_told(&request.id, told, now).await {
+        Ok(true) => tell(app, account, request, notice).await,
         Ok(false) => {}
         Err(error) => tracing::error!(error = %error, "the owners were not told"),
     }
-}
-
-/// Tells the owners what a request is about to do, where that is the end of their account; after
-/// it, nobody would know their addresses.
-pub(crate) async fn before(app: &App, request: &Request, now: Timestamp) {
-    let is_before = matches!(request.state, State::Requested | State::Shredded);
-    if let [Target::Account { account }] = request.targets.as_slice()
-        && is_before
-        && !is_held(app, account).await
-    {
-        let due_at = request.due_at.filter(|_| request.is_early(now));
-        tell(app, account, request, due_at.map_or(Notice::Ending, Notice::Locked)).await;
-    }
-}
-
-/// Whether it waits for a hold, and so is about to do nothing.
-async fn is_held(app: &App, account: &AccountId) -> bool {
-    let held = app.eraser.store.is_held(&Held::Account(account.clone())).await;
-    held.unwrap_or_default()
 }
 
 /// Tells the owners what a request has done, where they asked for it.

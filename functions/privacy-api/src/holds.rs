@@ -8,14 +8,15 @@ use numib::domain::erasure::is_reference;
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
 use numib::edge::problem::{Problem, json};
+use numib::retention;
 use numib::store::concurrent::try_all;
 use numib::store::holds::Holds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::body;
 use crate::call::Call;
 use crate::requests::{BAD_REFERENCE, REFERENCE};
+use crate::{App, body};
 
 /// Characters of a reason.
 const REASON_LEN_MAX: usize = 500;
@@ -66,10 +67,17 @@ pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         return Err(BAD_REFERENCE);
     }
     let hold = Hold { id, reason, reference, set_at: now };
+    if !is_there(app, &on).await? {
+        return Err(Problem::not_found());
+    }
     let is_new = app.store.put_hold(&on, &hold).await?;
-    app.queue.follow_hold(&on).await?;
+    app.queue.follow_hold(&on, None, Duration::ZERO).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let held = app.store.holds(&on).await?;
+    // Neither set nor there: it met another change of the same record.
+    if !held.holds.iter().any(|one| one.id == hold.id) {
+        return Err(Problem::internal());
+    }
     Ok(json(status, "application/json", &wire(&on, &held)))
 }
 
@@ -93,18 +101,28 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let &Call { app, request, .. } = call;
     let (id, on) = (hold_id(request)?, on(request)?);
     let was_there = app.store.lift_hold(&on, &id).await?;
+    // Whatever was there: a lift that was not followed is made good by lifting again.
+    app.queue.follow_hold(&on, None, Duration::ZERO).await?;
     let Holds { holds, waiting } = app.store.holds(&on).await?;
     let resumed = if holds.is_empty() { waiting } else { Vec::new() };
+    if !was_there && holds.iter().any(|one| one.id == id) {
+        return Err(Problem::internal());
+    }
     if !was_there && resumed.is_empty() {
         return Err(Problem::not_found());
     }
-    app.queue.follow_hold(&on).await?;
     let sent = resumed.iter().map(|request| app.queue.send(request, None, Duration::ZERO));
     try_all(sent, AT_ONCE).await?;
     tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");
     let (resumed, holds_left) = (resumed.len(), holds.len());
     let body = Lifted { on: on.to_string(), resumed, holds_left };
     Ok(json(StatusCode::OK, "application/json", &body))
+}
+
+/// Whether there is something to hold: of a connection and its contacts, as long as it has keys.
+async fn is_there(app: &App, on: &Held) -> Result<bool, Problem> {
+    let Some(account) = retention::account_of(&app.store, on).await? else { return Ok(false) };
+    Ok(app.store.account(&account).await?.is_some())
 }
 
 fn hold_id(request: &Request) -> Result<HoldId, Problem> {

@@ -1,45 +1,58 @@
-//! Has what came under a legal hold since yesterday kept from time to live, too (R6.7). A message
-//! lives for days at least, so once a day is in time.
+//! Has what came under a legal hold lately kept from time to live, too (R6.7), and what a lifted
+//! hold has left behind followed up.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::concurrent::try_all;
 use serde::Serialize;
 
-use crate::{App, RetentionError};
+use crate::{App, HasTime, RetentionError};
+
+/// Records that are queued at once.
+const AT_ONCE: usize = 32;
 
 /// What a run did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Run {
-    /// Records that are held, and were queued.
+    /// Records that are held, or were until lately, and were queued.
     pub(crate) records: usize,
+    /// Whether they were all there are.
+    pub(crate) complete: bool,
 }
 
-/// Queues every record that is held, once. The list is as long as there are
-/// holds.
+/// Queues every such record, once. The list is as long as there are holds.
 ///
 /// # Errors
 /// [`RetentionError`]; what was queued stays queued, and once more does no harm.
 //= R6.7
-pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, RetentionError> {
-    let mut records = 0_usize;
-    let mut last = None;
-    loop {
-        let page = app.store.held_after(last.as_ref()).await?;
-        if page.is_empty() {
+pub(crate) async fn run(
+    app: &App,
+    now: Timestamp,
+    has_time: HasTime<'_>,
+) -> Result<Run, RetentionError> {
+    let mut run = Run { records: 0, complete: true };
+    let mut page = app.store.held_after(None).await?;
+    let mut before = None;
+    while let Some(last) = page.last().cloned() {
+        if !has_time() {
+            run.complete = false;
             break;
         }
-        for place in page {
-            let is_known = last.as_ref().is_some_and(|last| last.held == place.held);
-            if !is_known {
-                app.queue.follow_hold(&place.held).await?;
-                records = records.saturating_add(1);
-            }
-            last = Some(place);
-        }
+        let mut records: Vec<_> = page.into_iter().map(|place| place.held).collect();
+        records.dedup();
+        records.retain(|held| before.as_ref() != Some(held));
+        let sent = records.iter().map(|held| app.queue.follow_hold(held, None, Duration::ZERO));
+        try_all(sent, AT_ONCE).await?;
+        run.records = run.records.saturating_add(records.len());
+        page = app.store.held_after(Some(&last)).await?;
+        before = Some(last.held);
     }
-    tracing::info!(records, "held records queued");
+    let Run { records, complete } = run;
+    tracing::info!(records, complete, "held records queued");
     let mut metrics = Metrics::new(now);
     metrics.add("RecordsHeld", Unit::Count, records);
     metrics.emit();
-    Ok(Run { records })
+    Ok(run)
 }

@@ -182,7 +182,7 @@ pub async fn handle(
     Ok(match task {
         Task::ResumeErasures => task.answer(resume::run(app, now).await?),
         Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
-        Task::KeepHeld => task.answer(keep_held::run(app, now).await?),
+        Task::KeepHeld => task.answer(keep_held::run(app, now, &has_time).await?),
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         Task::Attest => task.answer(attest::run(app, now).await?),
         Task::CutAudit => task.answer(cut_audit::run(app, now, &has_time).await?),

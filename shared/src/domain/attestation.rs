@@ -72,6 +72,8 @@ pub struct Facts {
     pub tax_held: u64,
     /// Those that nothing keeps.
     pub tax_overdue: u64,
+    /// Days of accounts that have audit events older than they may be.
+    pub audit_left: u64,
     /// Requests at the end of the day.
     pub requests: Requests,
 }
@@ -229,6 +231,8 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
         Rule::AuditEvents => Kept {
             removed: Some(sum(Tally::AuditEventsCut)),
             late: sum(Tally::AuditEventsCutLate),
+            // Of an account and a day one at least, however many there are.
+            left: Some(facts.audit_left),
             ..nothing
         },
         Rule::TaxRecords => {
@@ -312,6 +316,7 @@ mod tests {
                 keys_overdue: overdue,
                 tax_held: overdue,
                 tax_overdue: held,
+                audit_left: 0,
                 requests,
             },
         )
@@ -326,6 +331,7 @@ mod tests {
             keys_overdue: 0,
             tax_held: 0,
             tax_overdue: 0,
+            audit_left: 0,
             requests: Requests::default(),
         }
     }
@@ -362,6 +368,13 @@ mod tests {
         assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
         let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
         assert_eq!(violations(&destroyed), []);
+    }
+
+    //= R6.4
+    #[test]
+    fn audit_events_that_were_never_cut_are_a_violation() {
+        let left = Facts { audit_left: 2, ..quiet() };
+        assert_eq!(violations(&left), [(Rule::AuditEvents, 2)]);
     }
 
     //= R6.3

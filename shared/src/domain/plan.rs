@@ -60,13 +60,17 @@ impl Plan {
     }
 }
 
-/// Where re-timing the messages of an account goes on: after this contact of this connection.
+/// Where re-timing the messages of an account goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanCursor {
     /// The connection.
     pub connection: String,
-    /// Its contact; before the first, where there is none.
+    /// The last contact that is done, or the one that is not; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// Where that contact is not done: after this message; empty for its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 #[cfg(test)]

@@ -28,8 +28,11 @@ pub enum Work {
     Hold {
         /// The record that is held, or is not any more.
         held: String,
+        /// Where to go on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<PlanCursor>,
     },
-    /// A change of plan, or the rest of one of these.
+    /// A change of plan.
     Retime {
         /// The account whose messages are to expire by the plan it has now.
         retime: String,
@@ -102,12 +105,18 @@ impl ErasureQueue {
         self.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
     }
 
-    /// Asks a worker to have what is stored stay, or go, by the holds on a record.
+    /// Asks a worker to have what is stored under a record stay, or go, by the holds on it; from
+    /// the cursor on, after this delay.
     ///
     /// # Errors
     /// [`QueueError`].
-    pub async fn follow_hold(&self, held: &Held) -> Result<(), QueueError> {
-        self.put(&Work::Hold { held: held.to_string() }, Duration::ZERO).await
+    pub async fn follow_hold(
+        &self,
+        held: &Held,
+        cursor: Option<PlanCursor>,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        self.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
     }
 
     /// Asks a worker to tell the owners of accounts of a version of the privacy policy.

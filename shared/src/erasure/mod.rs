@@ -16,7 +16,7 @@ mod sweep;
 
 pub use begin::{begin, begin_once, resume};
 pub use cancel::{CancelError, cancel};
-pub use open::{Asked, open};
+pub use open::{Asked, is_held, open};
 pub use reapply::Reapplied;
 pub use shred::shred;
 

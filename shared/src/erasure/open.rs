@@ -172,6 +172,15 @@ fn own_records(target: &Target) -> Vec<Held> {
     }
 }
 
+/// Whether a hold keeps a target.
+///
+/// # Errors
+/// [`ErasureError`].
+//= R6.7
+pub async fn is_held(store: &Store, target: &Target) -> Result<bool, ErasureError> {
+    Ok(!holds_on(store, target).await?.is_empty())
+}
+
 /// Those of them that have a hold.
 pub(super) async fn holds_on(
     store: &Store,

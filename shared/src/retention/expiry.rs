@@ -29,7 +29,7 @@ pub struct Expired {
     pub late: u64,
     /// Those that a legal hold keeps: they are due again tomorrow (R6.7).
     pub held: u64,
-    /// Days between the day that was due and the run, of the key that waited longest.
+    /// Days between the day that was due and the run, of the destroyed key that waited longest.
     pub days_late: i64,
     /// Whether nothing is left to do.
     pub complete: bool,
@@ -57,9 +57,6 @@ pub async fn destroy_expired_keys(
                 return Ok(done);
             }
             let (keys, next) = store.keys_due(day, after).await?;
-            if !keys.is_empty() {
-                done.days_late = done.days_late.max(today.days_since(day));
-            }
             let fates = try_all(keys.iter().map(|key| destroy(store, key, today)), AT_ONCE).await?;
             for fate in fates {
                 done.due = done.due.saturating_add(1);
@@ -67,6 +64,7 @@ pub async fn destroy_expired_keys(
                     Fate::Destroyed => {
                         done.destroyed = done.destroyed.saturating_add(1);
                         done.late = done.late.saturating_add(u64::from(day < today));
+                        done.days_late = done.days_late.max(today.days_since(day));
                     }
                     Fate::Held => done.held = done.held.saturating_add(1),
                     Fate::NotDue => done.due = done.due.saturating_sub(1),

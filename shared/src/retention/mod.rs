@@ -10,7 +10,7 @@ mod tax;
 
 pub use expiry::{Expired, KeysLeft, destroy_expired_keys, keys_left};
 pub use plan::change_plan;
-pub use rows::{account_of, retime};
+pub use rows::{account_of, follow_hold, retime};
 pub use tax::{Purged, RecordsLeft, purge_tax_records, tax_records_left};
 
 use crate::domain::hold::Held;

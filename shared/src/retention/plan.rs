@@ -12,8 +12,6 @@ use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
 use crate::store::{Store, StoreError};
 
-/// Channels that are changed at once.
-const CHANNELS_AT_ONCE: usize = 4;
 /// Keys that are re-timed at once.
 const AT_ONCE: usize = 32;
 
@@ -32,9 +30,12 @@ pub async fn change_plan(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     store.set_account_plan(account, plan, now).await?;
-    let channels = store.account_channels(account).await?;
-    let each = channels.iter().map(|channel| change_channel(store, account, channel, plan, now));
-    try_all(each, CHANNELS_AT_ONCE).await.map(|_| ())
+    // One after the other: each is changed in a transaction with a look at the account, and two of
+    // those at once would cancel each other.
+    for channel in &store.account_channels(account).await? {
+        change_channel(store, account, channel, plan, now).await?;
+    }
+    Ok(())
 }
 
 /// The channel's own plan, which intake and the inbox go by, and its keys.
@@ -46,15 +47,20 @@ pub(super) async fn change_channel(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match store.set_connection_plan(account, (route, connection), plan).await {
-        // Replaced; or it has another plan by now, and whoever gave it that goes on.
-        Err(StoreError::Conflict) => return Ok(()),
+        Err(StoreError::Conflict)
+            if is_superseded(store, account, (route, connection), plan).await? =>
+        {
+            return Ok(());
+        }
+        // It met another transaction at the same item: whoever asked comes again.
         set => set?,
     }
     let today = Day::of(now);
     let days = store.day_key_days(connection).await?;
     // At the earliest today: the schedule does not look back for ever.
     let on = |day: Day| plan.shred_on(day).max(today);
-    try_all(days.iter().map(|day| store.retime_key(connection, *day, on(*day))), AT_ONCE).await?;
+    let moved = days.iter().map(|day| store.retime_key(connection, *day, on(*day), today));
+    try_all(moved, AT_ONCE).await?;
     if is_any_held(store, &Held::of_connection(account, connection)).await? {
         // The schedule looks at them each day (R6.7).
         return Ok(());
@@ -66,4 +72,17 @@ pub(super) async fn change_channel(
     });
     let due: Vec<_> = due.collect();
     try_all(due.iter().map(|key| store.destroy_due_key(key, today)), AT_ONCE).await.map(|_| ())
+}
+
+/// Whether the channel was replaced; or the account has another plan by now, and whoever gave it
+/// that goes on.
+async fn is_superseded(
+    store: &Store,
+    account: &AccountId,
+    (route, connection): (&RouteId, &ConnectionId),
+    plan: Plan,
+) -> Result<bool, StoreError> {
+    let is_there = store.connection(route, true).await?.is_some_and(|it| it.id == *connection);
+    let has_plan = store.account(account).await?.is_some_and(|account| account.plan == plan);
+    Ok(!is_there || !has_plan)
 }

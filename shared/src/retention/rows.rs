@@ -9,7 +9,7 @@ use crate::domain::account::Account;
 use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind;
 use crate::domain::hold::Held;
-use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::plan::PlanCursor;
 use crate::domain::policy::{Facts, Verdict, verdict};
 use crate::domain::row::SUPPRESSION;
@@ -39,16 +39,18 @@ pub async fn account_of(store: &Store, held: &Held) -> Result<Option<AccountId>,
     }
 }
 
-/// Has what an account stores expire by the plan and the holds there are now, from the cursor on,
-/// while there is time; returns where to go on, `None` at the end. What is too old goes, unless it
-/// is held.
+/// Time, and whether there is enough of it for another step.
+type Time<'a> = (Timestamp, &'a (dyn Fn() -> bool + Sync));
+
+/// Has what an account stores expire by the plan that it has now, from the cursor on, while there
+/// is time; returns where to go on, `None` at the end. What is too old goes, unless it is held.
 ///
 /// By what the account has, not by what whoever asked knew: changes that follow one another end in
 /// the last one, whichever run comes last.
 ///
 /// # Errors
 /// [`StoreError`]; starting again at the same cursor does nothing twice.
-//= R6.5, R6.7
+//= R6.5
 pub async fn retime(
     store: &Store,
     account: &AccountId,
@@ -56,24 +58,93 @@ pub async fn retime(
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<PlanCursor>, StoreError> {
+    each_channel(store, account, cursor, true, (now, has_time)).await
+}
+
+/// Has what is stored under a record stay while a hold is on it, and go in its time else; as
+/// [`retime`], but of that record alone.
+///
+/// # Errors
+/// [`StoreError`]; starting again at the same cursor does nothing twice.
+//= R6.7
+pub async fn follow_hold(
+    store: &Store,
+    held: &Held,
+    cursor: Option<PlanCursor>,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<PlanCursor>, StoreError> {
+    let Some(account) = account_of(store, held).await? else { return Ok(None) };
+    let time = (now, has_time);
+    match held {
+        Held::Account(_) => each_channel(store, &account, cursor, false, time).await,
+        Held::Connection(connection) | Held::Within(connection) => {
+            let channels = store.account_channels(&account).await?;
+            match channels.iter().find(|(_, id)| id == connection) {
+                Some(channel) => {
+                    let place = Place::of(cursor.as_ref());
+                    retime_channel(store, &account, channel, place, time).await
+                }
+                None => Ok(None),
+            }
+        }
+        Held::Contact(conversation) => {
+            let Some(account) = store.account(&account).await? else { return Ok(None) };
+            let start = match Place::of(cursor.as_ref()) {
+                Place::Within(_, message) => message,
+                Place::Start | Place::After(_) => None,
+            };
+            let reached = retime_conversation(store, conversation, &account, start, time).await?;
+            Ok(reached.unfinished(conversation))
+        }
+    }
+}
+
+/// How far a channel has come.
+enum Place {
+    /// Nowhere.
+    Start,
+    /// This contact is done.
+    After(ContactId),
+    /// This one is not: after this message, or all of it.
+    Within(ContactId, Option<MessageId>),
+}
+
+impl Place {
+    fn of(cursor: Option<&PlanCursor>) -> Self {
+        let contact = cursor.and_then(|cursor| ContactId::parse(cursor.contact.as_deref()?));
+        let message = cursor.and_then(|cursor| cursor.message.as_deref());
+        match (contact, message) {
+            (None, _) => Self::Start,
+            (Some(contact), None) => Self::After(contact),
+            (Some(contact), Some(message)) => Self::Within(contact, MessageId::parse(message)),
+        }
+    }
+}
+
+/// Channel by channel; with their keys, where those may have to follow.
+async fn each_channel(
+    store: &Store,
+    account: &AccountId,
+    cursor: Option<PlanCursor>,
+    has_other_plan: bool,
+    time: Time<'_>,
+) -> Result<Option<PlanCursor>, StoreError> {
     let mut channels = store.account_channels(account).await?;
     channels.sort_by(|a, b| a.1.cmp(&b.1));
-    for (route, connection) in channels {
-        let mut after = None;
-        if let Some(cursor) = &cursor {
-            if connection.as_str() < cursor.connection.as_str() {
-                continue;
-            }
-            if connection.as_str() == cursor.connection {
-                after = cursor.contact.as_deref().and_then(ContactId::parse);
-            }
+    for channel in channels {
+        let connection = channel.1.as_str();
+        let first = cursor.as_ref().map_or("", |cursor| cursor.connection.as_str());
+        if connection < first {
+            continue;
         }
-        let Some(current) = store.account(account).await? else { return Ok(None) };
-        let channel = (route, connection);
-        if after.is_none() {
-            change_channel(store, account, &channel, current.plan, now).await?;
+        let within = cursor.as_ref().filter(|cursor| cursor.connection == connection);
+        let place = Place::of(within);
+        if has_other_plan && matches!(place, Place::Start) {
+            let Some(current) = store.account(account).await? else { return Ok(None) };
+            change_channel(store, account, &channel, current.plan, time.0).await?;
         }
-        let stopped = retime_channel(store, account, &channel, after, (now, has_time)).await?;
+        let stopped = retime_channel(store, account, &channel, place, time).await?;
         if stopped.is_some() {
             return Ok(stopped);
         }
@@ -81,13 +152,13 @@ pub async fn retime(
     Ok(None)
 }
 
-/// Contact by contact; returns where it stopped, `None` at the end.
+/// Contact by contact, from a place on; returns where it stopped, `None` at the end.
 async fn retime_channel(
     store: &Store,
     account: &AccountId,
     (route, connection): &(RouteId, ConnectionId),
-    mut after: Option<ContactId>,
-    (now, has_time): (Timestamp, &(dyn Fn() -> bool + Sync)),
+    place: Place,
+    (now, has_time): Time<'_>,
 ) -> Result<Option<PlanCursor>, StoreError> {
     let is_there = store.connection(route, true).await?.is_some_and(|current| {
         current.id == *connection && current.state == ConnectionState::Active
@@ -95,53 +166,77 @@ async fn retime_channel(
     if !is_there {
         return Ok(None);
     }
+    let (mut contacts, mut start) = match place {
+        Place::Start => (store.contacts_after(connection, None).await?, None),
+        Place::After(contact) => (store.contacts_after(connection, Some(&contact)).await?, None),
+        Place::Within(contact, message) => (vec![contact], message),
+    };
     loop {
-        let contacts = store.contacts_after(connection, after.as_ref()).await?;
-        if contacts.is_empty() {
-            return Ok(None);
-        }
+        let Some(last) = contacts.last().cloned() else { return Ok(None) };
         for contact in contacts {
             let conversation =
                 ConversationId { connection: connection.clone(), contact: contact.clone() };
             // Read anew: it may have another plan by now, and another run goes by that.
             let Some(current) = store.account(account).await? else { return Ok(None) };
-            let time = (now, has_time);
-            let is_done = retime_conversation(store, &conversation, &current, time).await?;
-            // Else once more: what has been moved is only read then.
-            if is_done {
-                after = Some(contact);
+            let (start, time) = (start.take(), (now, has_time));
+            let reached = retime_conversation(store, &conversation, &current, start, time).await?;
+            let unfinished = reached.unfinished(&conversation);
+            if unfinished.is_some() {
+                return Ok(unfinished);
             }
-            if !is_done || !has_time() {
-                let contact = after.map(|contact| contact.to_string());
-                return Ok(Some(PlanCursor { connection: connection.to_string(), contact }));
+            if !has_time() {
+                let (connection, contact) = (connection.to_string(), Some(contact.to_string()));
+                return Ok(Some(PlanCursor { connection, contact, message: None }));
             }
         }
+        contacts = store.contacts_after(connection, Some(&last)).await?;
     }
 }
 
-/// Returns whether it got to the end of the conversation, with the holds as they were all the way.
+/// How far a conversation has come.
+enum Reached {
+    /// Its end, with the holds as they were all the way.
+    End,
+    /// This message.
+    Message(MessageId),
+    /// Its beginning: the holds have changed.
+    Beginning,
+}
+
+impl Reached {
+    /// Where to go on, unless it is done.
+    fn unfinished(self, conversation: &ConversationId) -> Option<PlanCursor> {
+        let message = match self {
+            Self::End => return None,
+            Self::Message(message) => message.to_string(),
+            Self::Beginning => String::new(),
+        };
+        Some(PlanCursor {
+            connection: conversation.connection.to_string(),
+            contact: Some(conversation.contact.to_string()),
+            message: Some(message),
+        })
+    }
+}
+
 async fn retime_conversation(
     store: &Store,
     conversation: &ConversationId,
     account: &Account,
-    (now, has_time): (Timestamp, &(dyn Fn() -> bool + Sync)),
-) -> Result<bool, StoreError> {
+    mut after: Option<MessageId>,
+    (now, has_time): Time<'_>,
+) -> Result<Reached, StoreError> {
     let records = Held::of_conversation(&account.id, conversation);
     let is_held = is_any_held(store, &records).await?;
-    let mut after = None;
     let mut pace = Pace::default();
     loop {
         let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
         let last = rows.last().map(|row| row.message.clone());
-        let courses = rows.into_iter().map(|row| {
+        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        for row in rows {
             let key =
                 MessageKey { conversation: conversation.clone(), message: row.message.clone() };
-            let course = course(&row, account, is_held, now);
-            (key, row, course)
-        });
-        let (mut gone, mut kept) = (Vec::new(), Vec::new());
-        for (key, row, course) in courses {
-            match course {
+            match course(&row, account, is_held, now) {
                 Course::Stays => {}
                 Course::Goes => gone.push(key),
                 Course::Until(at) => kept.push((key, row, at)),
@@ -161,13 +256,12 @@ async fn retime_conversation(
         // Written first, and then looked again: whoever changes a hold does so before it has the
         // rows follow, so one of the two runs sees the other's.
         if is_any_held(store, &records).await? != is_held {
-            return Ok(false);
+            return Ok(Reached::Beginning);
         }
-        if after.is_none() {
-            return Ok(true);
-        }
-        if !has_time() {
-            return Ok(false);
+        match &after {
+            None => return Ok(Reached::End),
+            Some(message) if !has_time() => return Ok(Reached::Message(message.clone())),
+            Some(_) => {}
         }
     }
 }
@@ -247,7 +341,6 @@ mod tests {
 
     use super::*;
     use crate::domain::account::AccountState;
-    use crate::domain::ids::MessageId;
     use crate::domain::plan::Plan;
 
     const DAY: SignedDuration = SignedDuration::from_hours(24);

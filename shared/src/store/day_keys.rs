@@ -121,7 +121,7 @@ impl Store {
             .update_item()
             .table_name(&self.tables.keys)
             .set_key(Some(day_key(&key.connection, key.day)))
-            .update_expression("SET shred_on = :tomorrow")
+            .update_expression("SET shred_on = :tomorrow, due_on = if_not_exists(due_on, shred_on)")
             .condition_expression("shred_on <= :today")
             .expression_attribute_values(":today", schema::text(today.to_string()))
             .expression_attribute_values(":tomorrow", schema::text(today.plus(1).to_string()))
@@ -130,16 +130,18 @@ impl Store {
         unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
 
-    /// Has a day key destroyed on another day; does nothing where it is destroyed already.
+    /// Has a day key destroyed on another day; does nothing where it is destroyed already, or was
+    /// put off. One whose day has come is not given a later one: what it opens has expired.
     ///
     /// # Errors
     /// [`StoreError`].
-    //= R6.5
+    //= R6.2, R6.5
     pub async fn retime_key(
         &self,
         connection: &ConnectionId,
         day: Day,
         shred_on: Day,
+        today: Day,
     ) -> Result<(), StoreError> {
         let moved = self
             .client
@@ -147,7 +149,10 @@ impl Store {
             .table_name(&self.tables.keys)
             .set_key(Some(day_key(connection, day)))
             .update_expression("SET shred_on = :day")
-            .condition_expression("shred_on <> :day")
+            .condition_expression(
+                "shred_on > :today AND shred_on <> :day AND attribute_not_exists(due_on)",
+            )
+            .expression_attribute_values(":today", schema::text(today.to_string()))
             .expression_attribute_values(":day", schema::text(shred_on.to_string()))
             .send()
             .await;

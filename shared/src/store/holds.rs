@@ -1,9 +1,11 @@
 //! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per
 //! request that waits for them: whoever may note the latter may not touch the former.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::builders::DeleteBuilder;
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::connections::put;
+use super::contacts::unless_refused;
 use super::requests::request_id;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
@@ -44,7 +46,7 @@ impl Store {
             (schema::SET_AT.to_owned(), schema::milliseconds(hold.set_at)),
         ]);
         let mut transaction = self.client.transact_write_items();
-        for place in places(held, &hold.id) {
+        for place in [place(held, &hold.id)].into_iter().chain(within(held, &hold.id)) {
             let put = put(&self.tables.core, place)?;
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
         }
@@ -58,8 +60,8 @@ impl Store {
         met(set.send().await.map_err(|error| classify(&error)))
     }
 
-    /// A page of the records that have holds, past one of them; empty at the end. One with several
-    /// holds comes several times, one after the other.
+    /// A page of the records that have holds, or had until lately, past one of them; empty at the
+    /// end. One with several comes several times, one after the other.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -137,29 +139,66 @@ impl Store {
         items.map_err(|error| classify(&error))
     }
 
-    /// Lifts a hold; true when it was there.
+    /// Lifts a hold; true when it was there. It stays in the list of all holds, until what is
+    /// stored has followed ([`Self::forget_lifted`]).
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn lift_hold(&self, held: &Held, id: &HoldId) -> Result<bool, StoreError> {
-        let delete = |key: Item, condition: Option<&str>| {
-            Delete::builder()
-                .table_name(&self.tables.core)
-                .set_key(Some(key))
-                .set_condition_expression(condition.map(str::to_owned))
-                .build()
-                .map(|delete| TransactWriteItem::builder().delete(delete).build())
-                .map_err(|_| StoreError::Refused("hold".to_owned()))
-        };
         let key = schema::key(schema::hold_pk(held), schema::hold_sk(id));
-        let mut transaction = self
-            .client
-            .transact_write_items()
-            .transact_items(delete(key, Some("attribute_exists(pk)"))?);
-        for place in places(held, id) {
-            transaction = transaction.transact_items(delete(place, None)?);
+        let hold = self.deletion(key).condition_expression("attribute_exists(pk)");
+        let mut transaction = self.client.transact_write_items().transact_items(built(hold)?);
+        if let Some(within) = within(held, id) {
+            transaction = transaction.transact_items(built(self.deletion(within))?);
         }
         met(transaction.send().await.map_err(|error| classify(&error)))
+    }
+
+    /// Takes the holds on a record out of the list of all holds that were lifted, once what is
+    /// stored has followed. One that was set again stays in it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R6.7
+    pub async fn forget_lifted(&self, held: &Held) -> Result<(), StoreError> {
+        let listed = format!("{held}#");
+        let items: Result<Vec<_>, _> = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :record)")
+            .expression_attribute_values(":pk", schema::text(schema::HOLDS))
+            .expression_attribute_values(":record", schema::text(listed.as_str()))
+            .into_paginator()
+            .items()
+            .send()
+            .collect()
+            .await;
+        for item in items.map_err(|error| classify(&error))? {
+            let id = schema::get_text(&item, schema::SK)?.strip_prefix(&listed);
+            let id = id.and_then(HoldId::parse).ok_or(StoreError::Corrupt(schema::SK))?;
+            let hold = schema::key(schema::hold_pk(held), schema::hold_sk(&id));
+            let is_lifted = ConditionCheck::builder()
+                .table_name(&self.tables.core)
+                .set_key(Some(hold))
+                .condition_expression("attribute_not_exists(pk)")
+                .build()
+                .map_err(|_| StoreError::Refused("check".to_owned()))?;
+            let forgotten = self
+                .client
+                .transact_write_items()
+                .transact_items(TransactWriteItem::builder().condition_check(is_lifted).build())
+                .transact_items(built(self.deletion(place(held, &id)))?)
+                .send()
+                .await;
+            unless_refused(forgotten.map(|_| ()).map_err(|error| classify(&error)))?;
+        }
+        Ok(())
+    }
+
+    fn deletion(&self, key: Item) -> DeleteBuilder {
+        Delete::builder().table_name(&self.tables.core).set_key(Some(key))
     }
 
     /// Notes that a request waits for the holds on a record.
@@ -203,16 +242,21 @@ fn met<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-/// Where a hold is noted besides its record: in the list of all holds; and a contact's for its
-/// connection.
-fn places(held: &Held, hold: &HoldId) -> Vec<Item> {
-    let listed = format!("{held}#{hold}");
-    let mut places = vec![schema::key(schema::HOLDS.to_owned(), listed)];
-    if let Held::Contact(ConversationId { connection, contact }) = held {
-        let pk = schema::hold_pk(&Held::Within(connection.clone()));
-        places.push(schema::key(pk, format!("{}.{contact}", schema::hold_sk(hold))));
-    }
-    places
+fn built(delete: DeleteBuilder) -> Result<TransactWriteItem, StoreError> {
+    let delete = delete.build().map_err(|_| StoreError::Refused("delete".to_owned()))?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
+}
+
+/// Where a hold is in the list of all holds.
+fn place(held: &Held, hold: &HoldId) -> Item {
+    schema::key(schema::HOLDS.to_owned(), format!("{held}#{hold}"))
+}
+
+/// Where a contact's hold is noted for its connection.
+fn within(held: &Held, hold: &HoldId) -> Option<Item> {
+    let Held::Contact(ConversationId { connection, contact }) = held else { return None };
+    let pk = schema::hold_pk(&Held::Within(connection.clone()));
+    Some(schema::key(pk, format!("{}.{contact}", schema::hold_sk(hold))))
 }
 
 fn held_place(item: &Item) -> Result<HeldPlace, StoreError> {

@@ -111,6 +111,19 @@ impl StoreError {
     }
 }
 
+/// Whether a transaction was cancelled for want of capacity alone. One that met another at the same
+/// item is a conflict like any other: read again, and decide again.
+fn is_out_of_capacity(message: Option<&str>) -> bool {
+    message.is_some_and(|message| {
+        let is_throttled = ["ThrottlingError", "ProvisionedThroughputExceeded"]
+            .iter()
+            .any(|reason| message.contains(reason));
+        is_throttled
+            && !message.contains("ConditionalCheckFailed")
+            && !message.contains("TransactionConflict")
+    })
+}
+
 /// The one place where SDK errors get a meaning.
 fn classify<E, R>(error: &SdkError<E, R>) -> StoreError
 where
@@ -121,6 +134,10 @@ where
         return StoreError::Unavailable(error.to_string());
     };
     match code {
+        // Its message lists a reason for each write.
+        "TransactionCanceledException" if is_out_of_capacity(error.message()) => {
+            StoreError::Throttled
+        }
         "ConditionalCheckFailedException"
         | "TransactionCanceledException"
         | "TransactionConflictException" => StoreError::Conflict,
@@ -133,5 +150,24 @@ where
             StoreError::Refused(code.to_owned())
         }
         _ => StoreError::Unavailable(code.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancelled_transaction_is_a_conflict_unless_it_wanted_for_capacity_alone() {
+        let throttled = |reasons: &str| {
+            let text = "Transaction cancelled, please refer cancellation reasons for specific \
+                        reasons";
+            is_out_of_capacity(Some(&format!("{text} [{reasons}]")))
+        };
+        assert!(throttled("None, ThrottlingError"));
+        assert!(throttled("ProvisionedThroughputExceeded, None"));
+        assert!(!throttled("TransactionConflict, None"));
+        assert!(!throttled("ConditionalCheckFailed, ThrottlingError"));
+        assert!(!is_out_of_capacity(None));
     }
 }

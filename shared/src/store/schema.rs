@@ -120,8 +120,11 @@ pub(super) const DUE_AT: &str = "due_at";
 /// Of a request that a worker has to end: from when on.
 pub(super) const READY_AT: &str = "ready_at";
 pub(super) const DEADLINE: &str = "deadline";
-/// Epoch milliseconds: when somebody was told that a request is near its deadline.
-pub(super) const WARNED_AT: &str = "warned_at";
+/// Epoch milliseconds: when the owners were told of a request that it waits for its day, that it is
+/// carried out, and that it is near its deadline.
+pub(super) const TOLD_LOCKED_AT: &str = "told_locked_at";
+pub(super) const TOLD_ENDING_AT: &str = "told_ending_at";
+pub(super) const TOLD_AT_RISK_AT: &str = "told_at_risk_at";
 pub(super) const REFERENCE: &str = "reference";
 pub(super) const REASON: &str = "reason";
 pub(super) const SET_AT: &str = "set_at";

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
-use numib::retention::{account_of, change_plan, retime};
+use numib::domain::time::Day;
+use numib::retention::{account_of, change_plan, destroy_expired_keys, follow_hold, retime};
 use numib::store::messages::Order;
 use retention::handle;
 use serde_json::{Value, json};
@@ -25,6 +26,9 @@ on_both_databases!(
     a_plan_that_changes_under_a_hold_counts_once_it_is_lifted,
     a_hold_that_is_lifted_while_rows_are_being_held_leaves_none_behind,
     an_unsend_of_a_held_message_is_honoured,
+    a_conversation_that_takes_longer_than_a_run_goes_on_at_its_next_message,
+    a_hold_that_is_set_again_is_not_forgotten_with_the_one_that_was_lifted,
+    an_upgrade_under_a_hold_gives_no_key_that_was_over_a_new_life,
     the_account_of_a_record_is_found_while_something_of_it_can_be_read,
 );
 
@@ -42,13 +46,13 @@ async fn lift(db: &Database, on: &Held, id: &str) {
     assert!(db.store.lift_hold(on, &HoldId::parse(id).unwrap()).await.unwrap());
 }
 
-/// What the worker does after either, and each day.
+/// What the worker does after either, and several times a day.
 async fn follow(db: &Database, on: &Held, at: Timestamp) {
-    let account = account_of(&db.store, on).await.unwrap().unwrap();
     let mut cursor = None;
     loop {
-        cursor = retime(&db.store, &account, cursor, at, &|| true).await.unwrap();
+        cursor = follow_hold(&db.store, on, cursor, at, &|| true).await.unwrap();
         if cursor.is_none() {
+            db.store.forget_lifted(on).await.unwrap();
             return;
         }
     }
@@ -136,7 +140,8 @@ async fn a_plan_that_changes_under_a_hold_counts_once_it_is_lifted(db: &Database
     set(db, &on, "h").await;
     follow(db, &on, now()).await;
     change_plan(&db.store, &shop.connection.account, Plan::Days7, now()).await.unwrap();
-    follow(db, &on, now()).await;
+    let account = &shop.connection.account;
+    assert_eq!(retime(&db.store, account, None, now(), &|| true).await.unwrap(), None);
     assert_eq!(rows(db).await, (0, 2));
     assert_eq!(shown(db, &shop, Plan::Days7, now()).await, 1);
     lift(db, &on, "h").await;
@@ -177,6 +182,67 @@ async fn an_unsend_of_a_held_message_is_honoured(db: &Database) {
     assert!(row.unsent && !row.is_held, "a tombstone says nothing");
 }
 
+//= R6.7
+async fn a_conversation_that_takes_longer_than_a_run_goes_on_at_its_next_message(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let items: Vec<_> = (0..600)
+        .map(|number| shop.text("7001", ago(1000 + number), &format!("m{number}"), "text"))
+        .collect();
+    assert_eq!(Intake::start(db).deliver(&shop.body(&items)).await.counts()["stored"], 600);
+    for on in [
+        Held::Contact(shop.conversation("7001")),
+        Held::Connection(shop.connection.id.clone()),
+        Held::Account(shop.connection.account.clone()),
+    ] {
+        set(db, &on, "h").await;
+        let (mut cursor, mut runs) = (None, 0);
+        loop {
+            // Time for one page.
+            cursor = follow_hold(&db.store, &on, cursor, now(), &|| false).await.unwrap();
+            runs += 1;
+            if cursor.is_none() {
+                break;
+            }
+            assert!(runs < 10, "it does not come to an end");
+        }
+        assert!(runs >= 3, "{runs}");
+        assert_eq!(rows(db).await, (0, 601));
+        lift(db, &on, "h").await;
+        follow(db, &on, now()).await;
+        assert_eq!(rows(db).await, (601, 601));
+    }
+}
+
+//= R6.7
+async fn a_hold_that_is_set_again_is_not_forgotten_with_the_one_that_was_lifted(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let on = Held::Account(shop.connection.account.clone());
+    set(db, &on, "h1").await;
+    set(db, &on, "h2").await;
+    lift(db, &on, "h1").await;
+    lift(db, &on, "h2").await;
+    set(db, &on, "h2").await;
+    db.store.forget_lifted(&on).await.unwrap();
+    let listed = db.store.held_after(None).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].held, on);
+}
+
+//= R6.2, R6.5, R6.7
+async fn an_upgrade_under_a_hold_gives_no_key_that_was_over_a_new_life(db: &Database) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let on = Held::Account(shop.connection.account.clone());
+    set(db, &on, "h").await;
+    let dies = Plan::Days7.shred_on(Day::of(now())).start();
+    let held = destroy_expired_keys(&db.store, dies, &|| true).await.unwrap();
+    assert_eq!((held.held, held.destroyed), (1, 0));
+    let later = dies + SignedDuration::from_hours(1);
+    change_plan(&db.store, &shop.connection.account, Plan::Days365, later).await.unwrap();
+    lift(db, &on, "h").await;
+    let destroyed = destroy_expired_keys(&db.store, dies + DAY, &|| true).await.unwrap();
+    assert_eq!(destroyed.destroyed, 1);
+}
+
 async fn the_account_of_a_record_is_found_while_something_of_it_can_be_read(db: &Database) {
     let shop = Shop::open_with(db, Channel::Messenger, Plan::Days7).await;
     let account = Some(shop.connection.account.clone());
@@ -205,7 +271,7 @@ async fn every_held_record_is_looked_after_each_day_once(db: &Database) {
     let app = app(db, db.day_keys().await, queue(db, "https://sqs/queue"));
     db.wire.calls();
     let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
-    assert_eq!(ran, json!({"task": "keep-held", "records": 3}));
+    assert_eq!(ran, json!({"task": "keep-held", "records": 3, "complete": true}));
     let queued = db.wire.calls().into_iter().filter_map(|call| {
         let work: Value = serde_json::from_str(call.body["MessageBody"].as_str()?).unwrap();
         Some(work["held"].as_str().unwrap().to_owned())
@@ -219,6 +285,12 @@ async fn every_held_record_is_looked_after_each_day_once(db: &Database) {
             lift(db, on, &format!("h{number}")).await;
         }
     }
+    // Nobody has followed yet, so they are not forgotten.
     let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
-    assert_eq!(ran, json!({"task": "keep-held", "records": 0}));
+    assert_eq!(ran["records"], 3);
+    for on in &all {
+        follow(db, on, now()).await;
+    }
+    let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
+    assert_eq!(ran["records"], 0);
 }

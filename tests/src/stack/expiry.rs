@@ -57,7 +57,7 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
     }
 
     // Today's key as if its day had come: to try a later day would take those of other tests.
-    deployed.store.retime_key(&account.connection.id, today, today).await.unwrap();
+    deployed.store.retime_key(&account.connection.id, today, today, today).await.unwrap();
     let time = clock::now().to_string();
     let ran = deployed.stack.run_task("destroy-expired-keys", &time).unwrap();
     assert!(ran["destroyed"].as_u64().unwrap() >= 1, "{ran}");

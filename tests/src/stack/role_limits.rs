@@ -89,7 +89,10 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
-        limited("OpenRequestsAndHold", requests),
+        limited(
+            "OpenRequestsAndHold",
+            r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*", "HOLDS", "WAIT#*""#,
+        ),
         limited("ListRequestsAndConsents", r#""REQUESTS#*", "CONSENTS#*""#),
         limited("PlaceRequestsAndKeepDecisions", r#""REQUESTS#*", "CONSENTS#*""#),
         limited("KeepAnswers", r#""ANSWER#*""#),
@@ -121,7 +124,7 @@ fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_d
         limited("PurgeTaxRecords", r#""TAX-DUE", "TAX#*""#),
         limited("PutTaxRecordsOff", r#""TAX-DUE""#),
         limited("DestroyTaxKeys", r#""TAX#*""#),
-        limited("LookAtHoldsAndRequests", r#""HOLD#*", "REQUEST#*""#),
+        limited("LookAtHoldsAndRequests", r#""HOLD#*", "HOLDS", "REQUEST#*""#),
         limited("ReadAuditChains", r#""AUDIT#*", "AUDITED""#),
         limited("PutCheckpoints", r#""AUDIT#*""#),
         limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
@@ -156,7 +159,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
@@ -164,6 +167,8 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         ),
         limited("LookForTaxRecords", r#""TAX#*""#),
         limited("CheckPlans", r#""ACCOUNT#*""#),
+        limited("CheckHolds", r#""HOLD#*""#),
+        limited("ForgetLiftedHolds", r#""HOLDS""#),
         unlimited("ProveTheInboxEmpty"),
         limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
         limited(

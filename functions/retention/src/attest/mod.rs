@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use numib::archive::ArchiveError;
 use numib::archive::attestations::Form;
 use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests};
+use numib::domain::audit::KEPT;
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::{keys_left, tax_records_left};
 use numib::seal::receipt::SigningError;
-use numib::store::StoreError;
+use numib::store::{Store, StoreError};
 use serde::Serialize;
 
 use crate::{App, deadlines};
@@ -73,6 +74,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     let tallies = app.store.tallies(first, day).await?;
     let left = keys_left(&app.store, day).await?;
     let tax = tax_records_left(&app.store, day).await?;
+    let audit_left = audit_left(&app.store, day).await?;
     let watched = deadlines::watch(app, day.plus(1).start()).await?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let requests = Requests {
@@ -88,8 +90,26 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
         keys_overdue: left.overdue,
         tax_held: tax.held,
         tax_overdue: tax.overdue,
+        audit_left,
         requests,
     })
+}
+
+/// Days of accounts so many of which are counted: from there on it says "so many or more".
+const COUNTED_MAX: usize = 10_000;
+
+/// Days of accounts with audit events that are too old at the end of that day.
+//= R6.4
+async fn audit_left(store: &Store, day: Day) -> Result<u64, StoreError> {
+    let kept_days = i32::try_from(KEPT.as_hours() / 24).unwrap_or(i32::MAX);
+    let (last_day, mut after, mut count) = (day.plus(-kept_days), None, 0_usize);
+    while count < COUNTED_MAX {
+        let page = store.audited_until(last_day, after.as_ref()).await?;
+        let Some(last) = page.last().cloned() else { break };
+        count = count.saturating_add(page.len());
+        after = Some(last);
+    }
+    Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 fn announce(report: &Report, now: Timestamp) {

@@ -250,6 +250,7 @@ mod tests {
             keys_overdue: 0,
             tax_held: 0,
             tax_overdue: 0,
+            audit_left: 0,
             requests,
         })
     }

@@ -5,6 +5,9 @@
 
 mod item;
 pub mod places;
+mod told;
+
+pub use told::Told;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -225,30 +228,6 @@ impl Store {
         }
         writes.send().await.map_err(|error| classify(&error))?;
         Ok(request)
-    }
-
-    /// Notes that somebody is told that a request is near its deadline; false when that is noted
-    /// already, or there is no such request.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R5.8
-    pub async fn note_warning(&self, id: &RequestId, now: Timestamp) -> Result<bool, StoreError> {
-        let noted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(facts_key(id)))
-            .update_expression(format!("SET {} = :now", schema::WARNED_AT))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(warned_at)")
-            .expression_attribute_values(":now", schema::milliseconds(now))
-            .send()
-            .await;
-        match noted.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// A request, read consistently; `None` when there is none of that id.
