@@ -19,7 +19,7 @@ import botocore.exceptions
 from aws import Failure, Json, client, say
 from deploy import deploy
 from dump import dump
-from login import token
+from login import second_factor, token
 
 
 def arguments() -> argparse.Namespace:
@@ -37,12 +37,17 @@ def arguments() -> argparse.Namespace:
     token_.add_argument("--email", required=True)
     token_.add_argument("--group", required=True)
     token_.add_argument("--password", help="a random one if missing")
+    factor_ = commands.add_parser("second-factor", help="give a member one, and log in with it")
+    factor_.add_argument("--state", type=Path, required=True, help="file that deploy wrote")
+    factor_.add_argument("--email", required=True)
+    factor_.add_argument("--password", required=True)
+    factor_.add_argument("--access-token", required=True)
     invoke_ = commands.add_parser("invoke", help="run a function with an event")
     invoke_.add_argument("--function", required=True)
     invoke_.add_argument("--event", required=True, help="JSON")
     assume_ = commands.add_parser("assume", help="get credentials of a role")
     assume_.add_argument("--role", required=True, help="its ARN")
-    for each in (deploy_, dump_, mail_, token_, invoke_, assume_):
+    for each in (deploy_, dump_, mail_, token_, factor_, invoke_, assume_):
         each.add_argument("--endpoint", required=True, help="address of the emulator")
     return parser.parse_args()
 
@@ -89,6 +94,7 @@ def main() -> int:
         "dump": dump,
         "mail": mail,
         "token": token,
+        "second-factor": second_factor,
         "invoke": invoke,
         "assume": assume,
     }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 19] = [
+const ARROWS: [(&str, &str, &str); 20] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &str, &str); 19] = [
     ("erasure", "seal::SealError", "randomness can fail"),
     ("erasure", "seal::pseudonym::Pepper", "finds what is held of a Meta id"),
     ("erasure", "identity", "members leave the user pool with their account"),
+    ("erasure", "archive", "archives are copies of what it erases"),
     ("retention", "domain", "knows plans, days and what expires when"),
     ("retention", "store", "destroys, deletes and re-times"),
     ("identity", "domain", "knows members by its ids"),

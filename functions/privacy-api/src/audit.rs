@@ -14,6 +14,8 @@ use numib::store::StoreError;
 use serde::Deserialize;
 
 use crate::App;
+use crate::once::REPLAYED;
+use crate::routes::Route;
 
 /// Whoever asked waits for it.
 const TIME: Duration = Duration::from_secs(2);
@@ -34,6 +36,7 @@ enum Unrecorded {
 /// What is recorded of an answer besides its status.
 #[derive(Deserialize, Default)]
 struct Answered {
+    export: Option<String>,
     request: Option<String>,
     data_request: Option<String>,
     file: Option<String>,
@@ -46,13 +49,17 @@ struct Answered {
 pub(crate) async fn record(
     app: &App,
     request: &Request,
-    (route, response): (&str, &Response<Body>),
+    (route, response): (&Route, &Response<Body>),
     now: Timestamp,
 ) -> bool {
+    // What is answered again was recorded when it was done.
+    if response.headers().contains_key(REPLAYED) {
+        return true;
+    }
     // Whoever has no token of ours got nowhere, and has no name.
     let Ok(caller) = auth::caller(request) else { return true };
     let status = response.status().as_u16();
-    let Some((action, outcome)) = action(route).zip(outcome(status)) else { return true };
+    let Some((action, outcome)) = route.action.zip(outcome(status)) else { return true };
     let subjects = subjects(request, (route, response), outcome);
     let recorded = tokio::time::timeout(TIME, async {
         let event = event(app, request, &caller, (action, outcome, subjects), now).await?;
@@ -99,23 +106,6 @@ fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<Strin
     (personal(&context.http.source_ip), personal(&context.http.user_agent))
 }
 
-/// What a route does; `None` where it only shows something.
-fn action(route: &str) -> Option<Action> {
-    match route {
-        "DELETE /v1/account" => Some(Action::DeleteAccount),
-        "DELETE /v1/connections/{id}" => Some(Action::Disconnect),
-        "DELETE /v1/conversations/{id}" => Some(Action::EraseContact),
-        "DELETE /v1/conversations/{id}/messages/{message_id}" => Some(Action::EraseMessage),
-        "POST /v1/requests/{code}/cancel" => Some(Action::CancelDeletion),
-        "POST /v1/operator/requests" => Some(Action::LodgeRequest),
-        "POST /v1/operator/deletion-lists" => Some(Action::ImportList),
-        "PUT /v1/operator/holds/{hold_id}" => Some(Action::SetHold),
-        "DELETE /v1/operator/holds/{hold_id}" => Some(Action::LiftHold),
-        "PUT /v1/operator/accounts/{account_id}/plan" => Some(Action::ChangePlan),
-        _ => None,
-    }
-}
-
 /// What a status says of it; `None` for a request that could not be read, and so asked for nothing.
 const fn outcome(status: u16) -> Option<Outcome> {
     match status {
@@ -129,29 +119,26 @@ const fn outcome(status: u16) -> Option<Outcome> {
 /// What it was about: ids of the path and of the answer. Of a body only what the answer repeats.
 fn subjects(
     request: &Request,
-    (route, response): (&str, &Response<Body>),
+    (route, response): (&Route, &Response<Body>),
     outcome: Outcome,
 ) -> Vec<Subject> {
     let parameters = request.path_parameters();
     let named = |word: &str, id: Option<&str>| Subject::parse(&format!("{word} {}", id?));
-    let path = |word, name| named(word, parameters.first(name));
-    let is_of_a_conversation = route.contains("/conversations/");
-    let kind = if is_of_a_conversation { "conversation" } else { "connection" };
+    let path = route.parameters().map(|(word, name)| named(word, parameters.first(name)));
     let query = request.query_string_parameters();
     let answered: Answered = match outcome {
         Outcome::Done => serde_json::from_slice(response.body().as_ref()).unwrap_or_default(),
         Outcome::Refused | Outcome::Failed => Answered::default(),
     };
-    let all = [
-        path(kind, "id"),
-        path("message", "message_id"),
-        path("account", "account_id"),
-        path("request", "code").filter(|_| answered.request.is_none()),
-        path("hold", "hold_id"),
+    let answer = [
         named("on", answered.on.as_deref().or_else(|| query.first("on"))),
+        named("export", answered.export.as_deref()),
         named("request", answered.request.as_deref()),
         named("request", answered.data_request.as_deref()),
         named("list", answered.file.as_deref()),
     ];
-    all.into_iter().flatten().collect()
+    let mut all: Vec<Subject> = path.chain(answer).flatten().collect();
+    // The answer may repeat what the path says.
+    all.dedup();
+    all
 }

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, Response};
 use numib::domain::account::erased_at;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{AccountId, RequestId};
-use numib::edge::address;
-use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
 use numib::store::concurrent::all;
 use serde_json::json;
 
+use crate::call::Call;
 use crate::erase::report;
 use crate::requests::wire;
 use crate::{App, access};
@@ -29,13 +28,9 @@ const AT_ONCE: usize = 8;
 /// `DELETE /v1/account`: locks the account, erases its channels, and has the account itself erased
 /// when the time to take that back is over. Asked again, it is the same deletion.
 //= R5.3, R6.1, R8.3
-pub(crate) async fn delete(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    let account = access::owner(&app.store, caller).await?;
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, now, .. } = call;
+    let account = call.account().clone();
     let target = Target::Account { account: account.clone() };
     let asked = Asked {
         source: Source::AccountDeletion,
@@ -53,7 +48,7 @@ pub(crate) async fn delete(
     app.queue.send(&deletion.id, None, Duration::ZERO).await?;
     sign_out(app, &account).await;
     report(1, now);
-    let url = |code: &RequestId| address::status_page(app.public_url.as_deref(), request, code);
+    let url = |code: &RequestId| call.status_page(code);
     let body = json!({
         "request": deletion.id.as_str(),
         "state": deletion.state.as_str(),
@@ -107,16 +102,11 @@ async fn sign_out(app: &App, account: &AccountId) {
 /// `POST /v1/requests/{code}/cancel`: takes the deletion of the account back. What is gone stays
 /// gone.
 //= R6.1
-pub(crate) async fn cancel(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-) -> Result<Response<Body>, Problem> {
-    let account = access::owner(&app.store, caller).await?;
-    let parameters = request.path_parameters();
-    let code = parameters.first("code").and_then(RequestId::parse).ok_or(Problem::not_found())?;
+pub(crate) async fn cancel(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let app = call.app;
+    let code = call.parameter("code", RequestId::parse)?;
     let found = app.store.request(&code).await?.map(|stored| stored.request);
-    found.filter(|found| access::is_of(found, &account)).ok_or(Problem::not_found())?;
+    found.filter(|found| access::is_of(found, call.account())).ok_or(Problem::not_found())?;
     let cancelled = match erasure::cancel(&app.store, &code).await {
         Ok(cancelled) => cancelled,
         Err(
@@ -126,6 +116,9 @@ pub(crate) async fn cancel(
         }
         Err(CancelError::Failed(error)) => return Err(error.into()),
     };
-    let url = address::status_page(app.public_url.as_deref(), request, &cancelled.id);
-    Ok(json(StatusCode::OK, "application/json", &wire(&cancelled, &url)))
+    Ok(json(
+        StatusCode::OK,
+        "application/json",
+        &wire(&cancelled, &call.status_page(&cancelled.id)),
+    ))
 }

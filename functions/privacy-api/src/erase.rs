@@ -2,36 +2,31 @@
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Response};
 use numib::domain::erasure::Request as Erasure;
-use numib::edge::address;
 use numib::edge::problem::{Problem, json};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{self, Asked};
 use serde_json::json;
 
-use crate::App;
+use crate::call::Call;
 
 /// Makes unreadable what is asked for, or finds the request that is under way for it; a worker goes
 /// on with it. Answers 202 with its code.
-pub(crate) async fn erase(
-    app: &App,
-    request: &Request,
-    asked: Asked,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
+pub(crate) async fn erase(call: &Call<'_>, asked: Asked) -> Result<Response<Body>, Problem> {
+    let &Call { app, now, .. } = call;
     let erasure = erasure::begin(&app.store, asked, now).await?;
     app.queue.carry_on(&erasure, now).await?;
     report(1, now);
-    Ok(accepted(app, request, &erasure))
+    Ok(accepted(call, &erasure))
 }
 
 /// 202: the code of a request, and where to follow it.
-pub(crate) fn accepted(app: &App, request: &Request, erasure: &Erasure) -> Response<Body> {
+pub(crate) fn accepted(call: &Call<'_>, erasure: &Erasure) -> Response<Body> {
     let body = json!({
         "request": erasure.id.as_str(),
         "state": erasure.state.as_str(),
-        "status_url": address::status_page(app.public_url.as_deref(), request, &erasure.id),
+        "status_url": call.status_page(&erasure.id),
     });
     json(StatusCode::ACCEPTED, "application/json", &body)
 }

@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use numib::domain::erasure::is_reference;
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
-use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
 use numib::store::concurrent::try_all;
 use numib::store::holds::Holds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::body;
+use crate::call::Call;
 use crate::requests::BAD_REFERENCE;
-use crate::{App, access, body};
 
 /// Characters of a reason.
 const REASON_LEN_MAX: usize = 500;
@@ -47,13 +46,8 @@ struct Wanted {
 /// are kept from time to live by a worker, at once and again each day; until then nothing that
 /// has not expired by now can go.
 //= R6.7
-pub(crate) async fn set(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    access::operator(&app.store, caller).await?;
+pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, now, .. } = call;
     let id = hold_id(request)?;
     let Wanted { on, reason, reference } = body::json(request)?;
     let on = Held::parse(&on).ok_or(BAD_ON)?;
@@ -73,12 +67,8 @@ pub(crate) async fn set(
 
 /// `GET /v1/operator/holds?on=`: the holds on a record, and how many requests wait for them.
 //= R6.7
-pub(crate) async fn list(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-) -> Result<Response<Body>, Problem> {
-    access::operator(&app.store, caller).await?;
+pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, .. } = call;
     let on = on(request)?;
     let held = app.store.holds(&on).await?;
     Ok(json(StatusCode::OK, "application/json", &wire(&on, &held)))
@@ -91,12 +81,8 @@ pub(crate) async fn list(
 /// looks again (see `erasure::shred`). So one of the two sees the other. Where queueing fails, the
 /// operator lifts the hold again, though it is gone: whatever waits then, is queued then.
 //= R6.7
-pub(crate) async fn lift(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-) -> Result<Response<Body>, Problem> {
-    access::operator(&app.store, caller).await?;
+pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, .. } = call;
     let (id, on) = (hold_id(request)?, on(request)?);
     let was_there = app.store.lift_hold(&on, &id).await?;
     let Holds { holds, waiting } = app.store.holds(&on).await?;

@@ -10,26 +10,35 @@ mod access;
 mod account;
 mod audit;
 mod body;
+mod call;
 mod deletion;
+mod digest;
 mod erase;
+mod exports;
 mod holds;
 mod lists;
+mod once;
 mod plan;
 mod requests;
+pub mod routes;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::archive::exports::Exports;
 use numib::edge::auth;
 use numib::edge::clock;
 use numib::edge::problem::Problem;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::UserPool;
 use numib::store::Store;
+
+use crate::call::Call;
+use crate::routes::Route;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -40,6 +49,10 @@ pub struct App {
     pub secrets: SecretsCache,
     /// Where shredded requests go on.
     pub queue: ErasureQueue,
+    /// Where archives of exports are.
+    pub exports: Exports,
+    /// Where exports are written.
+    pub export_queue: ExportQueue,
     /// The members' identities.
     pub user_pool: UserPool,
     /// How many days the deletion of an account can be taken back.
@@ -53,29 +66,20 @@ pub struct App {
 /// [`App::list_time`] under an API that waits for 29 seconds.
 pub const LIST_TIME: Duration = Duration::from_secs(20);
 
-const ROUTES: [&str; 12] = [
-    "PUT /v1/operator/accounts/{account_id}/plan",
-    "DELETE /v1/account",
-    "DELETE /v1/connections/{id}",
-    "DELETE /v1/conversations/{id}",
-    "DELETE /v1/conversations/{id}/messages/{message_id}",
-    "GET /v1/requests/{code}",
-    "POST /v1/requests/{code}/cancel",
-    "POST /v1/operator/requests",
-    "POST /v1/operator/deletion-lists",
-    "GET /v1/operator/holds",
-    "PUT /v1/operator/holds/{hold_id}",
-    "DELETE /v1/operator/holds/{hold_id}",
-];
-
 /// Answers one request that came `now`.
 pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
     let stopwatch = clock::Stopwatch::start();
-    let response = route(app, request, now).await.unwrap_or_else(|problem| problem.response());
-    let route = route_key(request);
-    let is_recorded = audit::record(app, request, (route, &response), now).await;
+    let route = Route::find(route_key(request));
+    let response = answer(app, request, route, now).await;
+    let response = response.unwrap_or_else(|problem| problem.response());
+    let is_recorded = match route {
+        Some(route) => audit::record(app, request, (route, &response), now).await,
+        None => true,
+    };
     let status = response.status().as_u16();
     let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // The table's words, never the caller's ids.
+    let route = route.map_or("none", |route| route.key);
     tracing::info!(status, elapsed_ms, route, "privacy request");
     let mut metrics = Metrics::new(now);
     metrics.add("Requests", Unit::Count, 1);
@@ -85,34 +89,31 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
     response
 }
 
-async fn route(app: &App, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
-    let caller = auth::caller(request)?;
-    match route_key(request) {
-        "DELETE /v1/account" => deletion::delete(app, request, &caller, now).await,
-        "DELETE /v1/connections/{id}" => account::connection(app, request, &caller, now).await,
-        "DELETE /v1/conversations/{id}" => account::contact(app, request, &caller, now).await,
-        "DELETE /v1/conversations/{id}/messages/{message_id}" => {
-            account::message(app, request, &caller, now).await
-        }
-        "GET /v1/requests/{code}" => requests::show(app, request, &caller).await,
-        "POST /v1/requests/{code}/cancel" => deletion::cancel(app, request, &caller).await,
-        "PUT /v1/operator/accounts/{account_id}/plan" => {
-            plan::change(app, request, &caller, now).await
-        }
-        "POST /v1/operator/requests" => requests::lodge(app, request, &caller, now).await,
-        "POST /v1/operator/deletion-lists" => lists::import(app, request, &caller, now).await,
-        "GET /v1/operator/holds" => holds::list(app, request, &caller).await,
-        "PUT /v1/operator/holds/{hold_id}" => holds::set(app, request, &caller, now).await,
-        "DELETE /v1/operator/holds/{hold_id}" => holds::lift(app, request, &caller).await,
-        _ => Err(Problem::not_found()),
+async fn answer(
+    app: &App,
+    request: &Request,
+    route: Option<&Route>,
+    now: Timestamp,
+) -> Result<Response<Body>, Problem> {
+    let caller = &auth::caller(request)?;
+    let route = route.ok_or(Problem::not_found())?;
+    let member = access::member(&app.store, caller, &route.who).await?;
+    if route.needs_fresh_sign_in {
+        caller.has_just_signed_in(now)?;
+    }
+    let call = &Call { app, request, caller, member, now };
+    if route.key.starts_with("POST ") {
+        once::done(call, route.handler).await
+    } else {
+        (route.handler)(call).await
     }
 }
 
-/// The route that matched: the template's words, never the caller's ids.
-fn route_key(request: &Request) -> &'static str {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-        return "none";
-    };
-    let key = context.route_key.as_deref().unwrap_or_default();
-    ROUTES.into_iter().find(|route| *route == key).unwrap_or("none")
+fn route_key(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.route_key.as_deref().unwrap_or_default()
+        }
+        _ => "",
+    }
 }

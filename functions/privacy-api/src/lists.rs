@@ -4,16 +4,13 @@
 //! lines. So a caller who ran out of time posts it again, and says from which line to go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use numib::domain::erasure::{Request as Erasure, Source};
 use numib::domain::ids::{MetaId, RequestId};
-use numib::edge::auth::Caller;
 use numib::edge::clock::Stopwatch;
 use numib::edge::problem::{Problem, json};
 use numib::edge::queue::QueueError;
@@ -23,8 +20,9 @@ use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
 use serde::Serialize;
 
+use crate::call::Call;
 use crate::erase::report;
-use crate::{App, access, body};
+use crate::{App, body, digest};
 
 /// So long after the time for lists, what is under way is given up.
 const GRACE: Duration = Duration::from_secs(5);
@@ -106,7 +104,10 @@ impl Refused {
                 ErasureError::Transition(_) | ErasureError::Unknown | ErasureError::TooManyTargets,
             ) => true,
             Self::Erasure(
-                ErasureError::Seal(_) | ErasureError::Signing(_) | ErasureError::Identity(_),
+                ErasureError::Seal(_)
+                | ErasureError::Signing(_)
+                | ErasureError::Identity(_)
+                | ErasureError::Archive(_),
             )
             | Self::Queue(_) => false,
         }
@@ -117,14 +118,9 @@ type Taken<'a> = BTreeMap<&'a MetaId, (Outcome, Option<RequestId>)>;
 
 /// Opens a request for each id of the list, as far as there is time.
 //= R8.7
-pub(crate) async fn import(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
+pub(crate) async fn import(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, now, .. } = call;
     let stopwatch = Stopwatch::start();
-    access::operator(&app.store, caller).await?;
     let types = ["text/csv", "text/plain"];
     let len_max = deletion_list::LEN_MAX;
     let bytes = body::of_type(request, &types, len_max, [NOT_A_LIST, TOO_LONG])?;
@@ -152,12 +148,7 @@ fn from(request: &Request) -> Result<usize, Problem> {
 
 /// What a file is known by, whatever it is called.
 fn name(bytes: &[u8]) -> String {
-    let mut name = "sha256:".to_owned();
-    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
-        // Writing to a string does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+    format!("sha256:{}", digest::of(bytes))
 }
 
 const fn unreadable(error: ListError) -> Problem {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::{clients, clock, config, queue::ErasureQueue, secrets::SecretsCache, telemetry};
-use numib::{identity::UserPool, store::Store};
+use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::{clients, clock, config, secrets::SecretsCache, telemetry};
+use numib::{archive::exports::Exports, identity::UserPool, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,10 +14,13 @@ async fn main() -> Result<(), Error> {
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
     let app = Arc::new(App {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
         secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
-        queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
+        queue: ErasureQueue::new(sqs.clone(), config::erasure_queue_url()?),
+        exports: Exports::new(clients::s3(&sdk), config::export_bucket()?),
+        export_queue: ExportQueue::new(sqs, config::export_queue_url()?),
         user_pool: UserPool::new(&sdk, config::user_pool_id()?),
         grace_days: config::account_grace_days()?,
         public_url: config::public_url(),

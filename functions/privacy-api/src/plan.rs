@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, Response};
 use numib::domain::ids::AccountId;
 use numib::domain::plan::Plan;
-use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
 use numib::retention;
 use numib::store::StoreError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{App, access, body};
+use crate::body;
+use crate::call::Call;
 
 const BAD_PLAN: Problem =
     Problem::bad_request("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
@@ -31,16 +30,9 @@ struct Wanted {
 /// Changes an account's plan: what is too old for it is not shown any more, and its keys are
 /// destroyed, before this answers; rows follow.
 //= R6.5
-pub(crate) async fn change(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    access::operator(&app.store, caller).await?;
-    let parameters = request.path_parameters();
-    let account = parameters.first("account_id").and_then(AccountId::parse);
-    let account = account.ok_or(Problem::not_found())?;
+pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, now, .. } = call;
+    let account = call.parameter("account_id", AccountId::parse)?;
     let Wanted { plan_days } = body::json(request)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
     // Queued first, so that no change is left half done: the run goes by what it finds then.

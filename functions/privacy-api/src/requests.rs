@@ -2,20 +2,19 @@
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, Response};
 use numib::domain::erasure::{Request as Erasure, Source, State, is_reference};
 use numib::domain::ids::RequestId;
 use numib::domain::role::Role;
-use numib::edge::address;
-use numib::edge::auth::Caller;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::{Asked, scope};
 use numib::meta::deletion_list::meta_id;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::call::Call;
 use crate::erase::erase;
-use crate::{App, access, body};
+use crate::{access, body};
 
 pub(crate) const BAD_REFERENCE: Problem = Problem::bad_request(
     "reference",
@@ -36,13 +35,8 @@ struct Lodged {
 
 /// Lodges the erasure of all that is held of a person, by Meta id.
 //= R5.7, R9.1, R8.3
-pub(crate) async fn lodge(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-    now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    access::operator(&app.store, caller).await?;
+pub(crate) async fn lodge(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let &Call { app, request, now, .. } = call;
     let Lodged { id, source, reference } = body::json(request)?;
     let id = meta_id(&id).ok_or(BAD_ID)?;
     let lodges = |source: &Source| matches!(source, Source::Operator | Source::Minor);
@@ -55,24 +49,18 @@ pub(crate) async fn lodge(
     let subject = format!("person {}", secrets.pepper.person(&id));
     let targets = targets?;
     let asked = Asked { source, reference: Some(reference), subject, targets, due_at: None };
-    erase(app, request, asked, now).await
+    erase(call, asked).await
 }
 
 /// How far a request has come.
-pub(crate) async fn show(
-    app: &App,
-    request: &Request,
-    caller: &Caller,
-) -> Result<Response<Body>, Problem> {
-    let member = access::follower(&app.store, caller).await?;
-    let parameters = request.path_parameters();
-    let code = parameters.first("code").and_then(RequestId::parse).ok_or(Problem::not_found())?;
-    let found = app.store.request(&code).await?.map(|stored| stored.request);
-    let is_shown =
-        |found: &Erasure| member.role == Role::Operator || access::is_of(found, &member.account);
+pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let code = call.parameter("code", RequestId::parse)?;
+    let found = call.app.store.request(&code).await?.map(|stored| stored.request);
+    let is_shown = |found: &Erasure| {
+        call.member.role == Role::Operator || access::is_of(found, call.account())
+    };
     let found = found.filter(is_shown).ok_or(Problem::not_found())?;
-    let url = address::status_page(app.public_url.as_deref(), request, &found.id);
-    Ok(json(StatusCode::OK, "application/json", &wire(&found, &url)))
+    Ok(json(StatusCode::OK, "application/json", &wire(&found, &call.status_page(&found.id))))
 }
 
 pub(crate) fn wire(request: &Erasure, status_url: &str) -> Value {

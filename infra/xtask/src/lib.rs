@@ -6,6 +6,7 @@ pub mod audit;
 pub mod check;
 pub mod emulator;
 mod erasing;
+pub mod export;
 pub mod functions;
 pub mod fuzz;
 pub mod meta;

@@ -61,6 +61,9 @@ pub struct Outputs {
     pub data_deletion_role: String,
     pub erasure_role: String,
     pub attestation_bucket: String,
+    pub data_export_role: String,
+    pub export_bucket: String,
+    pub export_queue_url: String,
     pub retention_function: String,
     pub retention_role: String,
     pub user_pool_id: String,
@@ -129,6 +132,22 @@ impl Stack {
         let file = self.file.to_string_lossy();
         let who = ["token", "--email", email, "--group", group, "--password", password];
         Ok(serde_json::from_str(&self.ask(&[&who[..], &["--state", &file]].concat())?)?)
+    }
+
+    /// Gives a member an authenticator app and logs in with it; returns what the pool said to it.
+    ///
+    /// # Errors
+    /// What Cognito says.
+    pub fn second_factor(
+        &self,
+        email: &str,
+        password: &str,
+        access_token: &str,
+    ) -> anyhow::Result<Value> {
+        let file = self.file.to_string_lossy();
+        let who = ["second-factor", "--email", email, "--password", password];
+        let token = ["--access-token", access_token, "--state", &file];
+        Ok(serde_json::from_str(&self.ask(&[&who[..], &token].concat())?)?)
     }
 
     /// Runs a scheduled task as EventBridge Scheduler would at that time; returns its result.

@@ -21,7 +21,7 @@ use crate::meta::{self, Answer};
 use crate::progress::{Step, note, say};
 use crate::python::{self, Venv};
 use crate::stack::{Login, Stack};
-use crate::{aging, erasing, functions, project};
+use crate::{aging, erasing, export, functions, project};
 
 /// App secrets of the local stack: the Facebook app's and the Instagram app's.
 pub const APP_SECRETS: [&str; 2] =
@@ -118,6 +118,7 @@ async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
     let [_, instagram] = APP_SECRETS;
     erasing::show(&stack, instagram, LUIS)?;
     aging::show(&stack, instagram, &demo.pepper).await?;
+    exporting(&stack, &demo).await?;
     addresses(&stack, &demo);
     Ok(())
 }
@@ -150,8 +151,11 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
     Ok(Demo { login, password, pepper: secrets.pepper })
 }
 
-/// The demo member's password: made once, so that a browser may remember it.
-fn password() -> anyhow::Result<String> {
+/// The demo members' password: made once, so that a browser may remember it.
+///
+/// # Errors
+/// When it cannot be read, or made.
+pub fn password() -> anyhow::Result<String> {
     let file = project::local().join("demo-password");
     if let Ok(password) = fs::read_to_string(&file) {
         return Ok(password);
@@ -227,6 +231,14 @@ fn webhooks(stack: &Stack) -> anyhow::Result<()> {
     let forged = meta::deliver(&stack.deployed, "not the secret", batch.as_bytes())?;
     ensure!(forged.status == 401, "a forged body was answered {}", forged.status);
     say(&format!("   {:<32} 401  nothing is read", "a forged signature"));
+    Ok(())
+}
+
+/// Shows what an owner takes away.
+async fn exporting(stack: &Stack, demo: &Demo) -> anyhow::Result<()> {
+    say("\n6. An owner takes it all away: POST /v1/exports\n");
+    let unpacked = export::export(stack, ACCOUNT, &demo.password).await?;
+    say(&format!("   {}", unpacked.folder.join("index.html").display()));
     Ok(())
 }
 
@@ -307,7 +319,7 @@ fn addresses(stack: &Stack, demo: &Demo) {
     let (url, host) = (&deployed.api_url, &deployed.api_host);
     let [secret, _] = APP_SECRETS;
     let [token, ..] = VERIFY_TOKENS;
-    say("\n6. Try it\n");
+    say("\n7. Try it\n");
     say(&format!("   HTTP API      {url}   with the header  Host: {host}"));
     say(&format!("   Member        {EMAIL}   password  {}", demo.password));
     say(&format!("   AWS APIs      {url}   credentials  test / test"));

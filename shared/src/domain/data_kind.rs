@@ -22,6 +22,8 @@ words! {
         Account = "account",
         /// A person's membership of an account.
         Member = "member",
+        /// What a member was answered, for who repeats a request.
+        Answer = "answer",
         /// An erasure request.
         Request = "request",
         /// A legal hold.
@@ -30,6 +32,8 @@ words! {
         LedgerEntry = "ledger-entry",
         /// A link of an account's audit chain.
         AuditEvent = "audit-event",
+        /// A data export: the record of one, and its archive while that is kept.
+        Export = "export",
     }
 }
 
@@ -80,7 +84,7 @@ impl DataKind {
     pub const fn fate(self, target: &Target) -> Fate {
         match target {
             Target::Account { .. } => match self {
-                Self::Account | Self::Member => Fate::Swept,
+                Self::Account | Self::Member | Self::Answer | Self::Export => Fate::Swept,
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
                 Self::AuditEvent => Fate::Kept(Reason::SecurityRecord),
                 // The connections of an account are targets of their own.
@@ -93,13 +97,16 @@ impl DataKind {
             },
             Target::Connection { .. } => match self {
                 Self::DayKey | Self::IndexKey => Fate::Shredded,
-                Self::Message | Self::Contact => Fate::Swept,
+                // Its archives are copies of what is erased.
+                Self::Message | Self::Contact | Self::Export => Fate::Swept,
                 Self::Connection => Fate::Kept(Reason::SuppressionMark),
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
-                Self::Account | Self::Member | Self::Hold | Self::AuditEvent => Fate::Untouched,
+                Self::Account | Self::Member | Self::Answer | Self::Hold | Self::AuditEvent => {
+                    Fate::Untouched
+                }
             },
             Target::Contact { .. } => match self {
-                Self::Message => Fate::Swept,
+                Self::Message | Self::Export => Fate::Swept,
                 Self::Contact => Fate::Kept(Reason::SuppressionMark),
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
                 Self::Connection
@@ -107,11 +114,12 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,
             },
             Target::Message { .. } => match self {
-                Self::Message => Fate::Swept,
+                Self::Message | Self::Export => Fate::Swept,
                 Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
                 Self::Contact
                 | Self::Connection
@@ -119,9 +127,69 @@ impl DataKind {
                 | Self::DayKey
                 | Self::Account
                 | Self::Member
+                | Self::Answer
                 | Self::Hold
                 | Self::AuditEvent => Fate::Untouched,
             },
+        }
+    }
+}
+
+/// Whether an account takes a kind of data away with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exported {
+    /// It does, in files of this name.
+    In(&'static str),
+    /// It does not, for this reason.
+    Excluded(Exclusion),
+}
+
+words! {
+    /// Why an archive is without a kind of data.
+    Exclusion {
+        /// Keys: they are no data about anybody, and whoever has one reads what is sealed to it
+        /// (GDPR, art. 32).
+        Security = "security",
+        /// To tell of a legal hold may defeat it (GDPR, art. 23(1)(f) and (j)).
+        LegalProceedings = "legal-proceedings",
+        /// Pseudonyms that repeat what the records of requests say, kept to apply erasures again
+        /// (GDPR, art. 11(2)).
+        Pseudonymous = "pseudonymous",
+        /// A copy of what is exported.
+        Copy = "copy",
+    }
+}
+
+impl Exclusion {
+    /// The text that it follows from.
+    #[must_use]
+    pub const fn legal_basis(self) -> &'static str {
+        match self {
+            Self::Security => "GDPR, art. 32(1): a key opens what is sealed to it",
+            Self::LegalProceedings => "GDPR, art. 23(1)(f) and (j)",
+            Self::Pseudonymous => "GDPR, art. 11(2): pseudonyms of what the requests say",
+            Self::Copy => "GDPR, art. 15(3): one copy of the data",
+        }
+    }
+}
+
+impl DataKind {
+    /// Whether an export has it, and where.
+    //= R5.1, R5.4
+    #[must_use]
+    pub const fn export(self) -> Exported {
+        match self {
+            Self::Message => Exported::In("messages"),
+            Self::Contact => Exported::In("contacts"),
+            Self::Connection => Exported::In("connections"),
+            Self::Account => Exported::In("account"),
+            Self::Member => Exported::In("members"),
+            Self::AuditEvent => Exported::In("audit-events"),
+            Self::Request => Exported::In("requests"),
+            Self::IndexKey | Self::DayKey => Exported::Excluded(Exclusion::Security),
+            Self::Hold => Exported::Excluded(Exclusion::LegalProceedings),
+            Self::LedgerEntry => Exported::Excluded(Exclusion::Pseudonymous),
+            Self::Export | Self::Answer => Exported::Excluded(Exclusion::Copy),
         }
     }
 }

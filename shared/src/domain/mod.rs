@@ -15,6 +15,7 @@ pub mod connection;
 pub mod data_kind;
 pub mod deadline;
 pub mod erasure;
+pub mod export;
 pub mod fold;
 pub mod hold;
 pub mod ids;

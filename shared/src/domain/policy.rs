@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::audit;
 use super::data_kind::DataKind;
 use super::deadline::deadline;
+use super::export;
 use super::plan::Plan;
 use super::time::Day;
 
@@ -14,6 +15,9 @@ pub const RECORDS: SignedDuration = SignedDuration::from_hours(731 * 24);
 
 /// Backups reach back so far (R4.4): what was erased without its key is in them as ciphertext.
 pub const BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// An answer is kept so long for who repeats a request.
+pub const ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a kind of data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +89,15 @@ impl DataKind {
             Self::Account | Self::Member => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")
             }
+            Self::Answer => {
+                (Rule::Fixed(ANSWERS), "R6.1", "GDPR, art. 5(1)(e): no longer than of use")
+            }
             Self::Request => (Rule::Fixed(RECORDS), "R5.8", "CCPA Regulations, 11 CCR 7101"),
             Self::Hold => (Rule::NoEnd, "R6.7", "GDPR, art. 17(3)(b) and (e)"),
             Self::AuditEvent => {
                 (Rule::Fixed(audit::KEPT), "R6.4", "privacy policy: at most 90 days")
             }
+            Self::Export => (Rule::Fixed(export::KEPT), "R5.4", "privacy policy: at most 7 days"),
             Self::LedgerEntry => (Rule::NoEnd, "R8.6", "GDPR, art. 5(2): pseudonyms and times"),
         };
         Policy { rule, requirement, citation }

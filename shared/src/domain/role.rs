@@ -45,26 +45,6 @@ impl Role {
             Self::Privacy | Self::Operator => false,
         }
     }
-
-    /// Whether the role may disconnect a channel of its account (R5.3).
-    //= R4.3, R5.3
-    #[must_use]
-    pub const fn disconnects(self) -> bool {
-        match self {
-            Self::Owner | Self::Admin => true,
-            Self::Agent | Self::Privacy | Self::Operator => false,
-        }
-    }
-
-    /// Whether the role may erase contacts and messages of its account, and follow that (R5.3).
-    //= R4.3, R5.3
-    #[must_use]
-    pub const fn erases(self) -> bool {
-        match self {
-            Self::Owner | Self::Admin | Self::Privacy => true,
-            Self::Agent | Self::Operator => false,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -80,16 +60,5 @@ mod tests {
             assert!(Role::parse(role).unwrap().reads_messages());
         }
         assert_eq!(Role::parse("root"), None);
-    }
-
-    //= R4.3, R5.3
-    #[test]
-    fn owners_and_admins_disconnect_and_their_data_protection_officer_erases_people_too() {
-        let may = |may: fn(Role) -> bool| {
-            let all = ["owner", "admin", "agent", "privacy", "operator"].into_iter();
-            all.filter(|role| may(Role::parse(role).unwrap())).collect::<Vec<_>>()
-        };
-        assert_eq!(may(Role::disconnects), ["owner", "admin"]);
-        assert_eq!(may(Role::erases), ["owner", "admin", "privacy"]);
     }
 }

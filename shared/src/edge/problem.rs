@@ -1,6 +1,6 @@
 //! Errors as HTTP: RFC 9457 `application/problem+json`. What is wrong, never what is inside.
 
-use lambda_http::http::StatusCode;
+use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ pub struct Problem {
     pub kind: &'static str,
     /// What the caller did or can do. Fixed text: never input, never data.
     pub detail: &'static str,
+    /// A header of the answer that says it to programs.
+    pub header: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +34,14 @@ impl Problem {
     /// A problem of the given status.
     #[must_use]
     pub const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self { status, kind, detail }
+        Self { status, kind, detail, header: None }
+    }
+
+    /// The same, with a header of the answer.
+    #[must_use]
+    pub const fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
     }
 
     /// 400: the request cannot be read.
@@ -78,7 +87,11 @@ impl Problem {
             status: self.status.as_u16(),
             detail: self.detail,
         };
-        json(self.status, "application/problem+json", &wire)
+        let mut response = json(self.status, "application/problem+json", &wire);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
     }
 }
 

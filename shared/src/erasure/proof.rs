@@ -1,5 +1,6 @@
 //! The negative proof, which every erasure ends with.
 
+use super::archives;
 use super::sweep::{PAGE, is_covered};
 use super::{Eraser, ErasureError};
 use crate::domain::connection::ConnectionState;
@@ -13,7 +14,8 @@ pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, E
     match target {
         Target::Account { account } => Ok(store.account(account).await?.is_none()
             && store.account_members(account).await?.is_empty()
-            && store.account_connections(account).await?.is_empty()),
+            && store.account_connections(account).await?.is_empty()
+            && archives::is_clean(eraser, account).await?),
         Target::Connection { route, connection, .. } => {
             let erased = store.connection(route, true).await?.is_none_or(|current| {
                 current.id != *connection || current.state == ConnectionState::Erased

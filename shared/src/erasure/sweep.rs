@@ -4,6 +4,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
+use super::archives;
 use super::proof::is_clean;
 use super::shred::{destroy_keys, shred_target};
 use super::{Eraser, ErasureError};
@@ -207,6 +208,7 @@ impl<'a> Sweeper<'a> {
         target: &Target,
         now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
+        archives::discard(self.eraser, target.account()).await?;
         match target {
             Target::Account { account } => self.account(account, now).await,
             Target::Connection { account, route, connection } => {
@@ -258,6 +260,7 @@ impl<'a> Sweeper<'a> {
             }
         }
         self.flush().await?;
+        archives::remove_all(self.eraser, account).await?;
         self.store.delete_account(account).await?;
         Ok(Outcome::Done)
     }

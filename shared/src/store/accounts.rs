@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Deletes a member: first what lets them in, unless that is another account's by now, then
-    /// their place in the account.
+    /// what they were answered, and their place in the account.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -143,6 +143,7 @@ impl Store {
             .send()
             .await;
         unless_refused(deleted.map(|_| ()).map_err(|error| classify(&error)))?;
+        self.delete_answers(member).await?;
         let place = schema::key(schema::account_pk(account), schema::member_pk(member));
         let delete = self.client.delete_item().table_name(&self.tables.core);
         delete.set_key(Some(place)).send().await.map_err(|error| classify(&error))?;
@@ -225,7 +226,7 @@ impl Store {
         self.account_items(account, schema::CONNECTION_PREFIX).await?.iter().map(channel).collect()
     }
 
-    async fn account_items(
+    pub(super) async fn account_items(
         &self,
         account: &AccountId,
         prefix: &str,

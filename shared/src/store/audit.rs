@@ -131,7 +131,7 @@ impl Store {
         // The checkpoint sorts before every day.
         let from = after.map_or_else(
             || schema::CHECKPOINT.to_owned(),
-            |after| schema::audit_sk(after.day, after.number.saturating_add(1)),
+            |after| schema::audit::sk(after.day, after.number.saturating_add(1)),
         );
         let answer = self
             .client
@@ -139,7 +139,7 @@ impl Store {
             .table_name(&self.tables.ledger)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", schema::text(schema::audit_pk(account)))
+            .expression_attribute_values(":pk", schema::text(schema::audit::pk(account)))
             .expression_attribute_values(":from", schema::text(from))
             .expression_attribute_values(":to", schema::text(schema::AUDIT_END))
             .limit(PAGE)
@@ -174,14 +174,17 @@ impl Store {
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk <= :until")
             .expression_attribute_values(":pk", schema::text(schema::AUDITED))
-            .expression_attribute_values(":until", schema::text(schema::audited_until_sk(day)))
+            .expression_attribute_values(
+                ":until",
+                schema::text(schema::audit::audited_until_sk(day)),
+            )
             .set_exclusive_start_key(after.map(audited_key))
             .limit(AUDITED_PAGE)
             .send()
             .await
             .map_err(|error| classify(&error))?;
         let audited = |item: &Item| {
-            let named = schema::audited_of(schema::get_text(item, schema::SK)?);
+            let named = schema::audit::audited_of(schema::get_text(item, schema::SK)?);
             let (day, account) = named.ok_or(StoreError::Corrupt(schema::SK))?;
             Ok(Audited { day, account })
         };
@@ -199,7 +202,7 @@ impl Store {
         before: Option<&str>,
         checkpoint: &str,
     ) -> Result<(), StoreError> {
-        let key = schema::key(schema::audit_pk(account), schema::CHECKPOINT.to_owned());
+        let key = schema::key(schema::audit::pk(account), schema::CHECKPOINT.to_owned());
         let put = self
             .client
             .put_item()
@@ -251,15 +254,15 @@ fn pause(tries: u32, hash: &Hash) -> Duration {
 }
 
 fn head_key(account: &AccountId) -> Item {
-    schema::key(schema::audit_pk(account), schema::HEAD.to_owned())
+    schema::key(schema::audit::pk(account), schema::HEAD.to_owned())
 }
 
 fn link_key(link: &Link) -> Item {
-    schema::key(schema::audit_pk(&link.account), schema::audit_sk(link.day, link.number))
+    schema::key(schema::audit::pk(&link.account), schema::audit::sk(link.day, link.number))
 }
 
 fn audited_key(Audited { day, account }: &Audited) -> Item {
-    schema::key(schema::AUDITED.to_owned(), schema::audited_sk(*day, account))
+    schema::key(schema::AUDITED.to_owned(), schema::audit::audited_sk(*day, account))
 }
 
 fn with_point(mut item: Item, point: &Point) -> Item {
@@ -317,7 +320,7 @@ fn read<T>(
 }
 
 fn link(account: &AccountId, item: &Item) -> Result<Link, StoreError> {
-    let place = schema::audit_place_of(schema::get_text(item, schema::SK)?);
+    let place = schema::audit::place_of(schema::get_text(item, schema::SK)?);
     let (day, number) = place.ok_or(StoreError::Corrupt(schema::SK))?;
     let optional = |name| schema::get_optional(item, name);
     let address = optional(schema::ADDRESS)?

@@ -4,11 +4,13 @@
 //! "Not found" is `Ok(None)`.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod concurrent;
 pub mod connections;
 pub mod contacts;
 pub mod day_keys;
+pub mod exports;
 pub mod holds;
 pub mod ledger;
 pub mod look_again;

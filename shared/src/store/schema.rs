@@ -7,6 +7,9 @@
 //! | core | `ACCOUNT#account` | `ACCOUNT` | an account |
 //! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
+//! | core | `ACCOUNT#account` | `EXPORT#export`, `EXPORTING` | which exports it has; the one under way |
+//! | core | `EXPORT#export` | `EXPORT`, `PART#number` | an export; the files of a part of its archive |
+//! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
 //! | core | `SUBJECT#subject` | `ERASURE` | the request that is under way for a subject |
@@ -23,6 +26,9 @@
 //! | ledger | `AUDIT#account` | `DAY#date#number`, `HEAD` | an audit event; where its chain ends |
 //! | ledger | `AUDIT#account` | `CHECKPOINT` | what was cut off the chain, signed |
 //! | ledger | `AUDITED` | `date#account` | that an account has audit events of a day |
+
+pub(super) mod audit;
+pub(super) mod exports;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -145,6 +151,14 @@ pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
 pub(super) const SHRED_ON: &str = "shred_on";
 
+/// Of an answer that is kept: a digest of what was asked.
+pub(super) const FINGERPRINT: &str = "fingerprint";
+/// Epoch milliseconds.
+pub(super) const LEASE_UNTIL: &str = "lease_until";
+pub(super) const STATUS: &str = "status";
+pub(super) const CONTENT_TYPE: &str = "content_type";
+pub(super) const ANSWER: &str = "answer";
+
 /// Sort key of a connection and of the item that holds it.
 pub(super) const CONNECTION: &str = "CONNECTION";
 /// Sort key of an account.
@@ -197,6 +211,14 @@ pub(super) fn member_pk(member: &MemberId) -> String {
     format!("{MEMBER_PREFIX}{member}")
 }
 
+pub(super) fn answer_pk(member: &MemberId) -> String {
+    format!("ANSWER#{member}")
+}
+
+pub(super) fn answer_sk(key: &str) -> String {
+    format!("KEY#{key}")
+}
+
 pub(super) fn contact_sk(contact: &ContactId) -> String {
     format!("{CONTACT_PREFIX}{contact}")
 }
@@ -232,36 +254,6 @@ pub(super) fn hold_sk(hold: &HoldId) -> String {
 /// A ledger position as a sort key: its order is that of the numbers.
 pub(super) fn position_sk(position: u64) -> String {
     format!("{position:020}")
-}
-
-pub(super) fn audit_pk(account: &AccountId) -> String {
-    format!("AUDIT#{account}")
-}
-
-/// An audit event's place as a sort key: its order is that of the chain.
-pub(super) fn audit_sk(day: Day, number: u64) -> String {
-    format!("{}#{}", day_sk(day), position_sk(number))
-}
-
-/// The place named by a sort key.
-pub(super) fn audit_place_of(sk: &str) -> Option<(Day, u64)> {
-    let (day, number) = sk.rsplit_once('#')?;
-    Some((day_of(day)?, number.parse().ok()?))
-}
-
-pub(super) fn audited_sk(day: Day, account: &AccountId) -> String {
-    format!("{day}#{account}")
-}
-
-/// After every account of a day, and before the next day.
-pub(super) fn audited_until_sk(day: Day) -> String {
-    format!("{day}#~")
-}
-
-/// The day and account named by a sort key.
-pub(super) fn audited_of(sk: &str) -> Option<(Day, AccountId)> {
-    let (day, account) = sk.split_once('#')?;
-    Some((Day::parse(day)?, AccountId::parse(account)?))
 }
 
 /// The request named by a partition key.

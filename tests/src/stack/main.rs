@@ -22,3 +22,4 @@ mod lateness;
 mod replay;
 mod role_limits;
 mod roles;
+mod sign_in;

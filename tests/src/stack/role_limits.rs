@@ -81,8 +81,10 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
         limited("OpenRequestsAndHold", requests),
+        limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
+        limited("AskForAndVoidExports", r#""EXPORT#*", "ACCOUNT#*""#),
         // Limited to attributes that say nothing, to tombstones, to destroying, to the ledger.
         unlimited("FindRows"),
         unlimited("PutTombstones"),
@@ -109,6 +111,8 @@ fn the_template_limits_retention_to_connections_and_their_day_keys() {
         limited("PutCheckpoints", r#""AUDIT#*""#),
         limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
+        limited("FindOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
+        limited("RemoveOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
         // A stream has no partitions; this role opens nothing of what is in it.
         unlimited("ReadRemovals"),
     ];
@@ -128,6 +132,8 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
         // Not the holds themselves: who may call this has signed nothing but a question.
         limited("OpenRequests", r#""REQUEST#*", "SUBJECT#*", "WAIT#*""#),
         limited("WaitNoMore", r#""WAIT#*""#),
+        limited("FindExports", r#""ACCOUNT#*""#),
+        limited("VoidExports", r#""EXPORT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
         unlimited("DestroyKeys"),
@@ -139,7 +145,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*""#;
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "EXPORT#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
@@ -147,15 +153,16 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         ),
         limited("CheckPlans", r#""ACCOUNT#*""#),
         unlimited("ProveTheInboxEmpty"),
-        limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
+        limited("SaveProgress", r#""REQUEST#*", "WAIT#*", "EXPORT#*""#),
         limited(
             "MarkErased",
             r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#,
         ),
         limited(
             "DeleteContactsAndAccounts",
-            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*""#,
+            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "EXPORT#*", "ANSWER#*""#,
         ),
+        limited("FindAnswers", r#""ANSWER#*""#),
         unlimited("FindRows"),
         unlimited("DeleteRows"),
         unlimited("RetimeRows"),
@@ -164,4 +171,23 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         unlimited("Ledger"),
     ];
     assert_eq!(partitions("ErasureRole"), expected);
+}
+
+//= R2.1, R4.5
+#[test]
+fn the_template_limits_exports_to_reading_and_to_their_own_records() {
+    let expected = [
+        limited(
+            "ReadAccountsContactsAndRequests",
+            r#""ACCOUNT#*", "MEMBER#*", "CONNECTION#*", "REQUEST#*", "EXPORT#*""#,
+        ),
+        limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
+        limited("SaveProgress", r#""EXPORT#*""#),
+        limited("EndExports", r#""ACCOUNT#*""#),
+        // A conversation's partition has no prefix.
+        unlimited("ReadMessages"),
+        limited("ReadDayKeys", r#""CONNECTION#*""#),
+        limited("ReadAuditEvents", r#""AUDIT#*""#),
+    ];
+    assert_eq!(partitions("DataExportRole"), expected);
 }

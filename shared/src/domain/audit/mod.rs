@@ -51,6 +51,10 @@ words! {
         EraseContact = "erase-contact",
         /// A message is erased.
         EraseMessage = "erase-message",
+        /// The owner asks for all that the account has.
+        AskForExport = "ask-for-export",
+        /// The owner gets a link to an archive of it.
+        DownloadExport = "download-export",
         /// An operator lodges a person's request.
         LodgeRequest = "lodge-request",
         /// An operator imports a list of ids.

@@ -3,19 +3,23 @@
 mod account;
 pub(crate) mod audit;
 mod deletion;
+mod exports;
 mod holds;
 mod lists;
+mod once;
 mod operator;
 mod requests;
 mod roles;
 
 use std::collections::BTreeSet;
 
+use numib::archive::exports::Exports;
 use numib::domain::erasure::{Request as Erasure, State};
 use numib::domain::ids::{AccountId, MemberId, RequestId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::clients;
+use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::erasure::{Eraser, Progress};
 use numib::identity::UserPool;
@@ -25,6 +29,7 @@ use privacy_api::{App, LIST_TIME, handle};
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
+use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::{Answer, Intake, event, request};
@@ -58,6 +63,8 @@ struct Said {
     query: String,
     content_type: Option<&'static str>,
     body: Option<String>,
+    /// The `Idempotency-Key`.
+    key: Option<&'static str>,
 }
 
 impl<'a> Office<'a> {
@@ -70,6 +77,7 @@ impl<'a> Office<'a> {
     fn with_queue(db: &'a Database, url: &str, answer: Option<Value>) -> Self {
         let queue = Wire::default();
         let sqs = db.sdk.to_builder().http_client(constant(answer)).build();
+        let export_sqs = aws_sdk_sqs::Client::new(&sqs);
         let sqs = aws_sdk_sqs::Client::new(&queue.tap(&sqs));
         let secret = json!({"app_secrets": [], "verify_tokens": [], "pepper": PEPPER});
         let secret = json!({"ARN": "arn", "Name": "meta", "SecretString": secret.to_string()});
@@ -79,6 +87,8 @@ impl<'a> Office<'a> {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
             queue: ErasureQueue::new(sqs, url.to_owned()),
+            exports: Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "x".to_owned()),
+            export_queue: ExportQueue::new(export_sqs, url.to_owned()),
             user_pool: user_pool(db),
             grace_days: 14,
             public_url: None,
@@ -95,7 +105,10 @@ impl<'a> Office<'a> {
         }
         event["pathParameters"] = said.parameters;
         if let Some(content_type) = said.content_type {
-            event["headers"] = json!({"content-type": content_type});
+            event["headers"]["content-type"] = json!(content_type);
+        }
+        if let Some(key) = said.key {
+            event["headers"]["idempotency-key"] = json!(key);
         }
         event["body"] = json!(said.body);
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
@@ -139,8 +152,9 @@ impl<'a> Office<'a> {
     async fn work(&self, code: &str) -> Progress {
         let key = SigningKey::new(self.nobodys_kms(), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
-        let eraser =
-            Eraser { store: self.db.store.clone(), user_pool: user_pool(self.db), receipts: key };
+        let exports = Exports::new(clients::s3(&Cloud::new().around(&self.db.sdk)), "x".to_owned());
+        let (store, user_pool) = (self.db.store.clone(), user_pool(self.db));
+        let eraser = Eraser { store, user_pool, receipts: key, exports };
         eraser.work(&code, now(), &|| true).await.unwrap()
     }
 
@@ -176,7 +190,9 @@ async fn sign_in(db: &Database, account: &AccountId, role: Role) -> Value {
     db.store.create_account(account, Plan::Days7).await.unwrap();
     db.store.put_member(&id, &Member { account: account.clone(), role }).await.unwrap();
     let groups = format!("[{}]", role.as_str());
-    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups})
+    let auth_time = now().as_second().to_string();
+    json!({"token_use": "access", "sub": id.as_str(), "cognito:groups": groups,
+           "auth_time": auth_time})
 }
 
 async fn operator(db: &Database) -> Value {

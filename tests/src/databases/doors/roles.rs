@@ -3,6 +3,7 @@
 use numib::domain::ids::MemberId;
 use numib::domain::role::Role;
 use numib::store::accounts::Member;
+use privacy_api::routes::ROUTES;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,21 +11,26 @@ use super::{
     Office, REQUEST, SET_HOLD, Said, assert_problem, sign_in,
 };
 use crate::database::Database;
-use crate::shop::Shop;
+use crate::shop::{Shop, now};
 
 on_both_databases!(
     every_door_lets_in_the_roles_it_is_for_and_nobody_else,
     membership_and_token_must_agree,
+    what_is_sensitive_takes_a_sign_in_of_the_last_15_minutes,
+    who_is_removed_is_out_at_once_whatever_the_token_says,
     a_route_that_is_none_is_not_found,
 );
 
 /// A door, who may go in, and what it answers when there is nothing for them.
-const DOORS: [(&str, &[Role], u16); 10] = [
+const DOORS: [(&str, &[Role], u16); 13] = [
     (CONNECTION, &[Role::Owner, Role::Admin], 404),
     (CONTACT, &[Role::Owner, Role::Admin, Role::Privacy], 404),
     (MESSAGE, &[Role::Owner, Role::Admin, Role::Privacy], 404),
     (REQUEST, &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator], 404),
     (CANCEL, &[Role::Owner], 404),
+    ("GET /v1/exports", &[Role::Owner, Role::Privacy], 200),
+    ("GET /v1/exports/{export_id}", &[Role::Owner, Role::Privacy], 404),
+    ("POST /v1/exports/{export_id}/download", &[Role::Owner], 404),
     (LODGE, &[Role::Operator], 415),
     (LISTS, &[Role::Operator], 415),
     (HOLDS, &[Role::Operator], 400),
@@ -33,7 +39,8 @@ const DOORS: [(&str, &[Role], u16); 10] = [
 ];
 
 fn nothing() -> Said {
-    let parameters = json!({"id": "x.y", "message_id": "m", "code": "none", "hold_id": "h"});
+    let parameters = json!({"id": "x.y", "message_id": "m", "code": "none",
+                            "hold_id": "h", "export_id": "none"});
     Said { parameters, ..Said::default() }
 }
 
@@ -88,6 +95,43 @@ async fn membership_and_token_must_agree(db: &Database) {
     db.store.put_member(&id, &Member { account, role: Role::Operator }).await.unwrap();
     for (route, _, _) in DOORS {
         assert_problem(&office.call(&owner, route, nothing()).await, 403, "forbidden");
+    }
+}
+
+//= R4.3
+async fn what_is_sensitive_takes_a_sign_in_of_the_last_15_minutes(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    for route in ROUTES {
+        let [role, ..] = route.who.roles else { panic!("a route for nobody") };
+        let mut member = sign_in(db, account, *role).await;
+        for auth_time in [json!((now().as_second() - 901).to_string()), json!(""), json!("x")] {
+            member["auth_time"] = auth_time;
+            let answer = office.call(&member, route.key, nothing()).await;
+            let is_challenged = answer.status == 401;
+            assert_eq!(is_challenged, route.needs_fresh_sign_in, "{}: {}", route.key, answer.text);
+            if is_challenged {
+                assert_problem(&answer, 401, "insufficient-user-authentication");
+            }
+        }
+    }
+    let sensitive = ROUTES.iter().filter(|route| route.needs_fresh_sign_in);
+    let sensitive: Vec<_> = sensitive.map(|route| route.key).collect();
+    for route in [DELETE_ACCOUNT, SET_HOLD, LIFT_HOLD] {
+        assert!(sensitive.contains(&route), "{route}");
+    }
+}
+
+//= R4.3
+async fn who_is_removed_is_out_at_once_whatever_the_token_says(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    let id = MemberId::parse(owner["sub"].as_str().unwrap()).unwrap();
+    assert_eq!(office.call(&owner, CONNECTION, nothing()).await.status, 404);
+    db.store.delete_member(account, &id).await.unwrap();
+    for route in ROUTES {
+        assert_problem(&office.call(&owner, route.key, nothing()).await, 403, "forbidden");
     }
 }
 

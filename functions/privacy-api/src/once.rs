@@ -1,0 +1,105 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): what is asked again under the
+//! same key is done once, and answered as it was, for a day.
+
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Request, Response};
+use numib::edge::problem::{Problem, answer};
+use numib::store::answers::{Answer, Attempt, Begun};
+
+use crate::call::{Call, Handler};
+use crate::digest;
+
+/// Characters of a key.
+const KEY_LEN_MAX: usize = 128;
+/// Bytes of an answer that is kept. A longer one is of a list, which may be posted again anyway.
+const ANSWER_LEN_MAX: usize = 64 * 1024;
+/// Of an answer that was given before.
+pub(crate) const REPLAYED: &str = "idempotency-replayed";
+
+const BAD_KEY: Problem = Problem::bad_request(
+    "idempotency-key",
+    "`Idempotency-Key` is 1 to 128 visible characters, in quotes or not; a random UUID is best.",
+);
+const OTHER: Problem = Problem::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "idempotency-key",
+    "This `Idempotency-Key` was used for another request. Take a new one.",
+);
+const UNDER_WAY: Problem = Problem::new(
+    StatusCode::CONFLICT,
+    "idempotency-key",
+    "A request with this `Idempotency-Key` is under way. Repeat it in a moment.",
+)
+.with_header("retry-after", "1");
+
+/// Has a call done once for its key; one without a key is just done.
+pub(crate) async fn done(call: &Call<'_>, handler: Handler) -> Result<Response<Body>, Problem> {
+    let Some(key) = key(call.request)? else { return handler(call).await };
+    let attempt = attempt(call, key);
+    let store = &call.app.store;
+    match store.begin_attempt(&attempt).await? {
+        Begun::First => {}
+        Begun::UnderWay => return Err(UNDER_WAY),
+        Begun::Other => return Err(OTHER),
+        Begun::Answered(given) => return Ok(again(given)),
+    }
+    let response = handler(call).await.unwrap_or_else(|problem| problem.response());
+    let kept = match kept(&response) {
+        Some(answer) => store.keep_answer(&attempt, &answer).await,
+        None => store.give_up_attempt(&attempt).await,
+    };
+    // What was done is done. Who repeats it before the lease ends is told to wait.
+    if let Err(error) = kept {
+        tracing::error!(error = %error, "an answer was not kept");
+    }
+    Ok(response)
+}
+
+/// The key, of a quoted text (RFC 9651) or a bare one.
+fn key(request: &Request) -> Result<Option<&str>, Problem> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().map_err(|_| BAD_KEY)?.trim();
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if key.is_empty() || key.len() > KEY_LEN_MAX || !is_visible {
+        return Err(BAD_KEY);
+    }
+    Ok(Some(key))
+}
+
+fn attempt(call: &Call<'_>, key: &str) -> Attempt {
+    let request = call.request;
+    let query = request.uri().query().unwrap_or_default();
+    let content_type = request.headers().get("content-type").map(HeaderValue::as_bytes);
+    let asked: [&[u8]; 5] = [
+        request.method().as_str().as_bytes(),
+        request.uri().path().as_bytes(),
+        query.as_bytes(),
+        content_type.unwrap_or_default(),
+        request.body().as_ref(),
+    ];
+    Attempt {
+        member: call.caller.member.clone(),
+        key: digest::of(key.as_bytes()),
+        fingerprint: digest::of_parts(&asked),
+        at: call.now,
+    }
+}
+
+/// What is kept of an answer; `None` where the same may end otherwise next time.
+fn kept(response: &Response<Body>) -> Option<Answer> {
+    let Body::Text(body) = response.body() else { return None };
+    if response.status().is_server_error() || body.len() > ANSWER_LEN_MAX {
+        return None;
+    }
+    let content_type = response.headers().get("content-type")?.to_str().ok()?.to_owned();
+    Some(Answer { status: response.status().as_u16(), content_type, body: body.clone() })
+}
+
+fn again(given: Answer) -> Response<Body> {
+    let status = StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = answer(status, &given.content_type, given.body);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

@@ -1,0 +1,259 @@
+//! Every route, one row each. Dispatch, authorisation, the audit trail, the API's description and
+//! the tests of who is let in read this table; beside its row a route has a handler, and an event
+//! of the template.
+
+use numib::domain::audit::Action;
+use numib::domain::role::Role;
+use numib::edge::problem::Problem;
+
+use crate::call::Handler;
+use crate::{account, deletion, exports, holds, lists, plan, requests};
+
+/// A route and what holds for it.
+#[derive(Debug)]
+pub struct Route {
+    /// As API Gateway names it: `METHOD /path/{parameter}`.
+    pub key: &'static str,
+    /// Its name in the API's description.
+    pub name: &'static str,
+    /// What it does, in a line of the API's description.
+    pub summary: &'static str,
+    /// Who may.
+    pub who: Who,
+    /// Whether the caller must have signed in a moment ago (R4.3, RFC 9470).
+    pub needs_fresh_sign_in: bool,
+    /// What the audit trail calls it; `None` where it only shows something (R1.3).
+    pub action: Option<Action>,
+    pub(crate) handler: Handler,
+}
+
+/// Who may.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The roles: the member's in the database must be among them, and in the token.
+    pub roles: &'static [Role],
+    /// What others are told.
+    pub(crate) refusal: Problem,
+}
+
+const OWNER: Who = Who {
+    roles: &[Role::Owner],
+    refusal: Problem::forbidden("This takes the role owner of an account."),
+};
+const ADMINS: Who = Who {
+    roles: &[Role::Owner, Role::Admin],
+    refusal: Problem::forbidden("This takes the role owner or admin of an account."),
+};
+/// Who follows exports.
+const EXPORT_FOLLOWERS: Who = Who {
+    roles: &[Role::Owner, Role::Privacy],
+    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
+};
+/// Who has people's data erased.
+const ERASERS: Who = Who {
+    roles: &[Role::Owner, Role::Admin, Role::Privacy],
+    refusal: Problem::forbidden("This takes the role owner, admin or privacy of an account."),
+};
+/// Who follows requests: an operator all, others those of their account.
+const FOLLOWERS: Who = Who {
+    roles: &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator],
+    refusal: Problem::forbidden("This takes the role owner, admin, privacy or operator."),
+};
+const OPERATORS: Who =
+    Who { roles: &[Role::Operator], refusal: Problem::forbidden("This takes the role operator.") };
+
+/// The routes.
+//= R4.3
+pub static ROUTES: &[Route] = &[
+    Route {
+        key: "DELETE /v1/account",
+        name: "deleteAccount",
+        summary: "Delete the account and all that is its",
+        who: OWNER,
+        needs_fresh_sign_in: true,
+        action: Some(Action::DeleteAccount),
+        handler: |call| Box::pin(deletion::delete(call)),
+    },
+    Route {
+        key: "DELETE /v1/connections/{id}",
+        name: "disconnect",
+        summary: "Disconnect a channel, and erase all that came through it",
+        who: ADMINS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::Disconnect),
+        handler: |call| Box::pin(account::connection(call)),
+    },
+    Route {
+        key: "DELETE /v1/conversations/{id}",
+        name: "eraseContact",
+        summary: "Erase a contact with all that was sent until now",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::EraseContact),
+        handler: |call| Box::pin(account::contact(call)),
+    },
+    Route {
+        key: "DELETE /v1/conversations/{id}/messages/{message_id}",
+        name: "eraseMessage",
+        summary: "Erase a message",
+        who: ERASERS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::EraseMessage),
+        handler: |call| Box::pin(account::message(call)),
+    },
+    Route {
+        key: "POST /v1/exports",
+        name: "askForExport",
+        summary: "Ask for an archive of all that the account has",
+        who: OWNER,
+        needs_fresh_sign_in: true,
+        action: Some(Action::AskForExport),
+        handler: |call| Box::pin(exports::ask(call)),
+    },
+    Route {
+        key: "GET /v1/exports",
+        name: "listExports",
+        summary: "The exports of the last week",
+        who: EXPORT_FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(exports::list(call)),
+    },
+    Route {
+        key: "GET /v1/exports/{export_id}",
+        name: "followExport",
+        summary: "How far an export is",
+        who: EXPORT_FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(exports::show(call)),
+    },
+    Route {
+        key: "POST /v1/exports/{export_id}/download",
+        name: "downloadExport",
+        summary: "Get a link to an archive, which lives for five minutes",
+        who: OWNER,
+        needs_fresh_sign_in: true,
+        action: Some(Action::DownloadExport),
+        handler: |call| Box::pin(exports::download(call)),
+    },
+    Route {
+        key: "GET /v1/requests/{code}",
+        name: "followRequest",
+        summary: "How far an erasure is",
+        who: FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(requests::show(call)),
+    },
+    Route {
+        key: "POST /v1/requests/{code}/cancel",
+        name: "cancelRequest",
+        summary: "Take the deletion of the account back",
+        who: OWNER,
+        needs_fresh_sign_in: false,
+        action: Some(Action::CancelDeletion),
+        handler: |call| Box::pin(deletion::cancel(call)),
+    },
+    Route {
+        key: "PUT /v1/operator/accounts/{account_id}/plan",
+        name: "changePlan",
+        summary: "Change an account's plan",
+        who: OPERATORS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::ChangePlan),
+        handler: |call| Box::pin(plan::change(call)),
+    },
+    Route {
+        key: "POST /v1/operator/requests",
+        name: "lodgeRequest",
+        summary: "Lodge the erasure that a person asked for",
+        who: OPERATORS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::LodgeRequest),
+        handler: |call| Box::pin(requests::lodge(call)),
+    },
+    Route {
+        key: "POST /v1/operator/deletion-lists",
+        name: "importDeletionList",
+        summary: "Have the people of a list of Meta's erased",
+        who: OPERATORS,
+        needs_fresh_sign_in: false,
+        action: Some(Action::ImportList),
+        handler: |call| Box::pin(lists::import(call)),
+    },
+    Route {
+        key: "GET /v1/operator/holds",
+        name: "listHolds",
+        summary: "The legal holds on a record",
+        who: OPERATORS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(holds::list(call)),
+    },
+    Route {
+        key: "PUT /v1/operator/holds/{hold_id}",
+        name: "setHold",
+        summary: "Set a legal hold on a record",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::SetHold),
+        handler: |call| Box::pin(holds::set(call)),
+    },
+    Route {
+        key: "DELETE /v1/operator/holds/{hold_id}",
+        name: "liftHold",
+        summary: "Lift a legal hold, and have what waited for it go on",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::LiftHold),
+        handler: |call| Box::pin(holds::lift(call)),
+    },
+];
+
+impl Route {
+    /// The route of this name of API Gateway's; `None` when it is none of ours.
+    pub(crate) fn find(key: &str) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.key == key)
+    }
+
+    /// Its path's parameters, each with what it is the id of: of `/v1/holds/{hold_id}` a `hold`.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let segments = self.key.split('/');
+        segments.clone().zip(segments.skip(1)).filter_map(|(of, segment)| {
+            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+            Some((of.strip_suffix('s').unwrap_or(of), name))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_the_id_of_what_stands_before_it() {
+        let route = Route::find("DELETE /v1/conversations/{id}/messages/{message_id}").unwrap();
+        let parameters: Vec<_> = route.parameters().collect();
+        assert_eq!(parameters, [("conversation", "id"), ("message", "message_id")]);
+        assert!(Route::find("DELETE /v1/conversations").is_none());
+    }
+
+    #[test]
+    fn no_route_is_there_twice() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            let others = ROUTES.iter().skip(at + 1);
+            assert!(others.clone().all(|other| other.key != route.key), "{}", route.key);
+            assert!(others.clone().all(|other| other.name != route.name), "{}", route.name);
+        }
+    }
+
+    //= R1.3
+    #[test]
+    fn whatever_changes_something_is_in_the_audit_trail() {
+        for route in ROUTES {
+            let only_shows = route.key.starts_with("GET ");
+            assert_eq!(route.action.is_none(), only_shows, "{}", route.key);
+        }
+    }
+}
