@@ -148,13 +148,13 @@ fn mail(notice: Notice, url: &str) -> Mail {
             "A deletion takes longer than it should / Una eliminación tarda más de lo debido",
             format!(
                 "Your account asked for a deletion that is not complete yet, and its last day is \
-                 {day}. Its messages and contacts are unreadable already. We have been alerted, and are \
-                 looking into it."
+                 {day}. Its messages and contacts are unreadable already. We have been alerted, \
+                 and are looking into it."
             ),
             format!(
                 "Su cuenta pidió una eliminación que todavía no está completa, y su último día \
-                 es el {day}. Sus mensajes y contactos ya son ilegibles. Ya estamos alertados e investigando \
-                 la causa."
+                 es el {day}. Sus mensajes y contactos ya son ilegibles. Ya estamos alertados e \
+                 investigando la causa."
             ),
         ),
         Notice::ChannelErased => (

@@ -1,13 +1,14 @@
 //! Runs the release binary of meta-webhook as Lambda would, on a database in this process, beside a
 //! floor that makes the same calls and does nothing else; says what both cost and which bars hold.
-//! Or erases connections of different volumes, and runs the release binary of erasure; or exports an
-//! account, and runs that of data-export.
+//! Or erases connections of different volumes, and runs the release binary of erasure; or lets the
+//! same expire beside different volumes; or exports an account, and runs that of data-export.
 
 mod calls;
 mod cloud;
 mod endpoint;
 mod erasure_report;
 mod erasures;
+mod expiries;
 mod export_report;
 mod exports;
 mod process;
@@ -43,7 +44,7 @@ const CERTIFICATES: [&str; 2] =
 /// The time that the template gives meta-webhook, erasure, and data-export.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ERASURE_TIMEOUT: Duration = Duration::from_mins(2);
-const EXPORT_TIMEOUT: Duration = Duration::from_mins(15);
+const EXPORT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Measures meta-webhook beside a floor; fails when a bar does not hold.
 #[derive(Debug, Parser)]
@@ -85,6 +86,10 @@ struct Options {
     /// How often each of them is erased
     #[arg(long, default_value_t = 50)]
     erasure_samples: usize,
+    /// Measure what it costs to have a thousand messages expire beside so many live ones each, and
+    /// nothing else; the first is what the others are compared with
+    #[arg(long, value_delimiter = ',')]
+    expiries: Vec<usize>,
     /// Measure the export of an account with so many messages, and nothing else
     #[arg(long)]
     exports: Option<usize>,
@@ -99,12 +104,15 @@ async fn main() -> anyhow::Result<ExitCode> {
     let (raw, (table, all_hold)) = if let Some(volume) = options.exports {
         let exported = measure_export(&options, volume).await?;
         (export_report::raw(&exported), export_report::table(&exported))
-    } else if options.erasures.is_empty() {
-        let results = measure(&options).await?;
-        (results.raw(), results.table())
-    } else {
+    } else if !options.erasures.is_empty() {
         let erased = measure_erasures(&options).await?;
         (erasure_report::raw(&erased), erasure_report::table(&erased))
+    } else if !options.expiries.is_empty() {
+        let measured = expiries::measure(&options.template, &options.expiries).await?;
+        (expiries::raw(&measured), expiries::table(&measured))
+    } else {
+        let results = measure(&options).await?;
+        (results.raw(), results.table())
     };
     if let Some(path) = &options.json {
         let raw = serde_json::to_vec_pretty(&raw)?;

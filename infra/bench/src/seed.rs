@@ -54,6 +54,11 @@ pub(crate) fn one() -> anyhow::Result<Connection> {
     connection(&Pepper::new(PEPPER.as_bytes())?, 0, page)
 }
 
+/// One of many Pages to connect.
+pub(crate) fn numbered(number: usize) -> anyhow::Result<Connection> {
+    connection(&Pepper::new(PEPPER.as_bytes())?, number, &format!("8{number:0>14}"))
+}
+
 /// Creates the template's tables at this endpoint.
 pub(crate) async fn database(
     database_url: &str,
@@ -100,16 +105,26 @@ pub(crate) async fn connect(
 ) -> anyhow::Result<()> {
     store.create_account(&connection.account, connection.plan).await?;
     store.create_connection(connection, IndexKey::generate()?.expose()).await?;
+    let day_keys = make_keys(store, connection, key_window::days(today)).await?;
+    store.publish_day_keys(connection, &day_keys, key_window::until(today)).await?;
+    Ok(())
+}
+
+/// Makes a Page's keys of these days; a day that has one keeps it.
+pub(crate) async fn make_keys(
+    store: &Store,
+    connection: &Connection,
+    days: impl Iterator<Item = Day>,
+) -> anyhow::Result<BTreeMap<Day, PublicKey>> {
     let mut day_keys = BTreeMap::new();
-    for day in key_window::days(today) {
+    for day in days {
         let wrapped_key = vec![0; WRAPPED_LEN];
         let pair = WrappedPair { public_key: public_key()?, wrapped_key };
         let owner = (&connection.account, &connection.id);
         let shred_on = connection.plan.shred_on(day);
         day_keys.insert(day, store.put_day_key(owner, (day, shred_on), pair).await?);
     }
-    store.publish_day_keys(connection, &day_keys, key_window::until(today)).await?;
-    Ok(())
+    Ok(day_keys)
 }
 
 fn public_key() -> anyhow::Result<PublicKey> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use numib::archive::attestations::Attestations;
 use numib::edge::clients;
 use numib::edge::config::Config;
 use numib::edge::secrets::MetaSecrets;
@@ -244,6 +245,13 @@ impl Stack {
     #[must_use]
     pub fn store(&self) -> Store {
         Store::new(aws_sdk_dynamodb::Client::new(&self.sdk()), self.tables())
+    }
+
+    /// Where attestations are filed, as the root of the account.
+    #[must_use]
+    pub fn attestations(&self) -> Attestations {
+        let bucket = self.deployed.outputs.attestation_bucket.clone();
+        Attestations::new(clients::s3(&self.sdk()), bucket)
     }
 
     /// The keys, as a role: the key's policy lets nobody else use it, not even the account's root.

@@ -37,7 +37,8 @@ macro_rules! on_both_databases {
     )+};
 }
 
-/// Runs each test in this process alone: it makes more requests than MiniStack answers in good time.
+/// Runs each test in this process alone: it makes more requests than MiniStack answers in good
+/// time.
 macro_rules! on_dynoxide {
     ($($test:ident),+ $(,)?) => {$(
         mod $test {

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use numib::domain::connection::Connection;
+use numib::domain::erasure::{Source, Target};
 use numib::domain::ids::{Channel, MemberId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
+use numib::edge::clock;
+use numib::erasure::{self, Asked};
 use numib::identity::UserPool;
 use serde_json::Value;
 use xtask::meta;
@@ -86,6 +90,32 @@ async fn an_account_ends_with_its_data_at_once_and_itself_on_its_day() {
         assert_eq!(deployed.store.member(&member).await.unwrap(), None);
         assert_eq!(pool.email(&member).await.unwrap(), None);
     }
+}
+
+//= R5.8
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn what_may_be_late_is_told_to_its_owners_and_done() {
+    let deployed = deployed().await;
+    let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
+    deployed.member(&account.id, Role::Owner).await;
+    let Connection { account, route, id: connection, .. } = account.connection.clone();
+    let target = Target::Connection { account, route, connection };
+    let subject = target.subject();
+    let asked = Asked {
+        source: Source::Disconnect,
+        reference: None,
+        subject,
+        targets: vec![target],
+        due_at: None,
+    };
+    // Nobody has queued it for almost a month.
+    let now = clock::now();
+    let asked_at = now - SignedDuration::from_hours(25 * 24);
+    let request = erasure::begin(&deployed.store, asked, asked_at).await.unwrap();
+    deployed.stack.run_task("resume-erasures", &now.to_string()).unwrap();
+    told(&deployed, request.id.as_str(), "takes longer than it should").await;
+    page(&deployed, request.id.as_str(), "completed").await;
 }
 
 fn json_list() -> Value {

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod attestation;
 mod canary;
 mod deletion;
 mod deployed;

@@ -274,7 +274,10 @@ async fn each_account_has_in_its_chain_what_meta_erased_of_it_and_nothing_of_oth
     let alone = code(&desk.post(DELETE, &asks("7002", now())).await);
     // Of whom nothing is held, nothing is anybody's to record.
     code(&desk.post(DELETE, &asks("7099", now())).await);
-    let gone = json!({"algorithm": "HMAC-SHA256", "profile_id": two.meta_id, "issued_at": now().as_second()});
+    let issued_at = now().as_second();
+    let gone = json!({
+        "algorithm": "HMAC-SHA256", "profile_id": two.meta_id, "issued_at": issued_at,
+    });
     assert_eq!(desk.post(DEAUTHORIZE, &gone).await.status, 200);
     let expected = [
         vec![

@@ -1,0 +1,166 @@
+//! What it costs to have a thousand messages expire, beside so many that live on.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
+use numib::domain::connection::Connection;
+use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId};
+use numib::domain::sealed::Sealed;
+use numib::domain::time::Day;
+use numib::edge::clock;
+use numib::retention::{Expired, destroy_expired_keys};
+use numib::store::Store;
+use numib::store::concurrent::try_all;
+use numib::store::contacts::Parties;
+use numib::store::messages::{MessageKey, NewMessage};
+use serde_json::{Value, json};
+use xtask::progress::Step;
+
+use crate::calls::{Call, Units};
+use crate::endpoint::Endpoint;
+use crate::seed;
+use crate::table::{self, Bar, Row, Section, count};
+
+/// Messages that expire, of so many connections.
+const EXPIRING: usize = 1000;
+const CONNECTIONS: usize = 100;
+/// Days, today included, of which messages live.
+const LIVE_DAYS: i32 = 30;
+/// Bytes of a sealed message of a line or two.
+const SEALED_LEN: usize = 225;
+const AT_ONCE: usize = 64;
+const STORED_AT_A_TIME: usize = 1000;
+/// The bar: what lives on makes no difference.
+const VOLUME_RATIO_MAX: f64 = 1.1;
+
+/// What was measured beside one volume.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    live: usize,
+    /// What the run did: keys of the days that expire.
+    expired: Expired,
+    calls: usize,
+    units: Units,
+}
+
+/// Fills a database with each of the volumes, and lets the same expire in each.
+///
+/// # Errors
+/// When the database fails, or another number of keys is destroyed.
+pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Result<Vec<Measured>> {
+    let mut all = Vec::new();
+    for live in volumes {
+        let step = Step::start("messages");
+        let endpoint = Endpoint::start(&seed::secret()).await?;
+        let (store, tables) = seed::database(&endpoint.database_url, template).await?;
+        let now = clock::now();
+        let connections: Vec<Connection> =
+            (0..CONNECTIONS).map(seed::numbered).collect::<Result<_, _>>()?;
+        let today = Day::of(now);
+        // The day whose last message expired as today began.
+        let over = today.plus(-LIVE_DAYS - 1);
+        for connection in &connections {
+            seed::connect(&store, connection, today).await?;
+            seed::make_keys(&store, connection, (0..LIVE_DAYS).map(|back| today.plus(-back)))
+                .await?;
+            seed::make_keys(&store, connection, [over].into_iter()).await?;
+        }
+        fill(&store, &connections, ("expired", EXPIRING), |_| over).await?;
+        let day = |number: usize| today.plus(-i32::try_from(number % 30).unwrap_or_default());
+        fill(&store, &connections, ("live", *live), day).await?;
+        step.done(&format!("{live} live, {EXPIRING} expired"));
+
+        let watched = Store::new(seed::client(&endpoint.url), tables);
+        endpoint.take();
+        let expired = destroy_expired_keys(&watched, now, &|| true).await?;
+        let calls = endpoint.take();
+        let (units, calls) = (calls.iter().map(Call::units).sum(), calls.len());
+        ensure!(expired.destroyed == u64::try_from(CONNECTIONS)?, "{expired:?}");
+        all.push(Measured { live: *live, expired, calls, units });
+    }
+    Ok(all)
+}
+
+/// Stores so many messages, dealt out among the connections, each of the day that `day` says.
+async fn fill(
+    store: &Store,
+    connections: &[Connection],
+    (word, number): (&str, usize),
+    day: impl Fn(usize) -> Day,
+) -> anyhow::Result<()> {
+    let person = PersonId::parse("person").context("person id")?;
+    let contact = ContactId::parse(&format!("contact-of-{word}")).context("contact id")?;
+    for Connection { id, account, plan, .. } in connections {
+        let conversation = &ConversationId { connection: id.clone(), contact: contact.clone() };
+        let parties = Parties { conversation, account, person: &person };
+        let at = clock::now();
+        store.move_conversation(parties, at, plan.expires_at(at, at)).await?;
+    }
+    for first in (0..number).step_by(STORED_AT_A_TIME) {
+        let last = first.saturating_add(STORED_AT_A_TIME).min(number);
+        let of_all = connections.iter().cycle().skip(first % connections.len());
+        let messages: Option<Vec<(MessageKey, NewMessage)>> = (first..last)
+            .zip(of_all)
+            .map(|(number, connection)| {
+                let conversation =
+                    ConversationId { connection: connection.id.clone(), contact: contact.clone() };
+                let message = MessageId::parse(&format!("{word}{number:0>14}"))?;
+                let day = day(number);
+                Some((MessageKey { conversation, message }, message_of(connection, day)))
+            })
+            .collect();
+        let messages = messages.context("ids")?;
+        let puts = messages
+            .into_iter()
+            .map(async |(key, message)| store.put_message(&key, message, None).await);
+        try_all(puts, AT_ONCE).await?;
+    }
+    Ok(())
+}
+
+fn message_of(connection: &Connection, day: Day) -> NewMessage {
+    let sent_at: Timestamp = day.start();
+    let sealed = Sealed { day, bytes: vec![7; SEALED_LEN] };
+    NewMessage { sent_at, sealed, expires_at: connection.plan.expires_at(sent_at, sent_at) }
+}
+
+/// The table, and whether every bar holds.
+pub(crate) fn table(all: &[Measured]) -> (String, bool) {
+    let sections = all.iter().filter_map(|measured| Some(section(measured, all.first()?)));
+    table::render(["retention", "the first"], sections.collect())
+}
+
+fn section(measured: &Measured, first: &Measured) -> Section {
+    let bar = Bar::MaxRatio(VOLUME_RATIO_MAX);
+    let rows = vec![
+        Row::new("write units of the run", "WRU", measured.units.write)
+            .beside(first.units.write)
+            .bar(bar),
+        Row::new("read units of the run", "RRU", measured.units.read)
+            .beside(first.units.read)
+            .bar(bar),
+        Row::new("calls", "", count(measured.calls))
+            .beside(count(first.calls))
+            .decimals(0)
+            .bar(bar),
+    ];
+    (
+        format!("{EXPIRING} messages of {CONNECTIONS} channels expire, {} live on", measured.live),
+        rows,
+    )
+}
+
+/// Every number behind the table.
+pub(crate) fn raw(all: &[Measured]) -> Value {
+    let one = |measured: &Measured| {
+        json!({
+            "live": measured.live,
+            "expired": measured.expired,
+            "calls": measured.calls,
+            "write_units": measured.units.write,
+            "read_units": measured.units.read,
+        })
+    };
+    all.iter().map(one).collect()
+}
