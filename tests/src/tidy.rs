@@ -34,7 +34,7 @@ const ARROWS: [(&str, &str, &str); 20] = [
 
 /// Non-test lines of a file; of a file that is a test, all of them.
 const FILE_LINES_MAX: usize = 400;
-const MAIN_LINES_MAX: usize = 30;
+const MAIN_LINES_MAX: usize = 36;
 const COLUMNS_MAX: usize = 100;
 
 /// Names that say nothing about what is inside.
@@ -50,10 +50,10 @@ const REQUIREMENTS: [&str; 36] = [
 ];
 
 /// The ids that are implemented so far: each is cited where it is enforced and where it is tested.
-const IMPLEMENTED: [&str; 25] = [
-    "R1.1", "R1.3", "R2.1", "R2.3", "R4.1", "R4.3", "R4.5", "R4.6", "R5.3", "R5.7", "R5.8", "R6.1",
-    "R6.2", "R6.4", "R6.5", "R6.6", "R6.7", "R8.1", "R8.2", "R8.3", "R8.4", "R8.5", "R8.6", "R8.7",
-    "R9.1",
+const IMPLEMENTED: [&str; 27] = [
+    "R1.1", "R1.3", "R2.1", "R2.3", "R4.1", "R4.3", "R4.5", "R4.6", "R5.1", "R5.3", "R5.4", "R5.7",
+    "R5.8", "R6.1", "R6.2", "R6.4", "R6.5", "R6.6", "R6.7", "R8.1", "R8.2", "R8.3", "R8.4", "R8.5",
+    "R8.6", "R8.7", "R9.1",
 ];
 
 struct Source {

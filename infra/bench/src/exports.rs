@@ -176,8 +176,8 @@ fn check(archive: &[u8], volume: usize, exported: &mut Exported) -> anyhow::Resu
         let len = std::io::Read::read_to_end(&mut file, &mut text)?;
         exported.content_len = exported.content_len.saturating_add(u64::try_from(len)?);
         if is_native {
-            let lines = text.iter().filter(|byte| **byte == b'\n').count();
-            messages = messages.saturating_add(lines);
+            let lines = std::io::BufRead::lines(text.as_slice());
+            messages = messages.saturating_add(lines.count());
         }
     }
     ensure!(messages == volume, "{messages} of {volume} messages are in it");

@@ -132,8 +132,9 @@ fn unpack(stack: &Stack, archive: &[u8]) -> anyhow::Result<Unpacked> {
     for file in files {
         let name = file["name"].as_str().context("a file without a name")?;
         let digest = digest::digest(&digest::SHA256, &read(name)?);
-        let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        ensure!(file["sha256"] == digest.as_str(), "{name} is not as the manifest says");
+        let digest: Vec<String> =
+            digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        ensure!(file["sha256"] == digest.concat(), "{name} is not as the manifest says");
     }
     let files = files.len();
     let folder = project::local().join("export");

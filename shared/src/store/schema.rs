@@ -7,8 +7,8 @@
 //! | core | `ACCOUNT#account` | `ACCOUNT` | an account |
 //! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
-//! | core | `ACCOUNT#account` | `EXPORT#export`, `EXPORTING` | which exports it has; the one under way |
-//! | core | `EXPORT#export` | `EXPORT`, `PART#number` | an export; the files of a part of its archive |
+//! | core | `ACCOUNT#account` | `EXPORT#export`, `EXPORTING` | its exports; the one under way |
+//! | core | `EXPORT#export` | `EXPORT`, `PART#number` | an export; files of a part of it |
 //! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |

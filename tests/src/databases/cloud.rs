@@ -44,9 +44,9 @@ impl State {
             return format!("<ListMultipartUploadsResult>{listed}</ListMultipartUploadsResult>");
         }
         let of = self.objects.keys().filter(|key| key.starts_with(prefix));
-        let listed: String =
+        let listed: Vec<String> =
             of.map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
-        format!("<ListBucketResult>{listed}</ListBucketResult>")
+        format!("<ListBucketResult>{}</ListBucketResult>", listed.concat())
     }
 }
 

@@ -32,12 +32,7 @@ async fn fill(desk: &Desk<'_>) {
             let noise = sha256(format!("{contact} {n}").as_bytes()).repeat(3);
             let text = format!("{contact} says ñ {noise}");
             let mid = format!("m_{contact}_{n}");
-            items.push(desk.shop.text(
-                contact,
-                ago(1_000_000 - i64::try_from(n).unwrap()),
-                &mid,
-                &text,
-            ));
+            items.push(desk.shop.text(contact, ago(1_000_000 - i64::from(n)), &mid, &text));
         }
         for items in items.chunks(40) {
             desk.receive(items).await;
