@@ -36,7 +36,7 @@ use crate::seed;
 /// Messages of a contact.
 const OF_A_CONTACT: usize = 100;
 /// Days over which they are spread.
-const DAYS: usize = 28;
+const DAYS: usize = 26;
 const AT_ONCE: usize = 64;
 /// Messages, of whole contacts.
 const STORED_AT_A_TIME: usize = 1000;
