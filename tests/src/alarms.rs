@@ -16,7 +16,8 @@ use serde_json::Value;
 use serde_norway::Value as Yaml;
 
 /// The folders of the functions, by their names in the template.
-const FUNCTIONS: [(&str, &str); 6] = [
+const FUNCTIONS: [(&str, &str); 7] = [
+    ("DataExportFunction", "data-export"),
     ("MetaWebhookFunction", "meta-webhook"),
     ("InboxApiFunction", "inbox-api"),
     ("RetentionFunction", "retention"),

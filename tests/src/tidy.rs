@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 19] = [
+const ARROWS: [(&str, &str, &str); 20] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &str, &str); 19] = [
     ("erasure", "seal::SealError", "randomness can fail"),
     ("erasure", "seal::pseudonym::Pepper", "finds what is held of a Meta id"),
     ("erasure", "identity", "members leave the user pool with their account"),
+    ("erasure", "archive", "archives are copies of what it erases"),
     ("retention", "domain", "knows plans, days and what expires when"),
     ("retention", "store", "destroys, deletes and re-times"),
     ("identity", "domain", "knows members by its ids"),
@@ -33,7 +34,7 @@ const ARROWS: [(&str, &str, &str); 19] = [
 
 /// Non-test lines of a file; of a file that is a test, all of them.
 const FILE_LINES_MAX: usize = 400;
-const MAIN_LINES_MAX: usize = 30;
+const MAIN_LINES_MAX: usize = 36;
 const COLUMNS_MAX: usize = 100;
 
 /// Names that say nothing about what is inside.
@@ -49,10 +50,10 @@ const REQUIREMENTS: [&str; 36] = [
 ];
 
 /// The ids that are implemented so far: each is cited where it is enforced and where it is tested.
-const IMPLEMENTED: [&str; 30] = [
-    "R1.1", "R1.2", "R1.3", "R2.1", "R2.2", "R2.3", "R4.1", "R4.3", "R4.5", "R4.6", "R5.2", "R5.3",
-    "R5.7", "R5.8", "R6.1", "R6.2", "R6.3", "R6.4", "R6.5", "R6.6", "R6.7", "R8.1", "R8.2", "R8.3",
-    "R8.4", "R8.5", "R8.6", "R8.7", "R9.1", "R10.1",
+const IMPLEMENTED: [&str; 32] = [
+    "R1.1", "R1.2", "R1.3", "R2.1", "R2.2", "R2.3", "R4.1", "R4.3", "R4.5", "R4.6", "R5.1", "R5.2",
+    "R5.3", "R5.4", "R5.7", "R5.8", "R6.1", "R6.2", "R6.3", "R6.4", "R6.5", "R6.6", "R6.7", "R8.1",
+    "R8.2", "R8.3", "R8.4", "R8.5", "R8.6", "R8.7", "R9.1", "R10.1",
 ];
 
 struct Source {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use erasure::{App, Event, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use numib::archive::exports::Exports;
 use numib::edge::{clients, config, config::Config, mail::Mailer, queue::ErasureQueue, telemetry};
 use numib::{erasure::Eraser, identity::UserPool, seal::receipt::SigningKey, store::Store};
 
@@ -18,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?);
     let mailer = config::sender_address().map(|from| Mailer::new(&sdk, from));
     let public_url = config::public_url().unwrap_or_default();
-    let eraser = Eraser { store, user_pool, receipts };
+    let exports = Exports::new(clients::s3(&sdk), config::export_bucket()?);
+    let eraser = Eraser { store, user_pool, receipts, exports };
     let app = Arc::new(App { eraser, queue, mailer, public_url });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);

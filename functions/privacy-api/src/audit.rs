@@ -36,6 +36,7 @@ enum Unrecorded {
 /// What is recorded of an answer besides its status.
 #[derive(Deserialize, Default)]
 struct Answered {
+    export: Option<String>,
     request: Option<String>,
     data_request: Option<String>,
     file: Option<String>,
@@ -131,6 +132,7 @@ fn subjects(
     };
     let answer = [
         named("on", answered.on.as_deref().or_else(|| query.first("on"))),
+        named("export", answered.export.as_deref()),
         named("request", answered.request.as_deref()),
         named("request", answered.data_request.as_deref()),
         named("list", answered.file.as_deref()),

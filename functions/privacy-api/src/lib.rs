@@ -16,6 +16,7 @@ mod consents;
 mod contacts;
 mod deletion;
 mod erase;
+mod exports;
 mod holds;
 mod invoices;
 mod keys;
@@ -37,10 +38,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::archive::exports::Exports;
 use numib::edge::auth;
 use numib::edge::clock;
 use numib::edge::problem::Problem;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::UserPool;
@@ -59,6 +61,10 @@ pub struct App {
     pub secrets: SecretsCache,
     /// Where shredded requests go on.
     pub queue: ErasureQueue,
+    /// Where archives of exports are.
+    pub exports: Exports,
+    /// Where exports are written.
+    pub export_queue: ExportQueue,
     /// The members' identities.
     pub user_pool: UserPool,
     /// What an account's own keys are made and opened with.

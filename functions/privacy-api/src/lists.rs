@@ -109,7 +109,10 @@ impl Refused {
                 ErasureError::Transition(_) | ErasureError::Unknown | ErasureError::TooManyTargets,
             ) => true,
             Self::Erasure(
-                ErasureError::Seal(_) | ErasureError::Signing(_) | ErasureError::Identity(_),
+                ErasureError::Seal(_)
+                | ErasureError::Signing(_)
+                | ErasureError::Identity(_)
+                | ErasureError::Archive(_),
             )
             | Self::Queue(_) => false,
         }

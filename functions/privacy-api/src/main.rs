@@ -2,8 +2,9 @@
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::{clients, clock, config, queue::ErasureQueue, secrets::SecretsCache, telemetry};
-use numib::{identity::UserPool, seal::kms::DataKeys, store::Store};
+use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::{clients, clock, config, secrets::SecretsCache, telemetry};
+use numib::{archive::exports::Exports, identity::UserPool, seal::kms::DataKeys, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,10 +12,13 @@ async fn main() -> Result<(), Error> {
     let config = config::Config::from_env()?;
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
     let app = std::sync::Arc::new(App {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
         secrets: SecretsCache::new(Secrets::new(&sdk), config::meta_secret_arn()?),
-        queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
+        queue: ErasureQueue::new(sqs.clone(), config::erasure_queue_url()?),
+        exports: Exports::new(clients::s3(&sdk), config::export_bucket()?),
+        export_queue: ExportQueue::new(sqs, config::export_queue_url()?),
         user_pool: UserPool::new(&sdk, config::user_pool_id()?),
         keys: DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?),
         grace_days: config::account_grace_days()?,

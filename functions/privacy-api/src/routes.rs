@@ -8,8 +8,8 @@ use numib::edge::problem::Problem;
 
 use crate::call::Handler;
 use crate::{
-    account, accounts, consents, contacts, deletion, holds, invoices, lists, lookup, members,
-    openapi, plan, policies, profile, requests,
+    account, accounts, consents, contacts, deletion, exports, holds, invoices, lists, lookup,
+    members, openapi, plan, policies, profile, requests,
 };
 
 /// A route and what holds for it.
@@ -50,6 +50,11 @@ const OWNER: Who = Who {
 const ADMINS: Who = Who {
     roles: &[Role::Owner, Role::Admin],
     refusal: Problem::forbidden("This takes the role owner or admin of an account."),
+};
+/// Who follows exports.
+const EXPORT_FOLLOWERS: Who = Who {
+    roles: &[Role::Owner, Role::Privacy],
+    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
 };
 /// Who has people's data erased.
 const ERASERS: Who = Who {
@@ -166,6 +171,42 @@ pub static ROUTES: &[Route] = &[
         needs_fresh_sign_in: false,
         action: None,
         handler: |call| Box::pin(lookup::requests(call)),
+    },
+    Route {
+        key: "POST /v1/exports",
+        name: "askForExport",
+        summary: "Ask for an archive of all that the account has",
+        who: OWNER,
+        needs_fresh_sign_in: true,
+        action: Some(Action::AskForExport),
+        handler: |call| Box::pin(exports::ask(call)),
+    },
+    Route {
+        key: "GET /v1/exports",
+        name: "listExports",
+        summary: "The exports of the last week",
+        who: EXPORT_FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(exports::list(call)),
+    },
+    Route {
+        key: "GET /v1/exports/{export_id}",
+        name: "followExport",
+        summary: "How far an export is",
+        who: EXPORT_FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(exports::show(call)),
+    },
+    Route {
+        key: "POST /v1/exports/{export_id}/download",
+        name: "downloadExport",
+        summary: "Get a link to an archive, which lives for five minutes",
+        who: OWNER,
+        needs_fresh_sign_in: true,
+        action: Some(Action::DownloadExport),
+        handler: |call| Box::pin(exports::download(call)),
     },
     Route {
         key: "GET /v1/requests/{code}",

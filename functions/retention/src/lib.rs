@@ -7,6 +7,7 @@ mod attest;
 mod cut_audit;
 mod deadlines;
 mod expire;
+mod exports;
 mod keep_held;
 mod lateness;
 mod provision;
@@ -18,8 +19,9 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
+use numib::archive::exports::Exports;
 use numib::edge::clock::{self, Stopwatch};
-use numib::edge::queue::{ErasureQueue, QueueError};
+use numib::edge::queue::{ErasureQueue, ExportQueue, QueueError};
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
@@ -29,6 +31,7 @@ use serde_json::Value;
 
 pub use crate::attest::AttestError;
 pub use crate::cut_audit::CutError;
+pub use crate::exports::ExportsError;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -43,6 +46,10 @@ pub struct App {
     pub receipts: SigningKey,
     /// Where attestations are filed.
     pub attestations: Attestations,
+    /// Where archives of exports are.
+    pub exports: Exports,
+    /// Where exports go on.
+    pub export_queue: ExportQueue,
 }
 
 /// What the function is invoked with.
@@ -83,6 +90,9 @@ pub enum RetentionError {
     /// Work was not queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// Exports were not removed, or not queued again.
+    #[error(transparent)]
+    Exports(#[from] ExportsError),
     /// The day before was not attested, or not in every form.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -98,6 +108,7 @@ impl From<RetentionError> for Diagnostic {
             RetentionError::UnknownTask => "UnknownTask",
             RetentionError::Store(_) => "Store",
             RetentionError::Queue(_) => "Queue",
+            RetentionError::Exports(_) => "Exports",
             RetentionError::Attest(_) => "Attest",
             RetentionError::Cut(_) => "Cut",
         };
@@ -116,10 +127,11 @@ enum Task {
     Attest,
     CutAudit,
     PurgeTaxRecords,
+    CarryOnExports,
 }
 
 impl Task {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::ProvisionDayKeys,
         Self::ResumeErasures,
         Self::DestroyExpiredKeys,
@@ -128,6 +140,7 @@ impl Task {
         Self::Attest,
         Self::CutAudit,
         Self::PurgeTaxRecords,
+        Self::CarryOnExports,
     ];
 
     /// The end of its schedule's name.
@@ -141,6 +154,7 @@ impl Task {
             Self::Attest => "attest",
             Self::CutAudit => "cut-audit",
             Self::PurgeTaxRecords => "purge-tax-records",
+            Self::CarryOnExports => "carry-on-exports",
         }
     }
 
@@ -185,6 +199,7 @@ pub async fn handle(
         Task::KeepHeld => task.answer(keep_held::run(app, now, &has_time).await?),
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         Task::Attest => task.answer(attest::run(app, now).await?),
+        Task::CarryOnExports => task.answer(exports::run(app, now).await?),
         Task::CutAudit => task.answer(cut_audit::run(app, now, &has_time).await?),
         Task::PurgeTaxRecords => task.answer(purge_tax::run(app, now, &has_time).await?),
         Task::ProvisionDayKeys => task.answer(provision::run(app, now, &has_time).await?),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use numib::archive::attestations::Attestations;
-use numib::edge::{clients, config, config::Config, queue::ErasureQueue, telemetry};
+use numib::archive::{attestations::Attestations, exports::Exports};
+use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::{clients, config, config::Config, telemetry};
 use numib::seal::{kms::DataKeys, receipt::SigningKey};
 use numib::store::Store;
 use retention::{App, Event, handle};
@@ -17,11 +18,15 @@ async fn main() -> Result<(), Error> {
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let kms = aws_sdk_kms::Client::new(&sdk);
     let day_keys = DataKeys::new(kms.clone(), config::data_key_arn()?);
-    let queue = aws_sdk_sqs::Client::new(&sdk);
-    let queue = ErasureQueue::new(queue, config::erasure_queue_url()?);
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let queue = ErasureQueue::new(sqs.clone(), config::erasure_queue_url()?);
+    let export_queue = ExportQueue::new(sqs, config::export_queue_url()?);
     let receipts = SigningKey::new(kms, config::receipt_key_arn()?);
-    let attestations = Attestations::new(clients::s3(&sdk), config::attestation_bucket()?);
-    let app = Arc::new(App { store, day_keys, queue, receipts, attestations });
+    let s3 = clients::s3(&sdk);
+    let attestations = Attestations::new(s3.clone(), config::attestation_bucket()?);
+    let exports = Exports::new(s3, config::export_bucket()?);
+    let app = App { store, day_keys, queue, receipts, attestations, exports, export_queue };
+    let app = Arc::new(app);
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         async move { handle(&app, event.payload, event.context.deadline()).await }

@@ -25,15 +25,16 @@ use crate::calls::{Call, Service};
 /// DynamoDB's own limit.
 const REQUEST_LEN_MAX: usize = 16 * 1024 * 1024;
 /// What of a request DynamoDB looks at.
-const FORWARDED: [&str; 4] = ["content-type", "x-amz-target", "authorization", "x-amz-date"];
+pub(crate) const FORWARDED: [&str; 4] =
+    ["content-type", "x-amz-target", "authorization", "x-amz-date"];
 
 /// A public key of P-256: its base point.
-const PUBLIC_KEY: &str = concat!(
+pub(crate) const PUBLIC_KEY: &str = concat!(
     r#"{"PublicKey":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5"#,
     r#"RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q=="}"#
 );
 /// It has the form of a signature and fits nothing: nobody verifies it here.
-const SIGNATURE: &str = r#"{"Signature":"MAYCAQECAQE="}"#;
+pub(crate) const SIGNATURE: &str = r#"{"Signature":"MAYCAQECAQE="}"#;
 /// What is queued is not kept: whoever plays the queue finds it among the calls.
 const QUEUED: &str = r#"{"MessageId":"00000000-0000-0000-0000-000000000000"}"#;
 

@@ -1,13 +1,16 @@
 //! Runs the release binary of meta-webhook as Lambda would, on a database in this process, beside a
 //! floor that makes the same calls and does nothing else; says what both cost and which bars hold.
 //! Or erases connections of different volumes, and runs the release binary of erasure; or lets the
-//! same expire beside different volumes.
+//! same expire beside different volumes; or exports an account, and runs that of data-export.
 
 mod calls;
+mod cloud;
 mod endpoint;
 mod erasure_report;
 mod erasures;
 mod expiries;
+mod export_report;
+mod exports;
 mod process;
 mod report;
 mod sandbox;
@@ -29,6 +32,7 @@ use xtask::progress::{Step, note, say};
 
 use crate::endpoint::Endpoint;
 use crate::erasures::Erased;
+use crate::exports::Exported;
 use crate::report::Results;
 use crate::sandbox::{Program, Sandbox, environment};
 use crate::scenarios::{Amounts, Scene};
@@ -37,9 +41,10 @@ use crate::scenarios::{Amounts, Scene};
 const CERTIFICATES: [&str; 2] =
     ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
 
-/// The time that the template gives meta-webhook, and erasure.
+/// The time that the template gives meta-webhook, erasure, and data-export.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ERASURE_TIMEOUT: Duration = Duration::from_mins(2);
+const EXPORT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Measures meta-webhook beside a floor; fails when a bar does not hold.
 #[derive(Debug, Parser)]
@@ -85,6 +90,9 @@ struct Options {
     /// nothing else; the first is what the others are compared with
     #[arg(long, value_delimiter = ',')]
     expiries: Vec<usize>,
+    /// Measure the export of an account with so many messages, and nothing else
+    #[arg(long)]
+    exports: Option<usize>,
     /// Writes every number behind the table to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -93,7 +101,10 @@ struct Options {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let (raw, (table, all_hold)) = if !options.erasures.is_empty() {
+    let (raw, (table, all_hold)) = if let Some(volume) = options.exports {
+        let exported = measure_export(&options, volume).await?;
+        (export_report::raw(&exported), export_report::table(&exported))
+    } else if !options.erasures.is_empty() {
         let erased = measure_erasures(&options).await?;
         (erasure_report::raw(&erased), erasure_report::table(&erased))
     } else if !options.expiries.is_empty() {
@@ -118,9 +129,9 @@ async fn measure(options: &Options) -> anyhow::Result<Results> {
     let step = Step::start("database and tables");
     let endpoint = Endpoint::start(&seed::secret()).await?;
     let tables = seed::seed(&endpoint.database_url, &options.template, clock::now()).await?;
-    let function = program(options.function.as_deref(), "meta-webhook", options, &endpoint)?;
+    let function = program(options.function.as_deref(), "meta-webhook", options, &endpoint.url)?;
     let function = intake(function, tables);
-    let floor = program(options.floor.as_deref(), "floor", options, &endpoint)?;
+    let floor = program(options.floor.as_deref(), "floor", options, &endpoint.url)?;
     let binary_len =
         [std::fs::metadata(&function.path)?.len(), std::fs::metadata(&floor.path)?.len()];
     step.done("dynoxide, as the template says");
@@ -152,10 +163,19 @@ async fn measure_erasures(options: &Options) -> anyhow::Result<Vec<Erased>> {
     let Options { template, erasures: volumes, erasure_samples: samples, .. } = options;
     ensure!(*samples > 0 && !volumes.contains(&0), "nothing can be measured of nothing");
     let program = |endpoint: &Endpoint| {
-        let program = program(None, "erasure", options, endpoint)?;
+        let program = program(None, "erasure", options, &endpoint.url)?;
         Ok(Program { timeout: ERASURE_TIMEOUT, ..program })
     };
     erasures::measure(template, volumes, *samples, program).await
+}
+
+async fn measure_export(options: &Options, volume: usize) -> anyhow::Result<Exported> {
+    ensure!(volume > 0, "nothing can be measured of nothing");
+    let program = |url: &str| {
+        let program = program(None, "data-export", options, url)?;
+        Ok(Program { timeout: EXPORT_TIMEOUT, ..program })
+    };
+    exports::measure(&options.template, volume, program).await
 }
 
 impl Options {
@@ -176,7 +196,7 @@ fn program(
     path: Option<&Path>,
     name: &str,
     options: &Options,
-    endpoint: &Endpoint,
+    url: &str,
 ) -> anyhow::Result<Program> {
     let path = match path {
         Some(path) => path.to_owned(),
@@ -185,7 +205,7 @@ fn program(
     ensure!(path.is_file(), "{} is not there: cargo build --release -p {name}", path.display());
     let bundle = CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file());
     let certificates = options.certificates.clone().or(bundle);
-    let environment = environment(&endpoint.url, certificates.as_deref());
+    let environment = environment(url, certificates.as_deref());
     Ok(Program { path, argument: None, environment, timeout: TIMEOUT })
 }
 

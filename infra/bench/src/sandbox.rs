@@ -160,6 +160,11 @@ impl Sandbox {
         process::cpu(self.pid)
     }
 
+    /// What it has used of the processor so far.
+    pub(crate) fn cpu_so_far(&self) -> anyhow::Result<Duration> {
+        process::cpu(self.pid)
+    }
+
     /// The most memory it has had so far, in KiB.
     pub(crate) fn peak_kib(&self) -> anyhow::Result<u32> {
         process::peak_kib(self.pid)

@@ -7,6 +7,7 @@ pub mod check;
 pub mod conformance;
 pub mod emulator;
 mod erasing;
+pub mod export;
 pub mod functions;
 pub mod fuzz;
 pub mod meta;

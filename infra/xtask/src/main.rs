@@ -1,7 +1,7 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{audit, check, conformance, fuzz, openapi, progress, receipt, replay, up};
+use xtask::{audit, check, conformance, export, fuzz, openapi, progress, receipt, replay, up};
 
 const FUZZ_SECONDS: u32 = 60;
 
@@ -23,6 +23,8 @@ enum Task {
     Replay(replay::Options),
     /// Check the receipt of an erasure against the published keys, offline
     VerifyReceipt(receipt::Options),
+    /// Export an account of the running stack; check and unpack the archive
+    Export(export::Options),
     /// Write the audit chain of an account of the running stack, one event a line
     Audit(audit::ExportOptions),
     /// Check an audit chain, offline
@@ -69,6 +71,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
             progress::say(&up::token(&up::running()?)?);
             Ok(())
         }
+        Task::Export(options) => export::run(&up::running()?, &options, &up::password()?).await,
         Task::Replay(options) => replay::run(up::running()?, options).await,
         Task::VerifyReceipt(options) => receipt::run(&options),
         Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,

@@ -150,8 +150,11 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
     Ok(Demo { login, password, pepper: secrets.pepper })
 }
 
-/// The demo member's password: made once, so that a browser may remember it.
-fn password() -> anyhow::Result<String> {
+/// The demo members' password: made once, so that a browser may remember it.
+///
+/// # Errors
+/// When it cannot be read, or made.
+pub fn password() -> anyhow::Result<String> {
     let file = project::local().join("demo-password");
     if let Ok(password) = fs::read_to_string(&file) {
         return Ok(password);

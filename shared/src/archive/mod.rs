@@ -1,6 +1,14 @@
-//! S3: what is filed for people to fetch, one file per kind of archive.
+//! S3: what is filed for people to fetch, and the archives of exports: their bucket, their format.
 
 pub mod attestations;
+mod csv_row;
+pub mod exports;
+pub mod manifest;
+mod pages;
+pub mod part;
+pub mod record;
+pub mod summary;
+pub mod zip;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
@@ -23,7 +31,7 @@ where
     match error.code() {
         // Its own words name the stage it failed at, and nothing of the request.
         None => ArchiveError::Unavailable(error.to_string()),
-        Some("AccessDenied" | "NoSuchKey") => ArchiveError::Denied,
+        Some("AccessDenied" | "NoSuchKey" | "NoSuchUpload") => ArchiveError::Denied,
         Some(code) => ArchiveError::Unavailable(code.to_owned()),
     }
 }

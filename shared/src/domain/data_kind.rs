@@ -44,6 +44,8 @@ words! {
         LedgerEntry = "ledger-entry",
         /// A link of an account's audit chain.
         AuditEvent = "audit-event",
+        /// A data export: the record of one, and its archive while that is kept.
+        Export = "export",
     }
 }
 
@@ -127,6 +129,11 @@ impl DataKind {
             },
             Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
             Self::Hold | Self::PolicyVersion => Fate::Untouched,
+            // Archives are copies of what is erased.
+            Self::Export => match target {
+                Account { .. } | Connection { .. } | Contact { .. } | Message { .. } => Fate::Swept,
+                Member { .. } => Fate::Untouched,
+            },
         }
     }
 }
@@ -139,6 +146,74 @@ const fn of_account(target: &Target, fate: Fate) -> Fate {
         | Target::Connection { .. }
         | Target::Contact { .. }
         | Target::Message { .. } => Fate::Untouched,
+    }
+}
+
+/// Whether an account takes a kind of data away with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exported {
+    /// It does, in files of this name.
+    In(&'static str),
+    /// It does not, for this reason.
+    Excluded(Exclusion),
+}
+
+words! {
+    /// Why an archive is without a kind of data.
+    Exclusion {
+        /// Keys: they are no data about anybody, and whoever has one reads what is sealed to it
+        /// (GDPR, art. 32).
+        Security = "security",
+        /// To tell of a legal hold may defeat it (GDPR, art. 23(1)(f) and (j)).
+        LegalProceedings = "legal-proceedings",
+        /// Pseudonyms that repeat what the records of requests say, kept to apply erasures again
+        /// (GDPR, art. 11(2)).
+        Pseudonymous = "pseudonymous",
+        /// A copy of what is exported.
+        Copy = "copy",
+        /// It is published, and about nobody.
+        Public = "public",
+    }
+}
+
+impl Exclusion {
+    /// The text that it follows from.
+    #[must_use]
+    pub const fn legal_basis(self) -> &'static str {
+        match self {
+            Self::Security => "GDPR, art. 32(1): a key opens what is sealed to it",
+            Self::LegalProceedings => "GDPR, art. 23(1)(f) and (j)",
+            Self::Pseudonymous => "GDPR, art. 11(2): pseudonyms of what the requests say",
+            Self::Copy => "GDPR, art. 15(3): one copy of the data",
+            Self::Public => "GDPR, art. 4(1): no personal data",
+        }
+    }
+}
+
+impl DataKind {
+    /// Whether an export has it, and where.
+    //= R5.1, R5.4
+    #[must_use]
+    pub const fn export(self) -> Exported {
+        match self {
+            Self::Message => Exported::In("messages"),
+            Self::Contact => Exported::In("contacts"),
+            Self::Connection => Exported::In("connections"),
+            Self::Account => Exported::In("account"),
+            Self::Member => Exported::In("members"),
+            Self::AuditEvent => Exported::In("audit-events"),
+            Self::Request => Exported::In("requests"),
+            Self::Consent => Exported::In("consents"),
+            Self::Invoice => Exported::In("invoices"),
+            Self::IndexKey | Self::DayKey | Self::AccountKey | Self::TaxKey => {
+                Exported::Excluded(Exclusion::Security)
+            }
+            Self::PolicyVersion => Exported::Excluded(Exclusion::Public),
+            Self::Hold => Exported::Excluded(Exclusion::LegalProceedings),
+            Self::LedgerEntry => Exported::Excluded(Exclusion::Pseudonymous),
+            // A notice is the owner's e-mail.
+            Self::Export | Self::Answer | Self::PolicyNotice => Exported::Excluded(Exclusion::Copy),
+        }
     }
 }
 

@@ -112,6 +112,10 @@ opaque_id!(
     HoldId
 );
 opaque_id!(
+    /// A data export.
+    ExportId
+);
+opaque_id!(
     /// An audit event.
     EventId
 );

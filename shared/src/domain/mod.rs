@@ -17,6 +17,7 @@ pub mod consent;
 pub mod data_kind;
 pub mod deadline;
 pub mod erasure;
+pub mod export;
 pub mod fold;
 pub mod hold;
 pub mod ids;

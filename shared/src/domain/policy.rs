@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::audit;
 use super::data_kind::DataKind;
 use super::deadline::deadline;
+use super::export;
 use super::invoice::Jurisdiction;
 use super::plan::Plan;
 use super::time::Day;
@@ -105,6 +106,7 @@ impl DataKind {
             Self::AuditEvent | Self::PolicyNotice => {
                 (Rule::Fixed(audit::KEPT), "R6.4", "privacy policy: at most 90 days")
             }
+            Self::Export => (Rule::Fixed(export::KEPT), "R5.4", "privacy policy: at most 7 days"),
             Self::LedgerEntry => (Rule::NoEnd, "R8.6", "GDPR, art. 5(2): pseudonyms and times"),
         };
         Policy { rule, requirement, citation }

@@ -93,6 +93,22 @@ pub fn erasure_queue_url() -> Result<String, ConfigError> {
     var("ERASURE_QUEUE_URL")
 }
 
+/// `EXPORT_BUCKET`: where archives of exports are.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn export_bucket() -> Result<String, ConfigError> {
+    var("EXPORT_BUCKET")
+}
+
+/// `EXPORT_QUEUE_URL`: the work queue of exports.
+///
+/// # Errors
+/// [`ConfigError`] when it is missing.
+pub fn export_queue_url() -> Result<String, ConfigError> {
+    var("EXPORT_QUEUE_URL")
+}
+
 /// `USER_POOL_ID`: the user pool of the members.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! The work queue: erasures, one message per request by its id; what follows a change of plan or of
-//! a legal hold; and the announcement of a policy.
+//! The work queues: erasures, one message per request by its id, with what follows a change of plan
+//! or of a legal hold, and the announcement of a policy; and exports.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
 use crate::domain::hold::Held;
-use crate::domain::ids::{AccountId, PolicyVersion, RequestId};
+use crate::domain::ids::{AccountId, ExportId, PolicyVersion, RequestId};
 use crate::domain::plan::PlanCursor;
 
 /// What a message says.
@@ -52,18 +52,35 @@ pub enum Work {
 #[error("the queue did not take the message ({0})")]
 pub struct QueueError(String);
 
-/// The queue.
 #[derive(Debug, Clone)]
-pub struct ErasureQueue {
+struct Queue {
     client: aws_sdk_sqs::Client,
     url: String,
+}
+
+/// The queue of erasures.
+#[derive(Debug, Clone)]
+pub struct ErasureQueue(Queue);
+
+/// The queue of exports.
+#[derive(Debug, Clone)]
+pub struct ExportQueue(Queue);
+
+/// What a message of that says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportWork {
+    /// The export to go on with.
+    pub export: String,
+    /// As in [`Work::Erase`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 impl ErasureQueue {
     /// The queue at that URL.
     #[must_use]
     pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
-        Self { client, url }
+        Self(Queue { client, url })
     }
 
     /// Has a worker go on with a request, if it has something to do for it now.
@@ -88,7 +105,7 @@ impl ErasureQueue {
         at: Option<Timestamp>,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        self.put(&Work::Erase { request: request.to_string(), at }, delay).await
+        self.0.put(&Work::Erase { request: request.to_string(), at }, delay).await
     }
 
     /// Asks a worker to have what an account stores expire by its plan, from the cursor on, after
@@ -102,7 +119,7 @@ impl ErasureQueue {
         cursor: Option<PlanCursor>,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        self.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
+        self.0.put(&Work::Retime { retime: account.to_string(), cursor }, delay).await
     }
 
     /// Asks a worker to have what is stored under a record stay, or go, by the holds on it; from
@@ -116,7 +133,7 @@ impl ErasureQueue {
         cursor: Option<PlanCursor>,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        self.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
+        self.0.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
     }
 
     /// Asks a worker to tell the owners of accounts of a version of the privacy policy.
@@ -124,10 +141,30 @@ impl ErasureQueue {
     /// # Errors
     /// [`QueueError`].
     pub async fn announce(&self, version: &PolicyVersion) -> Result<(), QueueError> {
-        self.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
+        self.0.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
+    }
+}
+
+impl ExportQueue {
+    /// The queue at that URL.
+    #[must_use]
+    pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
+        Self(Queue { client, url })
     }
 
-    async fn put(&self, work: &Work, delay: Duration) -> Result<(), QueueError> {
+    /// Asks a worker to go on with an export; `at` is the time of the schedule that asks, where one
+    /// does.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn send(&self, export: &ExportId, at: Option<Timestamp>) -> Result<(), QueueError> {
+        let work = ExportWork { export: export.to_string(), at };
+        self.0.put(&work, Duration::ZERO).await
+    }
+}
+
+impl Queue {
+    async fn put(&self, work: &(impl Serialize + Sync), delay: Duration) -> Result<(), QueueError> {
         let body = serde_json::to_string(work).map_err(|error| QueueError(error.to_string()))?;
         self.client
             .send_message()

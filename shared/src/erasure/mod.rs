@@ -4,6 +4,7 @@
 //! marks set. All else is work for later: deleting rows, proving that none is left, signing the
 //! receipt. Every step may be repeated; what a dead worker left half done, the next one finishes.
 
+mod archives;
 mod begin;
 mod cancel;
 mod finish;
@@ -22,6 +23,8 @@ pub use shred::shred;
 
 use jiff::Timestamp;
 
+use crate::archive::ArchiveError;
+use crate::archive::exports::Exports;
 use crate::domain::erasure::{InvalidTransition, Request, State};
 use crate::domain::ids::RequestId;
 use crate::identity::{IdentityError, UserPool};
@@ -53,6 +56,9 @@ pub enum ErasureError {
     /// The members' identities.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The archives of exports.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// There is no such request.
     #[error("there is no such request")]
     Unknown,
@@ -70,6 +76,8 @@ pub struct Eraser {
     pub user_pool: UserPool,
     /// The key that signs receipts.
     pub receipts: SigningKey,
+    /// The archives of exports.
+    pub exports: Exports,
 }
 
 /// How far a request has come.

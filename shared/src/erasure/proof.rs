@@ -1,5 +1,6 @@
 //! The negative proof, which every erasure ends with.
 
+use super::archives;
 use super::sweep::{PAGE, is_covered};
 use super::{Eraser, ErasureError};
 use crate::domain::connection::ConnectionState;
@@ -18,7 +19,8 @@ pub(super) async fn is_clean(eraser: &Eraser, target: &Target) -> Result<bool, E
                 || !store.has_account_key(account, Use::TaxRecords).await?)
             && store.account_members(account).await?.is_empty()
             && store.decisions(account).await?.is_empty()
-            && store.account_connections(account).await?.is_empty()),
+            && store.account_connections(account).await?.is_empty()
+            && archives::is_clean(eraser, account).await?),
         Target::Member { account, member } => {
             let of = store.member(member).await?;
             Ok(of.is_none_or(|of| of.account != *account)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::archives;
 use super::open::{holds_on, records};
 use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::data_kind::DataKind;
@@ -155,7 +156,8 @@ pub(super) async fn shred_target(
             store.put_tombstone(&key, kept_until).await?;
         }
     }
-    Ok(())
+    // After the marks: whoever reads from now on reads nothing of it.
+    archives::void(store, target.account()).await
 }
 
 /// Destroys whatever day keys a connection has; returns how many there were.

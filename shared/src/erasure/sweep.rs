@@ -4,6 +4,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
+use super::archives;
 use super::proof::is_clean;
 use super::shred::{destroy_keys, shred_target};
 use super::{Eraser, ErasureError};
@@ -208,6 +209,7 @@ impl<'a> Sweeper<'a> {
         target: &Target,
         now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
+        archives::discard(self.eraser, target.account()).await?;
         match target {
             Target::Account { account } => self.account(account, now).await,
             Target::Member { account, member } => {
@@ -265,6 +267,7 @@ impl<'a> Sweeper<'a> {
         }
         self.flush().await?;
         self.store.delete_decisions(account).await?;
+        archives::remove_all(self.eraser, account).await?;
         self.store.delete_account(account).await?;
         // Without a tax record nothing is left for its key to open. Looked for once the account is
         // gone, for then none is added.

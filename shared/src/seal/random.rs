@@ -3,7 +3,7 @@
 use aws_lc_rs::rand;
 
 use super::SealError;
-use crate::domain::ids::{AccountId, EventId, RequestId};
+use crate::domain::ids::{AccountId, EventId, ExportId, RequestId};
 
 /// Crockford's base 32: digits and letters that people do not confuse.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -32,6 +32,14 @@ pub fn account_id() -> Result<AccountId, SealError> {
 /// [`SealError::DoesNotSeal`] when the random source fails.
 pub fn event_id() -> Result<EventId, SealError> {
     EventId::parse(&code()?).ok_or(SealError::DoesNotSeal)
+}
+
+/// A new export's id.
+///
+/// # Errors
+/// [`SealError::DoesNotSeal`] when the random source fails.
+pub fn export_id() -> Result<ExportId, SealError> {
+    ExportId::parse(&code()?).ok_or(SealError::DoesNotSeal)
 }
 
 fn code() -> Result<String, SealError> {

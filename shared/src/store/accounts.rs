@@ -178,7 +178,7 @@ impl Store {
         self.account_items(account, schema::CONNECTION_PREFIX).await?.iter().map(channel).collect()
     }
 
-    async fn account_items(
+    pub(super) async fn account_items(
         &self,
         account: &AccountId,
         prefix: &str,

@@ -221,12 +221,6 @@ impl Store {
             .await;
         super::contacts::unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
-
-    async fn delete_core(&self, key: Item) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(&self.tables.core);
-        let deleted = delete.set_key(Some(key)).send().await;
-        deleted.map(|_| ()).map_err(|error| classify(&error))
-    }
 }
 
 fn invoice_key(account: &AccountId, id: &InvoiceId) -> Item {

@@ -12,6 +12,7 @@ pub mod connections;
 pub mod consents;
 pub mod contacts;
 pub mod day_keys;
+pub mod exports;
 pub mod holds;
 pub mod invoices;
 pub mod ledger;
@@ -57,6 +58,12 @@ impl Store {
     #[must_use]
     pub const fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
         Self { client, tables }
+    }
+
+    /// Deletes an item of `core`; nothing where there is none.
+    async fn delete_core(&self, key: schema::Item) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&self.tables.core).set_key(Some(key));
+        delete.send().await.map(|_| ()).map_err(|error| classify(&error))
     }
 
     /// A whole item, read consistently; `None` when there is none.

@@ -9,6 +9,8 @@
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
 //! | core | `REQUESTS#account` | `time.request` | which requests are about it |
 //! | core | `CONSENTS#account` | `purpose#time` | what it decided about a purpose |
+//! | core | `ACCOUNT#account` | `EXPORT#export`, `EXPORTING` | its exports; the one under way |
+//! | core | `EXPORT#export` | `EXPORT`, `PART#number` | an export; files of a part of it |
 //! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |
 //! | core | `REQUEST#request` | `REQUEST`, `PROGRESS` | what an erasure asks for; how far it is |
@@ -35,6 +37,7 @@
 
 pub(super) mod account;
 pub(super) mod audit;
+pub(super) mod exports;
 pub(super) mod lists;
 
 use aws_sdk_dynamodb::primitives::Blob;

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cloud;
 #[macro_use]
 mod database;
 mod shop;
@@ -23,6 +24,7 @@ mod audit;
 mod doors;
 mod erasure;
 mod expiry;
+mod export;
 mod held_rows;
 mod inbox;
 mod intake;

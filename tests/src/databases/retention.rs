@@ -6,13 +6,14 @@ use std::time::SystemTime;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::attestations::Attestations;
+use numib::archive::exports::Exports;
 use numib::domain::connection::Connection;
 use numib::domain::erasure::{Source, State};
 use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::{clients, clock};
 use numib::erasure::{self, Asked};
 use numib::seal::key_name::KeyName;
@@ -60,7 +61,10 @@ pub(crate) fn app(db: &Database, day_keys: DataKeys, queue: ErasureQueue) -> App
     let nothing = db.sdk.to_builder().http_client(constant(None)).build();
     let receipts = SigningKey::new(aws_sdk_kms::Client::new(&nothing), "none".to_owned());
     let attestations = Attestations::new(clients::s3(&nothing), "none".to_owned());
-    App { store: db.store.clone(), day_keys, queue, receipts, attestations }
+    let exports = Exports::new(clients::s3(&nothing), "none".to_owned());
+    let export_queue = ExportQueue::new(aws_sdk_sqs::Client::new(&nothing), "none".to_owned());
+    let store = db.store.clone();
+    App { store, day_keys, queue, receipts, attestations, exports, export_queue }
 }
 
 /// A queue that takes everything, on the test's wire.

@@ -98,6 +98,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
+        limited("AskForAndVoidExports", r#""EXPORT#*", "ACCOUNT#*""#),
         // Limited to attributes that say nothing, to tombstones, to the ledger.
         unlimited("FindRows"),
         unlimited("PutTombstones"),
@@ -129,6 +130,8 @@ fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_d
         limited("PutCheckpoints", r#""AUDIT#*""#),
         limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
+        limited("FindOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
+        limited("RemoveOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
         // A stream has no partitions; this role opens nothing of what is in it.
         unlimited("ReadRemovals"),
     ];
@@ -148,6 +151,8 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
         // Not the holds themselves: who may call this has signed nothing but a question.
         limited("OpenRequests", r#""REQUEST#*", "REQUESTS#*", "SUBJECT#*", "WAIT#*""#),
         limited("WaitNoMore", r#""WAIT#*""#),
+        limited("FindExports", r#""ACCOUNT#*""#),
+        limited("VoidExports", r#""EXPORT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
         limited("DestroyKeys", r#""CONNECTION#*", "ROUTE#*""#),
@@ -159,7 +164,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*""#;
+    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*", "EXPORT#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
@@ -170,14 +175,18 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         limited("CheckHolds", r#""HOLD#*""#),
         limited("ForgetLiftedHolds", r#""HOLDS""#),
         unlimited("ProveTheInboxEmpty"),
-        limited("SaveProgress", r#""REQUEST#*", "WAIT#*""#),
+        limited("SaveProgress", r#""REQUEST#*", "WAIT#*", "EXPORT#*""#),
         limited(
             "MarkErased",
             r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#,
         ),
         limited(
             "DeleteContactsAndAccounts",
-            r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "ANSWER#*", "CONSENTS#*""#,
+            &[
+                r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "EXPORT#*""#,
+                r#""ANSWER#*", "CONSENTS#*""#,
+            ]
+            .join(", "),
         ),
         limited("FindAnswersAndConsents", r#""ANSWER#*", "CONSENTS#*""#),
         unlimited("FindRows"),
@@ -220,10 +229,34 @@ fn the_data_key_serves_each_role_for_its_own_purposes_only() {
     let make = "GenerateDataKeyPairWithoutPlaintext";
     let expected = [
         row("InboxApiRole", "Decrypt", "day-key"),
+        row("DataExportRole", "Decrypt", "[day-key, account-key, tax-key]"),
         row("RetentionRole", make, "day-key"),
         row("PrivacyApiRole", make, "[account-key, tax-key]"),
         row("PrivacyApiRole", "Decrypt", "account-key"),
         row("PrivacyApiRole", "Decrypt", "tax-key"),
     ];
     assert_eq!(found, expected);
+}
+
+//= R2.1, R4.5
+#[test]
+fn the_template_limits_exports_to_reading_and_to_their_own_records() {
+    let expected = [
+        limited(
+            "ReadAccountsContactsAndRequests",
+            &[
+                r#""ACCOUNT#*", "MEMBER#*", "CONNECTION#*", "REQUEST#*", "REQUESTS#*""#,
+                r#""CONSENTS#*", "TAX#*", "EXPORT#*""#,
+            ]
+            .join(", "),
+        ),
+        limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
+        limited("SaveProgress", r#""EXPORT#*""#),
+        limited("EndExports", r#""ACCOUNT#*""#),
+        // A conversation's partition has no prefix.
+        unlimited("ReadMessages"),
+        limited("ReadKeys", r#""CONNECTION#*", "ACCOUNT#*", "TAX#*""#),
+        limited("ReadAuditEvents", r#""AUDIT#*""#),
+    ];
+    assert_eq!(partitions("DataExportRole"), expected);
 }

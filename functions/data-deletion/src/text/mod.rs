@@ -185,6 +185,8 @@ impl Language {
             (Self::Spanish, DataKind::Hold) => "Retenciones legales",
             (Self::English, DataKind::AuditEvent) => "The record of who did what",
             (Self::Spanish, DataKind::AuditEvent) => "El registro de quién hizo qué",
+            (Self::English, DataKind::Export) => "Archives of exports",
+            (Self::Spanish, DataKind::Export) => "Archivos de exportaciones",
             (Self::English, DataKind::LedgerEntry) => "The record that it was carried out",
             (Self::Spanish, DataKind::LedgerEntry) => "El registro de que se llevó a cabo",
         }

@@ -61,6 +61,10 @@ words! {
         ReportMinor = "report-minor",
         /// An account decides about an optional purpose.
         DecideConsent = "decide-consent",
+        /// The owner asks for all that the account has.
+        AskForExport = "ask-for-export",
+        /// The owner gets a link to an archive of it.
+        DownloadExport = "download-export",
         /// An operator lodges a person's request.
         LodgeRequest = "lodge-request",
         /// An operator imports a list of ids.

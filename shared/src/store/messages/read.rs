@@ -34,15 +34,11 @@ impl Store {
         let mut next = start;
         for _ in 0..PAGES_MAX {
             let wanted = limit.saturating_sub(messages.len());
-            let items = self.message_query(conversation, order, next.as_ref(), wanted).await?;
+            let items =
+                self.message_query(conversation, order, next.as_ref(), None, wanted).await?;
             next = items.1;
             for item in &items.0 {
-                let mut message = stored(item)?;
-                // A plan that has become shorter holds before its rows are reached (R6.5).
-                message.expires_at = message.expires_at.min(plan.expires_at(message.sent_at, now));
-                if message.expires_at > now {
-                    messages.push(message);
-                }
+                messages.extend(live(item, (plan, now))?);
             }
             if next.is_none() || messages.len() >= limit {
                 break;
@@ -51,11 +47,34 @@ impl Store {
         Ok(MessagePage { messages, next })
     }
 
+    /// Reads a page of live messages sent up to a time, oldest first, consistently: one megabyte of
+    /// rows at most, whatever their number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R5.4, R6.2
+    pub async fn messages_until(
+        &self,
+        conversation: &ConversationId,
+        (start, until): (Option<Position>, Timestamp),
+        limit: usize,
+        (plan, now): (Plan, Timestamp),
+    ) -> Result<MessagePage, StoreError> {
+        let oldest = Order::OldestFirst;
+        let until = Some(until);
+        let (items, next) =
+            self.message_query(conversation, oldest, start.as_ref(), until, limit).await?;
+        let messages = items.iter().map(|item| live(item, (plan, now)));
+        let messages: Result<Vec<_>, _> = messages.filter_map(Result::transpose).collect();
+        Ok(MessagePage { messages: messages?, next })
+    }
+
     async fn message_query(
         &self,
         conversation: &ConversationId,
         order: Order,
         start: Option<&Position>,
+        until: Option<Timestamp>,
         limit: usize,
     ) -> Result<(Vec<Item>, Option<Position>), StoreError> {
         let start = start.map(|position| {
@@ -67,13 +86,21 @@ impl Store {
             start.insert(schema::SENT_AT.to_owned(), schema::milliseconds(position.sent_at));
             start
         });
+        let (condition, until) = match until {
+            None => ("pk = :pk", None),
+            Some(until) => {
+                let until = (":until".to_owned(), schema::milliseconds(until));
+                ("pk = :pk AND sent_at <= :until", Some(until))
+            }
+        };
         let answer = self
             .client
             .query()
             .table_name(&self.tables.messages)
             .index_name(schema::BY_SENT_AT)
             .consistent_read(true)
-            .key_condition_expression("pk = :pk")
+            .key_condition_expression(condition)
+            .set_expression_attribute_values(until.map(|until| Item::from([until])))
             .expression_attribute_values(":pk", schema::text(conversation.to_string()))
             .scan_index_forward(order == Order::OldestFirst)
             .set_exclusive_start_key(start)
@@ -112,6 +139,14 @@ fn raw(item: &Item) -> Result<RawRow, StoreError> {
         edit: edit(item)?,
         expires_at: expiry(item)?,
     })
+}
+
+/// A message that has not expired.
+fn live(item: &Item, (plan, now): (Plan, Timestamp)) -> Result<Option<StoredMessage>, StoreError> {
+    let mut message = stored(item)?;
+    // A plan that has become shorter holds before its rows are reached (R6.5).
+    message.expires_at = message.expires_at.min(plan.expires_at(message.sent_at, now));
+    Ok(Some(message).filter(|message| message.expires_at > now))
 }
 
 fn stored(item: &Item) -> Result<StoredMessage, StoreError> {

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod consents;
 mod contacts;
 mod deletion;
+mod exports;
 mod holds;
 mod lists;
 mod lookup;
@@ -16,11 +17,13 @@ mod roles;
 
 use std::collections::BTreeSet;
 
+use numib::archive::exports::Exports;
 use numib::domain::erasure::{Request as Erasure, State};
 use numib::domain::ids::{AccountId, MemberId, RequestId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::clients;
+use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::erasure::{Eraser, Progress};
 use numib::identity::UserPool;
@@ -31,6 +34,7 @@ use privacy_api::{App, LIST_TIME, handle};
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
+use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::{Answer, Intake, event, request};
@@ -78,6 +82,7 @@ impl<'a> Office<'a> {
     fn with_queue(db: &'a Database, url: &str, answer: Option<Value>) -> Self {
         let queue = Wire::default();
         let sqs = db.sdk.to_builder().http_client(constant(answer)).build();
+        let export_sqs = aws_sdk_sqs::Client::new(&sqs);
         let sqs = aws_sdk_sqs::Client::new(&queue.tap(&sqs));
         let secret = json!({"app_secrets": [], "verify_tokens": [], "pepper": PEPPER});
         let secret = json!({"ARN": "arn", "Name": "meta", "SecretString": secret.to_string()});
@@ -87,6 +92,8 @@ impl<'a> Office<'a> {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
             queue: ErasureQueue::new(sqs, url.to_owned()),
+            exports: Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "x".to_owned()),
+            export_queue: ExportQueue::new(export_sqs, url.to_owned()),
             user_pool: user_pool(db),
             keys: DataKeys::new(nobodys_kms(db), "none".to_owned()),
             grace_days: 14,
@@ -155,8 +162,9 @@ impl<'a> Office<'a> {
     async fn work(&self, code: &str) -> Progress {
         let key = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
-        let eraser =
-            Eraser { store: self.db.store.clone(), user_pool: user_pool(self.db), receipts: key };
+        let exports = Exports::new(clients::s3(&Cloud::new().around(&self.db.sdk)), "x".to_owned());
+        let (store, user_pool) = (self.db.store.clone(), user_pool(self.db));
+        let eraser = Eraser { store, user_pool, receipts: key, exports };
         eraser.work(&code, now(), &|| true).await.unwrap()
     }
 }

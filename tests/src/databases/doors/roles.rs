@@ -20,7 +20,8 @@ on_both_databases!(
 );
 
 fn nothing() -> Said {
-    let parameters = json!({"id": "x.y", "message_id": "m", "code": "none", "hold_id": "h"});
+    let parameters = json!({"id": "x.y", "message_id": "m", "code": "none",
+                            "hold_id": "h", "export_id": "none"});
     Said { parameters, ..Said::default() }
 }
 

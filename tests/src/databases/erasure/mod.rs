@@ -13,13 +13,16 @@ use std::collections::BTreeMap;
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use jiff::{SignedDuration, Timestamp};
+use numib::archive::exports::Exports;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{Request, Source, Target};
+use numib::edge::clients;
 use numib::erasure::{self, Asked, Eraser, ErasureError, Progress};
 use numib::identity::UserPool;
 use numib::seal::receipt::{self, Jwk, SigningKey};
 use serde_json::Value;
 
+use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
@@ -79,7 +82,8 @@ async fn ask(db: &Database, targets: &[Target]) -> Result<Request, ErasureError>
 /// A worker. Its user pool is nobody's: nothing but the end of an account asks it.
 fn eraser(db: &Database, key: &SigningKey) -> Eraser {
     let user_pool = UserPool::new(&db.sdk, "none".to_owned());
-    Eraser { store: db.store.clone(), user_pool, receipts: key.clone() }
+    let exports = Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "exports".to_owned());
+    Eraser { store: db.store.clone(), user_pool, receipts: key.clone(), exports }
 }
 
 /// Whether no other run is needed.

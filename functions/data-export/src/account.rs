@@ -1,0 +1,112 @@
+//! What is an account's own, besides what its channels brought: opened where it is sealed.
+
+use numib::archive::record;
+use numib::domain::account::Account;
+use numib::domain::export::Export;
+use numib::domain::ids::AccountId;
+use numib::domain::profile::Profile;
+use numib::seal::account::{open_invoice, open_profile};
+use numib::seal::key_name::KeyName;
+use numib::seal::key_pair::Opener;
+use numib::store::account_keys::Use;
+use serde_json::Value;
+
+use crate::writer::WriteError;
+use crate::{App, ExportError};
+
+/// Things of one page.
+const PAGE: i32 = 100;
+/// Requests, and invoices, that an archive has at most.
+const RECORDS_MAX: usize = 10_000;
+
+/// The account with its profile.
+pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, ExportError> {
+    let profile = match &account.profile {
+        None => None,
+        Some(sealed) => {
+            let opener = opener(app, &account.id, (KeyName::Account(&account.id), Use::Profile));
+            // Its key goes with the account, which then is in no archive.
+            match opener.await? {
+                None => None,
+                Some(mut opener) => {
+                    Some(open_profile(&mut opener, &account.id, sealed).map_err(WriteError::from)?)
+                }
+            }
+        }
+    };
+    Ok(record::account(account, profile.as_ref().unwrap_or(&Profile::default())))
+}
+
+/// Its members, with the addresses that the identity provider has.
+pub(crate) async fn members(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
+    let mut members = Vec::new();
+    for id in app.store.account_members(account).await? {
+        if let Some(member) = app.store.member(&id).await?
+            && member.account == *account
+        {
+            let email = app.user_pool.email(&id).await?;
+            members.push(record::member(&id, member.role, email.as_ref()));
+        }
+    }
+    Ok(members)
+}
+
+/// What it decided about optional purposes.
+pub(crate) async fn consents(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
+    Ok(app.store.decisions(account).await?.iter().map(record::decision).collect())
+}
+
+/// Its invoices, opened.
+//= R6.3
+pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
+    let mut invoices = Vec::new();
+    let mut before = None;
+    let mut key = None;
+    while invoices.len() < RECORDS_MAX {
+        let page = app.store.invoices(account, before.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.id.clone());
+        if key.is_none() {
+            key = opener(app, account, (KeyName::Tax(account), Use::TaxRecords)).await?;
+        }
+        let Some(opener) = &mut key else { break };
+        for invoice in &page {
+            let place = (account, &invoice.id);
+            let content = open_invoice(opener, place, &invoice.sealed).map_err(WriteError::from)?;
+            invoices.push(record::invoice(
+                (&invoice.id, invoice.issued_on, invoice.kept_until),
+                invoice.jurisdiction,
+                &content,
+            ));
+        }
+    }
+    Ok(invoices)
+}
+
+/// The requests about it that were asked until the export was, the latest first.
+pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, ExportError> {
+    let mut requests = Vec::new();
+    let mut after = None;
+    while requests.len() < RECORDS_MAX {
+        let page = app.store.account_requests(&export.account, after.as_ref(), PAGE).await?.0;
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        for place in page.iter().filter(|place| place.asked_at <= export.asked_at) {
+            if let Some(found) = app.store.request(&place.request).await? {
+                requests.push(record::request(&found.request));
+            }
+        }
+    }
+    Ok(requests)
+}
+
+/// What opens what was sealed to a key of the account; `None` where there is no such key.
+async fn opener(
+    app: &App,
+    account: &AccountId,
+    (name, of): (KeyName<'_>, Use),
+) -> Result<Option<Opener>, ExportError> {
+    let Some(wrapped) = app.store.wrapped_account_key(account, of).await? else { return Ok(None) };
+    let key = app.keys.unwrap(name, &wrapped).await?;
+    Ok(Some(Opener::new(name, key)))
+}

@@ -1,0 +1,297 @@
+//! An export, from where it was saved last to where time ends, or to its archive.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use numib::archive::ArchiveError;
+use numib::archive::part::{PartError, PartWriter};
+use numib::archive::zip::Segment;
+use numib::domain::account::{Account, AccountState};
+use numib::domain::connection::Connection;
+use numib::domain::export::{
+    Cursor, Export, Failure, PARTS_MAX, Part, RESTARTS_MAX, State, TRIES_MAX,
+};
+use numib::domain::ids::ExportId;
+use numib::edge::clock::{self, Stopwatch};
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::Store;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::reader::{Reader, Step};
+use crate::writer::{WriteError, Writer};
+use crate::{App, ExportError, finish};
+
+/// S3 takes parts of 5 MiB and more, but for the last.
+pub const PART_LEN: usize = 5 * 1024 * 1024;
+
+/// How far an export has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Another run goes on.
+    More,
+    /// It has an archive, or never will.
+    Over,
+}
+
+/// What a run knows of its account, and of the time.
+pub(crate) struct Scene {
+    pub(crate) account: Account,
+    pub(crate) connections: Vec<Arc<Connection>>,
+    now: Timestamp,
+    stopwatch: Stopwatch,
+}
+
+impl Scene {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now.saturating_add(self.stopwatch.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Takes an export as far as it gets while `has_time` says so. Whoever else was at it meets a
+/// conflict from then on.
+///
+/// # Errors
+/// [`ExportError`]; what was saved stays.
+//= R5.4
+pub async fn work(
+    app: &Arc<App>,
+    id: &ExportId,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Progress, ExportError> {
+    let export = app.store.export(id).await?.filter(|export| export.state.is_work());
+    let Some(export) = export else { return Ok(Progress::Over) };
+    let Some(scene) = scene(&app.store, &export, now).await? else {
+        return end(app, export, Failure::AccountClosed, now).await;
+    };
+    if export.tries >= TRIES_MAX {
+        return end(app, export, Failure::TooManyTries, now).await;
+    }
+    if export.restarts > RESTARTS_MAX {
+        return end(app, export, Failure::TooManyErasures, now).await;
+    }
+    let export = take(app, export, &scene).await?;
+    // On the heap: it holds all that is read ahead.
+    match Box::pin(write_parts(app, export, &scene, has_time)).await {
+        Ok(Some(export)) => complete(app, export, &scene).await,
+        Ok(None) => Ok(Progress::More),
+        Err(ExportError::Archive(ArchiveError::Denied)) => begin_anew(app, id).await,
+        Err(ExportError::TooLarge) => {
+            let export = app.store.export(id).await?.filter(|export| export.state.is_work());
+            let Some(export) = export else { return Ok(Progress::Over) };
+            end(app, export, Failure::TooLarge, scene.now()).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The account, while it serves, with the channels that it had at the time of asking.
+async fn scene(
+    store: &Store,
+    export: &Export,
+    now: Timestamp,
+) -> Result<Option<Scene>, ExportError> {
+    let account = store.account(&export.account).await?;
+    let active = account.filter(|account| account.state == AccountState::Active);
+    let Some(account) = active else { return Ok(None) };
+    let routes = store.account_connections(&export.account).await?.into_iter().collect();
+    let sight = store.look_again(&routes, &std::collections::BTreeSet::new()).await?;
+    let serves =
+        |one: &Connection| one.serves(&export.account) && one.connected_at <= export.asked_at;
+    let connections = sight.connections.into_values().filter(serves);
+    let mut connections: Vec<_> = connections.map(Arc::new).collect();
+    connections.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
+}
+
+/// Counts the try; and begins an upload, where none is, or the one that is begins anew.
+async fn take(app: &App, export: Export, scene: &Scene) -> Result<Export, ExportError> {
+    let mut export = Export { tries: export.tries.saturating_add(1), ..export };
+    if export.state == State::Asked {
+        app.exports.discard(&export).await?;
+        export.upload = Some(app.exports.begin(&export).await?);
+        let mut total = 0_u64;
+        for connection in &scene.connections {
+            total = total.saturating_add(app.store.count_contacts(&connection.id).await?);
+        }
+        export.contacts_total = total;
+        export.state = State::Running;
+    }
+    export.saved_at = scene.now();
+    Ok(app.store.save_export(export, None).await?)
+}
+
+/// Ends it without an archive.
+async fn end(
+    app: &App,
+    export: Export,
+    why: Failure,
+    now: Timestamp,
+) -> Result<Progress, ExportError> {
+    app.exports.discard(&export).await?;
+    tracing::error!(export = %export.id, why = why.as_str(), "an export has failed");
+    let failed = Export { saved_at: now, upload: None, ..export.failed(why) };
+    app.store.end_export(failed).await?;
+    let mut metrics = Metrics::new(clock::now());
+    metrics.add("ExportsFailed", Unit::Count, i32::from(why != Failure::AccountClosed));
+    metrics.emit();
+    Ok(Progress::Over)
+}
+
+/// Its parts are gone, or not those that were saved: another worker was at it, or the bucket has
+/// removed what lay there for too long.
+async fn begin_anew(app: &App, id: &ExportId) -> Result<Progress, ExportError> {
+    let export = app.store.export(id).await?.filter(|export| export.state == State::Running);
+    if let Some(export) = export {
+        let anew = Export { state: State::Asked, ..export.from_the_start() };
+        app.store.save_export(anew, None).await?;
+    }
+    Ok(Progress::More)
+}
+
+/// Writes and saves parts; returns the export once all are, `None` when time ran out.
+async fn write_parts(
+    app: &Arc<App>,
+    export: Export,
+    scene: &Scene,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Export>, ExportError> {
+    if export.cursor == Cursor::End {
+        return Ok(Some(export));
+    }
+    let mut reader = Reader::new(app, &export, &scene.connections, scene.now()).await?;
+    let mut cursor = export.cursor.clone();
+    let mut saving = Saving::new(app, export);
+    let began = matches!(cursor, Cursor::Within(..));
+    let mut writer = Writer::new(saving.next_part()?, began);
+    let mut next = reader.next(&cursor).await?;
+    while let Some((step, after)) = next {
+        if !has_time() {
+            saving.finish().await?;
+            return Ok(None);
+        }
+        let (written, following) = tokio::join!(write(writer, step), reader.next(&after));
+        writer = written?;
+        next = following?;
+        cursor = after;
+        if writer.part.len() >= app.part_len {
+            writer = saving.save(writer, &cursor, scene).await?;
+        }
+    }
+    let export = saving.finish().await?;
+    finish::write_rest(app, export, writer, scene).await.map(Some)
+}
+
+/// On the other processor.
+async fn write(mut writer: Writer, step: Step) -> Result<Writer, ExportError> {
+    let written = spawn_blocking(move || writer.write(step).map(|()| writer));
+    Ok(written.await.map_err(|_| ExportError::Stopped)??)
+}
+
+/// Uploads and saves a part while the next one is written.
+struct Saving<'a> {
+    app: &'a Arc<App>,
+    /// As it will be once what is under way is saved.
+    ahead: Export,
+    /// One at a time; none goes on once this is dropped.
+    under_way: JoinSet<Result<Export, ExportError>>,
+}
+
+impl<'a> Saving<'a> {
+    fn new(app: &'a Arc<App>, export: Export) -> Self {
+        Self { app, ahead: export, under_way: JoinSet::new() }
+    }
+
+    fn next_part(&self) -> Result<PartWriter, ExportError> {
+        let written = self.ahead.written;
+        let number = written.parts.saturating_add(1);
+        if number > PARTS_MAX {
+            return Err(ExportError::TooLarge);
+        }
+        let part = PartWriter::new(number, written.pages, self.ahead.asked_at);
+        Ok(part.map_err(WriteError::from)?)
+    }
+
+    /// Has the part saved; returns the writer of the next.
+    async fn save(
+        &mut self,
+        mut writer: Writer,
+        cursor: &Cursor,
+        scene: &Scene,
+    ) -> Result<Writer, ExportError> {
+        let (messages, contacts) = (writer.messages, writer.contacts);
+        let written = &mut self.ahead.written;
+        written.messages = written.messages.saturating_add(messages);
+        written.contacts = written.contacts.saturating_add(contacts);
+        written.parts = written.parts.saturating_add(1);
+        written.pages = writer.part.pages();
+        self.ahead.cursor = cursor.clone();
+        self.ahead.tries = 0;
+        self.ahead.saved_at = scene.now();
+        let next = self.next_part()?;
+        let goes_on = writer.is_within();
+        let part = writer.next_part(next);
+        let segment = pack(part, goes_on).await?;
+        let len = u64::try_from(segment.bytes.len()).unwrap_or(u64::MAX);
+        self.ahead.written.bytes = self.ahead.written.bytes.saturating_add(len);
+        if let Some(saved) = self.saved().await? {
+            self.ahead.version = saved.version;
+        }
+        let (app, export) = (Arc::clone(self.app), self.ahead.clone());
+        self.under_way.spawn(async move { save(&app, export, segment).await });
+        Ok(writer)
+    }
+
+    /// Waits for what is under way.
+    async fn saved(&mut self) -> Result<Option<Export>, ExportError> {
+        match self.under_way.join_next().await {
+            Some(saved) => saved.map_err(|_| ExportError::Stopped)?.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The export with all that was saved.
+    async fn finish(mut self) -> Result<Export, ExportError> {
+        let saved = self.saved().await?;
+        Ok(saved.unwrap_or(self.ahead))
+    }
+}
+
+/// Ends a part, on the other processor.
+pub(crate) async fn pack(part: PartWriter, goes_on: bool) -> Result<Segment, ExportError> {
+    let packed = spawn_blocking(move || part.finish(goes_on));
+    let packed: Result<_, PartError> = packed.await.map_err(|_| ExportError::Stopped)?;
+    Ok(packed.map_err(WriteError::from)?)
+}
+
+/// Uploads the last part of what is written, and saves that it is.
+pub(crate) async fn save(
+    app: &App,
+    export: Export,
+    segment: Segment,
+) -> Result<Export, ExportError> {
+    let number = export.written.parts;
+    let Segment { bytes, entries, .. } = segment;
+    let upload = export.upload.clone().unwrap_or_default();
+    let key = export.object_key();
+    let etag = app.exports.put_part(&key, (&upload, number), bytes).await?;
+    Ok(app.store.save_export(export, Some(&Part { number, etag, entries })).await?)
+}
+
+/// Makes one object of the parts.
+async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, ExportError> {
+    let parts = app.store.export_parts(&export).await?;
+    let upload = export.upload.clone().unwrap_or_default();
+    match app.exports.complete(&export, &upload, &parts).await {
+        Err(ArchiveError::Denied) => return begin_anew(app, &export.id).await,
+        completed => completed?,
+    }
+    let now = scene.now();
+    let ready =
+        Export { state: State::Ready, ready_at: Some(now), saved_at: now, upload: None, ..export };
+    app.store.end_export(ready).await?;
+    let mut metrics = Metrics::new(clock::now());
+    metrics.add("ExportsReady", Unit::Count, 1);
+    metrics.emit();
+    Ok(Progress::Over)
+}

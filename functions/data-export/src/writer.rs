@@ -1,0 +1,125 @@
+//! Opens what is read, and writes it into a part of the archive. Not asynchronous: it is what the
+//! second processor does.
+
+use std::collections::BTreeMap;
+
+use numib::archive::part::{PartError, PartWriter};
+use numib::archive::record::Message;
+use numib::domain::ids::ConnectionId;
+use numib::domain::time::Day;
+use numib::seal::SealError;
+use numib::seal::key_pair::Opener;
+use numib::seal::message::{Place, open_edit, open_message};
+use numib::store::messages::StoredMessage;
+
+use crate::reader::{Conversation, Step};
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The archive.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// A stored message is not as it was sealed.
+    #[error("a stored message does not open")]
+    Seal(#[from] SealError),
+}
+
+/// Writes one part after the other, with the keys it was given.
+pub(crate) struct Writer {
+    pub(crate) part: PartWriter,
+    /// The connection whose keys these are: no other's are needed at the same time.
+    connection: Option<ConnectionId>,
+    openers: BTreeMap<Day, Opener>,
+    /// What was written into this part.
+    pub(crate) messages: u64,
+    pub(crate) contacts: u64,
+    /// Whether a message of the conversation at hand was written, in this part or before.
+    began: bool,
+}
+
+impl Writer {
+    pub(crate) const fn new(part: PartWriter, began: bool) -> Self {
+        Self { part, connection: None, openers: BTreeMap::new(), messages: 0, contacts: 0, began }
+    }
+
+    /// Goes on with another part; returns the one it has written.
+    pub(crate) const fn next_part(&mut self, part: PartWriter) -> PartWriter {
+        (self.messages, self.contacts) = (0, 0);
+        std::mem::replace(&mut self.part, part)
+    }
+
+    /// Whether the conversation of the last message goes on in the next part.
+    pub(crate) const fn is_within(&self) -> bool {
+        self.began
+    }
+
+    pub(crate) fn write(&mut self, step: Step) -> Result<(), WriteError> {
+        match step {
+            Step::Conversation(page) => self.conversation(*page),
+            Step::Audit(links) => {
+                for link in links {
+                    self.part.audit_event(link)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    //= R5.1, R5.4
+    fn conversation(&mut self, page: Conversation) -> Result<(), WriteError> {
+        if self.connection.as_ref() != Some(&page.id.connection) {
+            self.openers.clear();
+            self.connection = Some(page.id.connection.clone());
+        }
+        self.openers.extend(page.openers);
+        let Conversation { connection, id, contact, is_first, is_last, messages, .. } = page;
+        if is_first {
+            self.began = false;
+            if contact.is_known {
+                self.part.contact((&id, &connection), (contact.marks, contact.last_message_at))?;
+            }
+        }
+        for stored in &messages {
+            let place = Place { conversation: &id, message: &stored.id };
+            let Some((content, edit)) = self.open(place, stored)? else { continue };
+            let message = Message {
+                conversation: &id,
+                connection: &connection,
+                id: &stored.id,
+                sent_at: content.sent_at,
+                expires_at: stored.expires_at,
+                content: &content.content,
+                edit: edit.as_ref(),
+                meta_id: &content.mid,
+                meta_contact: &content.contact,
+            };
+            self.part.message(&message, !self.began)?;
+            self.began = true;
+            self.messages = self.messages.saturating_add(1);
+        }
+        if is_last {
+            self.began = false;
+            self.contacts = self.contacts.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Opens a message and its edit; `None` when its key is gone, which is what erased and expired
+    /// mean.
+    fn open(
+        &mut self,
+        place: Place<'_>,
+        stored: &StoredMessage,
+    ) -> Result<Option<(Plain, Option<Text>)>, WriteError> {
+        let Some(opener) = self.openers.get_mut(&stored.sealed.day) else { return Ok(None) };
+        let plain = open_message(opener, place, &stored.sealed)?;
+        let Some(edit) = &stored.edit else { return Ok(Some((plain, None))) };
+        let opener = self.openers.get_mut(&edit.day);
+        let edit = opener.map(|opener| open_edit(opener, place, edit)).transpose()?;
+        Ok(Some((plain, edit)))
+    }
+}
+
+type Plain = numib::seal::message::Plain;
+type Text = numib::domain::personal::Personal<String>;

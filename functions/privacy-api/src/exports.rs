@@ -1,0 +1,125 @@
+//! `/v1/exports`: an owner asks for all that the account has, follows it, and downloads it.
+
+use jiff::Timestamp;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use numib::archive::ArchiveError;
+use numib::archive::exports::LINK_LIFE;
+use numib::domain::account::AccountState;
+use numib::domain::export::{Export, Failure, State};
+use numib::domain::ids::ExportId;
+use numib::edge::problem::{Problem, json};
+use numib::seal::{SealError, random};
+use numib::store::concurrent::try_all;
+use numib::store::exports::OpenedExport;
+use serde_json::{Value, json};
+
+use crate::call::Call;
+
+/// Exports that are looked at at once; an account has a week's.
+const AT_ONCE: usize = 8;
+
+const LOCKED: Problem = Problem::forbidden("The account is being deleted: it exports nothing.");
+const NOT_READY: Problem = Problem::conflict("The archive is not ready yet.");
+const NONE: Problem = Problem::conflict("The export has failed: there is no archive. Ask again.");
+const GONE: Problem = Problem::new(
+    StatusCode::GONE,
+    "gone",
+    "The archive is gone: its week is over, or something in it was erased. Ask for another.",
+);
+
+/// Asks for an export; where one is under way, it is that one.
+//= R5.1, R5.4
+pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    is_active(call).await?;
+    let store = &call.app.store;
+    let id = random::export_id().map_err(failed)?;
+    let export = Export::new(id, call.account().clone(), call.now);
+    let export = match store.open_export(&export).await? {
+        OpenedExport::New => export,
+        OpenedExport::UnderWay(id) => store.export(&id).await?.ok_or(Problem::internal())?,
+    };
+    // Again, too, where one is under way: whoever asked first may have died before this.
+    call.app.export_queue.send(&export.id, None).await?;
+    Ok(json(StatusCode::ACCEPTED, "application/json", &wire(&export)))
+}
+
+/// The exports of the last week, the latest first.
+//= R5.4
+pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let store = &call.app.store;
+    let ids = store.account_exports(call.account()).await?;
+    let found = try_all(ids.iter().map(|id| store.export(id)), AT_ONCE).await?;
+    let mut found: Vec<Export> = found.into_iter().flatten().collect();
+    found.sort_by_key(|export| std::cmp::Reverse(export.asked_at));
+    let exports: Vec<Value> = found.iter().map(wire).collect();
+    Ok(json(StatusCode::OK, "application/json", &json!({ "exports": exports })))
+}
+
+/// How far one is.
+//= R5.4
+pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    Ok(json(StatusCode::OK, "application/json", &wire(&found(call).await?)))
+}
+
+/// A link to the archive, made for this click.
+//= R5.4
+pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    is_active(call).await?;
+    let export = found(call).await?;
+    match export.state {
+        State::Asked | State::Running => return Err(NOT_READY),
+        State::Failed => return Err(NONE),
+        State::Void => return Err(GONE),
+        State::Ready if call.now >= export.kept_until() => return Err(GONE),
+        State::Ready => {}
+    }
+    let url = call.app.exports.link(&export).await.map_err(|error| archive(&error))?;
+    let life = i64::try_from(LINK_LIFE.as_secs()).unwrap_or_default();
+    let until = call.now.saturating_add(jiff::SignedDuration::from_secs(life));
+    let until = until.unwrap_or(Timestamp::MAX).to_string();
+    let link = json!({ "export": export.id.as_str(), "url": url, "expires_at": until });
+    let mut response = json(StatusCode::OK, "application/json", &link);
+    // Bytes are not kept for whoever repeats the request: a link is nothing to keep.
+    *response.body_mut() = Body::Binary(link.to_string().into_bytes());
+    Ok(response)
+}
+
+/// A locked account lets its owner in, but hands out nothing.
+//= R6.1
+async fn is_active(call: &Call<'_>) -> Result<(), Problem> {
+    let account = call.app.store.account(call.account()).await?;
+    let is_active = account.is_some_and(|account| account.state == AccountState::Active);
+    if is_active { Ok(()) } else { Err(LOCKED) }
+}
+
+/// One of this account's.
+async fn found(call: &Call<'_>) -> Result<Export, Problem> {
+    let id = call.parameter("export_id", ExportId::parse)?;
+    let found = call.app.store.export(&id).await?;
+    found.filter(|export| export.account == *call.account()).ok_or(Problem::not_found())
+}
+
+fn wire(export: &Export) -> Value {
+    json!({
+        "export": export.id.as_str(),
+        "state": export.state.as_str(),
+        "reason": export.failure.map(Failure::as_str),
+        "asked_at": export.asked_at.to_string(),
+        "ready_at": export.ready_at.map(|at| at.to_string()),
+        "expires_at": export.kept_until().to_string(),
+        "messages": export.written.messages,
+        "messages_about": export.messages_about(),
+        "bytes": export.written.bytes,
+    })
+}
+
+fn archive(error: &ArchiveError) -> Problem {
+    tracing::error!(error = %error, "no link was made");
+    Problem::internal()
+}
+
+fn failed(error: SealError) -> Problem {
+    tracing::error!(error = %error, "no id was made");
+    Problem::internal()
+}

@@ -1,0 +1,68 @@
+//! Removes exports of a week ago with their archives, and queues those again that nobody goes on
+//! with.
+
+use jiff::{SignedDuration, Timestamp};
+use numib::archive::ArchiveError;
+use numib::edge::queue::QueueError;
+use numib::edge::telemetry::{Metrics, Unit};
+use numib::store::StoreError;
+use serde::Serialize;
+
+use crate::App;
+
+/// What nobody saved for longer than this is queued again; a worker that is at it loses nothing but
+/// the part that it has in hand.
+const STUCK: SignedDuration = SignedDuration::from_mins(15);
+/// Exports of one run, of each sort; the next run goes on.
+const RUN_MAX: i32 = 200;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportsError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The bucket.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Done {
+    /// Exports that are gone.
+    pub(crate) removed: usize,
+    /// Exports that were queued again.
+    pub(crate) resumed: usize,
+}
+
+/// Removes and queues them.
+///
+/// # Errors
+/// [`ExportsError`]; what was done stays done.
+//= R5.4
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError> {
+    let old = app.store.old_exports(now, RUN_MAX).await?;
+    for id in &old {
+        if let Some(export) = app.store.export(id).await? {
+            // The object first: without the record nobody would know of it any more.
+            app.exports.discard(&export).await?;
+            app.store.delete_export(&export).await?;
+        }
+    }
+    let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
+    let stuck = app.store.stuck_exports(before, RUN_MAX).await?;
+    for id in &stuck {
+        app.export_queue.send(id, Some(now)).await?;
+    }
+    let done = Done { removed: old.len(), resumed: stuck.len() };
+    tracing::info!(removed = done.removed, resumed = done.resumed, "exports carried on");
+    let mut metrics = Metrics::new(now);
+    metrics.add("ExportsRemoved", Unit::Count, done.removed);
+    metrics.add("ExportsResumed", Unit::Count, done.resumed);
+    metrics.emit();
+    Ok(done)
+}

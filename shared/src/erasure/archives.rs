@@ -1,0 +1,62 @@
+//! Archives of exports are copies of what is erased, so they go with it: before the answer nobody
+//! gets one any more, and soon after it is gone. One that is being written begins anew, without
+//! what is erased.
+
+use super::{Eraser, ErasureError};
+use crate::domain::export::{Export, State};
+use crate::domain::ids::AccountId;
+use crate::store::{Store, StoreError};
+
+/// Tries while a worker saves the same export, which it does every few seconds.
+const TRIES_MAX: u32 = 4;
+
+/// Voids what an account has of archives. To be called once the marks are set: what a worker reads
+/// from then on is without what they cover.
+//= R8.3
+pub(super) async fn void(store: &Store, account: &AccountId) -> Result<(), ErasureError> {
+    for id in store.account_exports(account).await? {
+        for tries in 1..=TRIES_MAX {
+            let export = store.export(&id).await?;
+            let Some(export) = export.and_then(Export::after_erasure) else { break };
+            match store.save_export(export, None).await {
+                Ok(_) => break,
+                Err(StoreError::Conflict) if tries < TRIES_MAX => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was voided.
+//= R8.3
+pub(super) async fn discard(eraser: &Eraser, account: &AccountId) -> Result<(), ErasureError> {
+    for id in eraser.store.account_exports(account).await? {
+        if let Some(export) = eraser.store.export(&id).await? {
+            match export.state {
+                State::Void | State::Asked => eraser.exports.discard(&export).await?,
+                State::Running | State::Ready | State::Failed => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes all exports of an account that ends, with their records.
+//= R6.1
+pub(super) async fn remove_all(eraser: &Eraser, account: &AccountId) -> Result<(), ErasureError> {
+    for id in eraser.store.account_exports(account).await? {
+        if let Some(export) = eraser.store.export(&id).await? {
+            eraser.exports.discard(&export).await?;
+            eraser.store.delete_export(&export).await?;
+        }
+    }
+    // What a worker began and did not live to save.
+    Ok(eraser.exports.discard_all(account).await?)
+}
+
+/// Whether an account has no export, and the bucket nothing of it.
+pub(super) async fn is_clean(eraser: &Eraser, account: &AccountId) -> Result<bool, ErasureError> {
+    Ok(eraser.store.account_exports(account).await?.is_empty()
+        && eraser.exports.is_empty(account).await?)
+}

@@ -1,0 +1,111 @@
+//! Exports: asked for, followed, downloaded; by whom, and until when.
+
+use jiff::SignedDuration;
+use numib::domain::export::{Export, KEPT, State};
+use numib::domain::ids::{AccountId, ExportId};
+use numib::domain::role::Role;
+use serde_json::{Value, json};
+
+use super::{Office, Said, assert_problem, sign_in};
+use crate::database::Database;
+use crate::shop::{Shop, now};
+
+on_both_databases!(
+    an_owner_asks_once_and_follows_it,
+    a_link_is_made_for_each_click_and_lives_for_five_minutes,
+    what_is_not_there_says_so,
+    another_accounts_export_is_as_if_it_never_was,
+);
+
+const ASK: &str = "POST /v1/exports";
+const LIST: &str = "GET /v1/exports";
+const FOLLOW: &str = "GET /v1/exports/{export_id}";
+const DOWNLOAD: &str = "POST /v1/exports/{export_id}/download";
+
+fn named(id: &str) -> Said {
+    Said { parameters: json!({ "export_id": id }), ..Said::default() }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap()
+}
+
+/// One of this account, that has ended as this.
+async fn ended(db: &Database, account: &AccountId, (id, state): (&str, State)) -> Export {
+    let export = Export::new(ExportId::parse(id).unwrap(), account.clone(), now());
+    db.store.open_export(&export).await.unwrap();
+    db.store.end_export(Export { state, ready_at: Some(now()), ..export }).await.unwrap()
+}
+
+//= R5.1, R5.4
+async fn an_owner_asks_once_and_follows_it(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
+    let asked = office.call(&owner, ASK, Said::default()).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    let asked = asked.json();
+    assert_eq!(text(&asked, "state"), "asked");
+    let again = office.call(&owner, ASK, Said::default()).await.json();
+    assert_eq!(again["export"], asked["export"]);
+    let followed = office.call(&owner, FOLLOW, named(text(&asked, "export"))).await;
+    assert_eq!(followed.json(), asked);
+    let privacy = sign_in(db, &shop.connection.account, Role::Privacy).await;
+    let listed = office.call(&privacy, LIST, Said::default()).await.json();
+    assert_eq!(listed, json!({ "exports": [asked] }));
+    let early = office.call(&owner, DOWNLOAD, named(text(&asked, "export"))).await;
+    assert_problem(&early, 409, "conflict");
+}
+
+//= R5.4, R1.3
+async fn a_link_is_made_for_each_click_and_lives_for_five_minutes(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    let export = ended(db, account, ("export-1", State::Ready)).await;
+    let said = Said { key: Some("click"), ..named("export-1") };
+    let link = office.call(&owner, DOWNLOAD, said).await;
+    assert_eq!(link.status, 200, "{}", link.text);
+    let link = link.json();
+    let url = text(&link, "url");
+    assert!(url.contains(&export.object_key()) && url.contains("X-Amz-Expires=300"), "{url}");
+    assert_eq!(text(&link, "expires_at"), (now() + SignedDuration::from_mins(5)).to_string());
+    let stored = db.dump().await;
+    assert!(!stored.iter().any(|item| item.contains("X-Amz")), "a link is stored nowhere");
+    let chain = db.dump_table(&db.tables.ledger).await;
+    let is_recorded =
+        |item: &String| item.contains("action=download-export") && item.contains("export export-1");
+    assert!(chain.iter().any(is_recorded), "{chain:?}");
+}
+
+//= R5.4, R8.3
+async fn what_is_not_there_says_so(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    ended(db, account, ("void", State::Void)).await;
+    ended(db, account, ("failed", State::Failed)).await;
+    let old = Export::new(ExportId::parse("old").unwrap(), account.clone(), now() - KEPT);
+    db.store.open_export(&old).await.unwrap();
+    db.store.end_export(Export { state: State::Ready, ..old }).await.unwrap();
+    for (id, status, kind) in
+        [("void", 410, "gone"), ("old", 410, "gone"), ("failed", 409, "conflict")]
+    {
+        let answer = office.call(&owner, DOWNLOAD, named(id)).await;
+        assert_problem(&answer, status, kind);
+    }
+}
+
+//= R4.3
+async fn another_accounts_export_is_as_if_it_never_was(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let other = Shop::open(db).await;
+    let owner = sign_in(db, &other.connection.account, Role::Owner).await;
+    ended(db, &shop.connection.account, ("theirs", State::Ready)).await;
+    for route in [FOLLOW, DOWNLOAD] {
+        let theirs = office.call(&owner, route, named("theirs")).await;
+        let none = office.call(&owner, route, named("none")).await;
+        assert_eq!((theirs.status, &theirs.text), (404, &none.text), "{route}");
+    }
+    let listed = office.call(&owner, LIST, Said::default()).await.json();
+    assert_eq!(listed, json!({ "exports": [] }));
+}
