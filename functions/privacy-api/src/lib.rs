@@ -32,6 +32,7 @@ mod profile;
 mod requests;
 pub mod routes;
 mod version;
+pub mod who;
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use zip::ZipArchive;
 
 use crate::meta::{self, Answer};
-use crate::progress::{Step, note, say};
+use crate::progress::{Step, say};
 use crate::project;
 use crate::stack::Stack;
 
@@ -54,15 +54,30 @@ pub struct Unpacked {
 /// When an answer is not what it should be, or the archive is not good.
 pub async fn run(stack: &Stack, options: &Options, password: &str) -> anyhow::Result<()> {
     let unpacked = export(stack, &options.account, password).await?;
+    tell(&unpacked);
+    Ok(())
+}
+
+/// The part of `up` that takes the demo account's data away.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow::Result<()> {
+    say("\n6. The account takes its data away: POST /v1/exports, and a link to the archive\n");
+    tell(&export(stack, account, password).await?);
+    Ok(())
+}
+
+/// Says what is in it, and where.
+fn tell(unpacked: &Unpacked) {
     for (kind, said) in unpacked.manifest["kinds"].as_object().into_iter().flatten() {
         match said["records"].as_u64() {
             Some(records) => say(&format!("   {kind:<14} {records:>8}")),
             None => say(&format!("   {kind:<14}        – {}", said["legal_basis"])),
         }
     }
-    note("\nOpen it in a browser:");
-    say(&format!("{}", unpacked.folder.join("index.html").display()));
-    Ok(())
+    say("\n   open it in a browser:");
+    say(&format!("   {}", unpacked.folder.join("index.html").display()));
 }
 
 /// Asks as an owner of the account, follows, downloads, checks and unpacks.
