@@ -9,7 +9,7 @@ use numib::edge::problem::Problem;
 use numib::store::Store;
 use numib::store::accounts::Member;
 
-use crate::routes::Who;
+use crate::who::Who;
 
 const LOCKED: Problem =
     Problem::forbidden("The account is being deleted: until then only its owner gets in.");

@@ -31,6 +31,7 @@ mod profile;
 mod requests;
 pub mod routes;
 mod version;
+pub mod who;
 
 use std::time::Duration;
 

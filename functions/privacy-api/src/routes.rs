@@ -3,10 +3,11 @@
 //! of the template.
 
 use numib::domain::audit::Action;
-use numib::domain::role::Role;
-use numib::edge::problem::Problem;
 
 use crate::call::Handler;
+use crate::who::{
+    ADMINS, DECIDERS, ERASERS, EVERYONE, FOLLOWERS, OPERATORS, OWNER, REPORTERS, Who,
+};
 use crate::{
     account, accounts, consents, contacts, deletion, holds, invoices, lists, lookup, members,
     openapi, plan, policies, profile, requests,
@@ -29,50 +30,6 @@ pub struct Route {
     pub action: Option<Action>,
     pub(crate) handler: Handler,
 }
-
-/// Who may.
-#[derive(Debug, Clone)]
-pub struct Who {
-    /// The roles: the member's in the database must be among them, and in the token.
-    pub roles: &'static [Role],
-    /// What others are told.
-    pub(crate) refusal: Problem,
-}
-
-const EVERYONE: Who = Who {
-    roles: &[Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator],
-    refusal: Problem::forbidden("This takes a member of an account."),
-};
-const OWNER: Who = Who {
-    roles: &[Role::Owner],
-    refusal: Problem::forbidden("This takes the role owner of an account."),
-};
-const ADMINS: Who = Who {
-    roles: &[Role::Owner, Role::Admin],
-    refusal: Problem::forbidden("This takes the role owner or admin of an account."),
-};
-/// Who has people's data erased.
-const ERASERS: Who = Who {
-    roles: &[Role::Owner, Role::Admin, Role::Privacy],
-    refusal: Problem::forbidden("This takes the role owner, admin or privacy of an account."),
-};
-/// Who decides for the account what its data is used for, and sees who did what in it.
-const DECIDERS: Who = Who {
-    roles: &[Role::Owner, Role::Privacy],
-    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
-};
-/// Who follows requests: an operator all, others those of their account.
-const FOLLOWERS: Who = Who {
-    roles: &[Role::Owner, Role::Admin, Role::Privacy, Role::Operator],
-    refusal: Problem::forbidden("This takes the role owner, admin, privacy or operator."),
-};
-/// Who says that a member is a minor.
-const REPORTERS: Who = Who {
-    roles: &[Role::Owner, Role::Privacy],
-    refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
-};
-const OPERATORS: Who =
-    Who { roles: &[Role::Operator], refusal: Problem::forbidden("This takes the role operator.") };
 
 /// The routes.
 //= R4.3

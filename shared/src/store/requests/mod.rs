@@ -5,10 +5,10 @@
 
 mod item;
 pub mod places;
+mod watch;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use jiff::Timestamp;
 
 use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
@@ -227,30 +227,6 @@ impl Store {
         Ok(request)
     }
 
-    /// Notes that somebody is told that a request is near its deadline; false when that is noted
-    /// already, or there is no such request.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R5.8
-    pub async fn note_warning(&self, id: &RequestId, now: Timestamp) -> Result<bool, StoreError> {
-        let noted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(facts_key(id)))
-            .update_expression(format!("SET {} = :now", schema::WARNED_AT))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(warned_at)")
-            .expression_attribute_values(":now", schema::milliseconds(now))
-            .send()
-            .await;
-        match noted.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// A request, read consistently; `None` when there is none of that id.
     ///
     /// # Errors
@@ -298,37 +274,6 @@ impl Store {
             .await
             .map_err(|error| classify(&error))?;
         Ok(request)
-    }
-
-    /// Requests that a worker should have ended, due before that time: the oldest first, so many at
-    /// most.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn stuck_requests(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<RequestId>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::UNDER_WAY)
-            .key_condition_expression("under_way = :erasure AND ready_at < :before")
-            .expression_attribute_values(":erasure", schema::text(schema::ERASURE))
-            .expression_attribute_values(":before", schema::milliseconds(before))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let Some(item) = pages.next().await else { break };
-            let item = item.map_err(|error| classify(&error))?;
-            let id = schema::request_of(schema::get_text(&item, schema::PK)?);
-            found.push(id.ok_or(StoreError::Corrupt(schema::PK))?);
-        }
-        Ok(found)
     }
 
     /// The request that a pointer leads to, until it has ended; read consistently.
