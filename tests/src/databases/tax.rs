@@ -199,7 +199,8 @@ async fn the_task_is_tallied_with_what_it_purged_and_how_late(db: &Database) {
     let run =
         handle(&app, event(at, "purge-tax-records"), deadline_in(SignedDuration::from_mins(5)));
     let done = Box::pin(run).await.unwrap();
-    let expected = json!({"task": "purge-tax-records", "purged": 2, "held": 0, "complete": true});
+    let expected = json!({"task": "purge-tax-records", "purged": 2, "late": 1, "held": 0,
+                          "complete": true});
     assert_eq!(done, expected);
     let sums = [(Tally::TaxRecordsPurged, 2), (Tally::TaxRecordsPurgedLate, 1)].into();
     let expected = Tallies { sums, ..Tallies::default() };

@@ -1,6 +1,7 @@
 //! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
 
 mod account;
+mod accounts;
 pub(crate) mod audit;
 mod consents;
 mod contacts;
@@ -66,6 +67,8 @@ struct Said {
     body: Option<String>,
     /// The `Idempotency-Key`.
     key: Option<&'static str>,
+    /// The `If-Match`.
+    version: Option<&'static str>,
 }
 
 impl<'a> Office<'a> {
@@ -87,7 +90,7 @@ impl<'a> Office<'a> {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
             queue: ErasureQueue::new(sqs, url.to_owned()),
-            user_pool: user_pool(db),
+            user_pool: user_pool(db, Some(json!({"Username": "u", "UserAttributes": []}))),
             keys: DataKeys::new(nobodys_kms(db), "none".to_owned()),
             grace_days: 14,
             public_url: None,
@@ -108,6 +111,9 @@ impl<'a> Office<'a> {
         }
         if let Some(key) = said.key {
             event["headers"]["idempotency-key"] = json!(key);
+        }
+        if let Some(version) = said.version {
+            event["headers"]["if-match"] = json!(version);
         }
         event["body"] = json!(said.body);
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
@@ -155,8 +161,11 @@ impl<'a> Office<'a> {
     async fn work(&self, code: &str) -> Progress {
         let key = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
-        let eraser =
-            Eraser { store: self.db.store.clone(), user_pool: user_pool(self.db), receipts: key };
+        let eraser = Eraser {
+            store: self.db.store.clone(),
+            user_pool: user_pool(self.db, None),
+            receipts: key,
+        };
         eraser.work(&code, now(), &|| true).await.unwrap()
     }
 }
@@ -166,9 +175,9 @@ fn nobodys_kms(db: &Database) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::new(&db.sdk.to_builder().http_client(constant(None)).build())
 }
 
-/// A user pool that does not answer: no door needs it to.
-fn user_pool(db: &Database) -> UserPool {
-    UserPool::new(&db.sdk.to_builder().http_client(constant(None)).build(), "none".to_owned())
+/// A user pool that answers this to everything, or fails.
+fn user_pool(db: &Database, answer: Option<Value>) -> UserPool {
+    UserPool::new(&db.sdk.to_builder().http_client(constant(answer)).build(), "none".to_owned())
 }
 
 /// The code of a request that was accepted in this state.
