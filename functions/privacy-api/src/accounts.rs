@@ -3,13 +3,13 @@
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::plan::Plan;
-use numib::domain::profile;
+use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
 use numib::edge::problem::{Problem, json};
 use numib::seal::random;
 use numib::store::StoreError;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::members::unreached;
@@ -20,17 +20,32 @@ const BAD_EMAIL: Problem =
     Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
 const TAKEN: Problem = Problem::conflict("This person is a member of an account already.");
 
-#[derive(Deserialize)]
+/// Whose account is opened, and with what plan.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Opened {
+#[schemars(rename = "NewAccount")]
+pub(crate) struct Wanted {
+    /// Where the owner is invited.
+    #[schemars(email, length(max = EMAIL_LEN_MAX))]
     owner_email: String,
+    /// How many days messages are kept.
+    #[schemars(extend("enum" = [7, 30, 90, 365]))]
     plan_days: u16,
+}
+
+/// An account that was opened.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OpenedAccount")]
+pub(crate) struct Opened {
+    account: String,
+    /// The member who owns it.
+    owner: String,
 }
 
 /// Opens an account, and has its owner invited by e-mail.
 //= R1.2, R4.3
 pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Opened { owner_email, plan_days } = body::json(call.request)?;
+    let Wanted { owner_email, plan_days } = body::json(call.request)?;
     let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
     let app = call.app;
@@ -45,6 +60,6 @@ pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         Err(StoreError::Conflict) => return Err(TAKEN),
         opened => opened?,
     }
-    let body = json!({ "account": id.as_str(), "owner": owner.as_str() });
+    let body = Opened { account: id.to_string(), owner: owner.to_string() };
     Ok(json(StatusCode::CREATED, "application/json", &body))
 }

@@ -12,7 +12,8 @@ use numib::edge::problem::{Problem, json};
 use numib::seal::{SealError, random};
 use numib::store::concurrent::try_all;
 use numib::store::exports::OpenedExport;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::call::Call;
 
@@ -27,6 +28,39 @@ const GONE: Problem = Problem::new(
     "gone",
     "The archive is gone: its week is over, or something in it was erased. Ask for another.",
 );
+
+/// An export, as far as it has come.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Shown {
+    export: String,
+    /// `asked`, `running`, `ready`, `failed` or `void`.
+    state: &'static str,
+    /// Why it failed.
+    reason: Option<&'static str>,
+    asked_at: String,
+    ready_at: Option<String>,
+    /// When record and archive go.
+    expires_at: String,
+    messages: u64,
+    /// About how many there will be; absent before the first conversation is done.
+    messages_about: Option<u64>,
+    bytes: u64,
+}
+
+/// The exports of the last week.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Listed {
+    exports: Vec<Shown>,
+}
+
+/// A link to an archive.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Link {
+    export: String,
+    url: String,
+    /// When the link ends.
+    expires_at: String,
+}
 
 /// Asks for an export; where one is under way, it is that one.
 //= R5.1, R5.4
@@ -52,8 +86,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let found = try_all(ids.iter().map(|id| store.export(id)), AT_ONCE).await?;
     let mut found: Vec<Export> = found.into_iter().flatten().collect();
     found.sort_by_key(|export| std::cmp::Reverse(export.asked_at));
-    let exports: Vec<Value> = found.iter().map(wire).collect();
-    Ok(json(StatusCode::OK, "application/json", &json!({ "exports": exports })))
+    let exports = found.iter().map(wire).collect();
+    Ok(json(StatusCode::OK, "application/json", &Listed { exports }))
 }
 
 /// How far one is.
@@ -78,10 +112,11 @@ pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem>
     let life = i64::try_from(LINK_LIFE.as_secs()).unwrap_or_default();
     let until = call.now.saturating_add(jiff::SignedDuration::from_secs(life));
     let until = until.unwrap_or(Timestamp::MAX).to_string();
-    let link = json!({ "export": export.id.as_str(), "url": url, "expires_at": until });
+    let link = Link { export: export.id.to_string(), url, expires_at: until };
     let mut response = json(StatusCode::OK, "application/json", &link);
     // Bytes are not kept for whoever repeats the request: a link is nothing to keep.
-    *response.body_mut() = Body::Binary(link.to_string().into_bytes());
+    let bytes = response.body().as_ref().to_vec();
+    *response.body_mut() = Body::Binary(bytes);
     Ok(response)
 }
 
@@ -100,18 +135,18 @@ async fn found(call: &Call<'_>) -> Result<Export, Problem> {
     found.filter(|export| export.account == *call.account()).ok_or(Problem::not_found())
 }
 
-fn wire(export: &Export) -> Value {
-    json!({
-        "export": export.id.as_str(),
-        "state": export.state.as_str(),
-        "reason": export.failure.map(Failure::as_str),
-        "asked_at": export.asked_at.to_string(),
-        "ready_at": export.ready_at.map(|at| at.to_string()),
-        "expires_at": export.kept_until().to_string(),
-        "messages": export.written.messages,
-        "messages_about": export.messages_about(),
-        "bytes": export.written.bytes,
-    })
+fn wire(export: &Export) -> Shown {
+    Shown {
+        export: export.id.to_string(),
+        state: export.state.as_str(),
+        reason: export.failure.map(Failure::as_str),
+        asked_at: export.asked_at.to_string(),
+        ready_at: export.ready_at.map(|at| at.to_string()),
+        expires_at: export.kept_until().to_string(),
+        messages: export.written.messages,
+        messages_about: export.messages_about(),
+        bytes: export.written.bytes,
+    }
 }
 
 fn archive(error: &ArchiveError) -> Problem {

@@ -3,7 +3,9 @@
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::ids::{AccountId, InvoiceId};
-use numib::domain::invoice::{Content, Fel, Field, Jurisdiction};
+use numib::domain::invoice::{
+    Content, Fel, Field, Jurisdiction, LINE_LEN_MAX, LINES_MAX, NUMBER_LEN_MAX, TOTAL_MAX,
+};
 use numib::domain::time::Day;
 use numib::edge::problem::{Problem, json};
 use numib::seal::account::{open_invoice, seal_invoice};
@@ -11,8 +13,8 @@ use numib::seal::key_pair::Sealer;
 use numib::store::StoreError;
 use numib::store::account_keys::Use;
 use numib::store::invoices::StoredInvoice;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::{body, keys, page};
@@ -29,17 +31,62 @@ const OTHER: Problem =
     Problem::conflict("There is another invoice of this id. A tax record is never changed.");
 
 /// An invoice, as it is filed.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filed {
+#[schemars(rename = "NewInvoice")]
+pub(crate) struct Filed {
+    /// Not in the future, and not so long ago that it need not be kept.
+    #[schemars(extend("format" = "date"))]
     issued_on: String,
+    /// Whose tax law it is kept for.
+    #[schemars(regex(pattern = "^GT$"))]
     jurisdiction: String,
+    #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     number: String,
+    /// Three letters (ISO 4217).
+    #[schemars(regex(pattern = "^[A-Z]{3}$"))]
     currency: String,
+    /// In the currency's minor unit.
+    #[schemars(range(max = TOTAL_MAX))]
     total_minor: u64,
     #[serde(default)]
     fel: Option<Fel>,
+    #[schemars(length(min = 1, max = LINES_MAX), inner(length(min = 1, max = LINE_LEN_MAX)))]
     lines: Vec<String>,
+}
+
+/// Where an invoice was filed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FiledInvoice")]
+pub(crate) struct Stored {
+    account: String,
+    invoice: String,
+    /// The last day on which it is kept.
+    kept_until: String,
+}
+
+/// A page of an account's invoices, the highest id first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Invoices {
+    invoices: Vec<Shown>,
+    /// Where the next page starts; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// An invoice, and until when it is kept.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Invoice")]
+struct Shown {
+    invoice: String,
+    /// A date.
+    issued_on: String,
+    /// Whose tax law it is kept for.
+    jurisdiction: &'static str,
+    /// The last day on which it is kept.
+    kept_until: String,
+    #[serde(flatten)]
+    content: Content,
 }
 
 /// `PUT /v1/operator/accounts/{account_id}/invoices/{invoice_id}`: files an invoice. Filed again as
@@ -73,11 +120,11 @@ pub(crate) async fn file(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     if !is_new {
         is_the_same(call, &account, &invoice, &content).await?;
     }
-    let body = json!({
-        "account": account.as_str(),
-        "invoice": invoice.id.as_str(),
-        "kept_until": kept_until.to_string(),
-    });
+    let body = Stored {
+        account: account.to_string(),
+        invoice: invoice.id.to_string(),
+        kept_until: kept_until.to_string(),
+    };
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, "application/json", &body))
 }
@@ -116,25 +163,21 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         for invoice in stored {
             let place = (account, &invoice.id);
             let content = open_invoice(opener, place, &invoice.sealed).map_err(keys::failed)?;
-            invoices.push(shown(&invoice, &content)?);
+            invoices.push(shown(&invoice, content));
         }
     }
-    let body = json!({ "invoices": invoices, "cursor": cursor });
+    let body = Invoices { invoices, cursor };
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
-fn shown(invoice: &StoredInvoice, content: &Content) -> Result<Value, Problem> {
-    let mut shown = json!({
-        "invoice": invoice.id.as_str(),
-        "issued_on": invoice.issued_on.to_string(),
-        "jurisdiction": invoice.jurisdiction.as_str(),
-        "kept_until": invoice.kept_until.to_string(),
-    });
-    let content = serde_json::to_value(content).map_err(keys::failed)?;
-    if let (Value::Object(shown), Value::Object(content)) = (&mut shown, content) {
-        shown.extend(content);
+fn shown(invoice: &StoredInvoice, content: Content) -> Shown {
+    Shown {
+        invoice: invoice.id.to_string(),
+        issued_on: invoice.issued_on.to_string(),
+        jurisdiction: invoice.jurisdiction.as_str(),
+        kept_until: invoice.kept_until.to_string(),
+        content,
     }
-    Ok(shown)
 }
 
 const fn unsound(field: Field) -> Problem {

@@ -5,7 +5,7 @@ use lambda_http::{Body, Response};
 use numib::domain::erasure::{Source, Target};
 use numib::domain::ids::MemberId;
 use numib::domain::personal::Personal;
-use numib::domain::profile;
+use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::Asked;
@@ -13,8 +13,8 @@ use numib::identity::IdentityError;
 use numib::store::StoreError;
 use numib::store::accounts::Member;
 use numib::store::concurrent::try_all;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::erase::erase;
@@ -22,6 +22,9 @@ use crate::{body, page, version};
 
 /// Addresses that are asked for at once.
 const AT_ONCE: usize = 8;
+
+/// The roles that a member of an account may have.
+const ROLES: &str = "^(owner|admin|agent|privacy)$";
 
 const BAD_EMAIL: Problem = Problem::field("email", "`email` is an e-mail address.");
 const BAD_ROLE: Problem =
@@ -31,6 +34,43 @@ const LAST_OWNER: Problem =
     Problem::conflict("This is the account's last owner: make somebody else one first.");
 const NOT_YOURS: Problem =
     Problem::forbidden("Owners and admins are for an owner to make and to change.");
+
+/// A page of an account's members.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Members {
+    members: Vec<Shown>,
+    /// Where the next page starts; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// A member, with their address: so it is never printed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
+struct Shown {
+    member: String,
+    /// `owner`, `admin`, `agent` or `privacy`.
+    role: &'static str,
+    /// As the user pool has it; null where it has none any more.
+    email: Option<String>,
+    /// What `If-Match` takes to change the role.
+    etag: String,
+}
+
+/// A member's role, and whose it is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemberRole")]
+pub(crate) struct Changed {
+    member: String,
+    role: &'static str,
+}
+
+/// A member who was added.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AddedMember")]
+pub(crate) struct Added {
+    member: String,
+}
 
 /// `GET /v1/members`: the members, in no particular order that lasts.
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
@@ -42,33 +82,36 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let is_more = ids.len() > limit;
     ids.truncate(limit);
     let shown = try_all(ids.iter().map(|id| shown(call, id)), AT_ONCE).await?;
-    let members: Vec<Value> = shown.into_iter().flatten().collect();
-    let cursor = ids.last().filter(|_| is_more).map(MemberId::as_str);
-    let body = json!({ "members": members, "cursor": cursor });
+    let cursor = ids.last().filter(|_| is_more).map(ToString::to_string);
+    let body = Members { members: shown.into_iter().flatten().collect(), cursor };
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
 /// A member with their address; `None` for one who is being erased.
-async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<Value>, Problem> {
+async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<Shown>, Problem> {
     let Some(member) = call.app.store.member(id).await? else { return Ok(None) };
     if member.account != *call.account() {
         return Ok(None);
     }
     let address = call.app.user_pool.email(id).await.map_err(unreached)?;
     let role = member.role.as_str();
-    Ok(Some(json!({
-        "member": id.as_str(),
-        "role": role,
-        "email": address.as_ref().map(Personal::expose),
+    Ok(Some(Shown {
+        member: id.to_string(),
+        role,
+        email: address.as_ref().map(Personal::expose).cloned(),
         // A role is all that changes of a member, so it is the version too.
-        "etag": format!("\"{role}\""),
-    })))
+        etag: format!("\"{role}\""),
+    }))
 }
 
-#[derive(Deserialize)]
+/// Who is invited, and as what.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Invited {
+#[schemars(rename = "NewMember")]
+pub(crate) struct Invited {
+    #[schemars(email, length(max = EMAIL_LEN_MAX))]
     email: String,
+    #[schemars(regex(pattern = ROLES))]
     role: String,
 }
 
@@ -92,12 +135,15 @@ pub(crate) async fn add(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         Err(StoreError::Conflict) => return Err(NOT_ADDED),
         added => added?,
     }
-    Ok(json(StatusCode::CREATED, "application/json", &json!({ "member": id.as_str() })))
+    Ok(json(StatusCode::CREATED, "application/json", &Added { member: id.to_string() }))
 }
 
-#[derive(Deserialize)]
+/// The role that a member gets.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "WantedRole")]
+pub(crate) struct Wanted {
+    #[schemars(regex(pattern = ROLES))]
     role: String,
 }
 
@@ -123,7 +169,7 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     }
     app.user_pool.set_role(&id, to).await.map_err(unreached)?;
     app.user_pool.sign_out(&id).await.map_err(unreached)?;
-    let body = json!({ "member": id.as_str(), "role": to.as_str() });
+    let body = Changed { member: id.to_string(), role: to.as_str() };
     Ok(version::tagged(json(StatusCode::OK, "application/json", &body), to.as_str()))
 }
 

@@ -4,13 +4,17 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
+use numib::domain::profile::Profile;
 use numib::edge::problem::{Problem, answer};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::routes::Route;
-use crate::{consents, contacts, deletion, erase, holds, lists, lookup, plan, requests};
+use crate::{
+    accounts, consents, contacts, deletion, erase, exports, holds, invoices, lists, lookup,
+    members, plan, policies, profile, requests,
+};
 
 /// The whole description, as `cargo xtask openapi` wrote it.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -31,13 +35,18 @@ struct Described {
     answers: Vec<(u16, &'static str, Schema)>,
     /// Problems that not every such route has.
     problems: &'static [u16],
+    /// Whether the answer has a version.
+    is_tagged: bool,
+    /// Whether the request has to name the version that it changes.
+    is_conditional: bool,
 }
 
 /// The operation of a route, with its path and its method in lower case.
 #[must_use]
 pub fn operation(route: &Route, schemas: &mut SchemaGenerator) -> (String, String, Value) {
     let (method, path) = route.key.split_once(' ').unwrap_or_default();
-    let Described { query, body, answers, problems } = describe(route, schemas);
+    let Described { query, body, answers, problems, is_tagged, is_conditional } =
+        describe(route, schemas);
     let mut parameters: Vec<Value> = route.parameters().map(parameter).collect();
     parameters.extend(query);
     let mut statuses = vec![403, 500];
@@ -47,7 +56,11 @@ pub fn operation(route: &Route, schemas: &mut SchemaGenerator) -> (String, Strin
     statuses
         .extend(takes(parameters.iter().any(|one| one.get("in") == Some(&json!("query"))), &[400]));
     statuses.extend(takes(method == "POST", &[400, 409, 422]));
+    statuses.extend(takes(is_conditional, &[412, 428]));
     statuses.extend(problems);
+    if is_conditional {
+        parameters.push(json!({"$ref": "#/components/parameters/IfMatch"}));
+    }
     if method == "POST" {
         parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
     }
@@ -62,7 +75,11 @@ pub fn operation(route: &Route, schemas: &mut SchemaGenerator) -> (String, Strin
     responses.insert("429".to_owned(), throttled);
     for (status, description, schema) in answers {
         let content = json!({"application/json": {"schema": schema}});
-        let response = json!({"description": description, "content": content});
+        let mut response = json!({"description": description, "content": content});
+        if is_tagged {
+            let headers = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+            response.as_object_mut().map(|all| all.insert("headers".to_owned(), headers));
+        }
         responses.insert(status.to_string(), response);
     }
     let roles: Vec<&str> = route.who.roles.iter().map(|role| role.as_str()).collect();
@@ -183,9 +200,79 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
             let described = gives::<holds::Lifted>(of, 200, "It is lifted.");
             Described { query: vec![record()], ..described }
         }
+        "askForExport" => gives::<exports::Shown>(of, 202, "It is written by a worker."),
+        "listExports" => gives::<exports::Listed>(of, 200, "The exports."),
+        "followExport" => gives::<exports::Shown>(of, 200, "The export."),
+        "downloadExport" => Described {
+            problems: &[410],
+            ..gives::<exports::Link>(of, 200, "A link that lives for five minutes.")
+        },
         "describeApi" => gives::<Map<String, Value>>(of, 200, "This description."),
+        name => describe_account(name, of),
+    }
+}
+
+/// Of the routes of an account, its members and its invoices.
+fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
+    match name {
+        "showAccount" => Described { problems: &[404], ..shown(of) },
+        "correctProfile" => {
+            let patch = "A JSON merge patch (RFC 7396) of a `Profile`: null takes a field away.";
+            let patch = json_schema!({"type": "object", "description": patch});
+            let types = &["application/merge-patch+json", "application/json"];
+            Described { body: Some((types, patch)), ..replaced(of) }
+        }
+        "rectifyProfile" => {
+            let described = replaced(of);
+            takes::<Profile>(of, described)
+        }
+        "acceptPolicy" => {
+            let described = gives::<profile::PrivacyPolicy>(of, 200, "It is accepted.");
+            takes::<profile::PrivacyPolicy>(of, described)
+        }
+        "listInvoices" => {
+            let described = gives::<invoices::Invoices>(of, 200, "A page.");
+            Described { query: paged(), problems: &[404], ..described }
+        }
+        "listMembers" => {
+            Described { query: paged(), ..gives::<members::Members>(of, 200, "A page.") }
+        }
+        "addMember" => {
+            let described = gives::<members::Added>(of, 201, "They are invited.");
+            takes::<members::Invited>(of, described)
+        }
+        "changeRole" => {
+            let described = gives::<members::Changed>(of, 200, "The role they have now.");
+            let described = takes::<members::Wanted>(of, described);
+            Described { problems: &[409], is_tagged: true, is_conditional: true, ..described }
+        }
+        "removeMember" | "reportMinorMember" => Described { problems: &[409, 412], ..accepted(of) },
+        "openAccount" => {
+            let described = gives::<accounts::Opened>(of, 201, "It is open, its owner invited.");
+            takes::<accounts::Wanted>(of, described)
+        }
+        "fileInvoice" => {
+            let mut described = gives::<invoices::Stored>(of, 201, "It is filed.");
+            described.answers.push((200, "It was there.", of.subschema_for::<invoices::Stored>()));
+            Described { problems: &[409], ..takes::<invoices::Filed>(of, described) }
+        }
+        "publishPolicy" => {
+            let mut described = gives::<profile::PrivacyPolicy>(of, 201, "It is published.");
+            let again = of.subschema_for::<profile::PrivacyPolicy>();
+            described.answers.push((200, "It was there; whoever was not is told.", again));
+            takes::<policies::Published>(of, described)
+        }
         _ => Described::default(),
     }
+}
+
+fn shown(of: &mut SchemaGenerator) -> Described {
+    let described = gives::<profile::Shown>(of, 200, "The account.");
+    Described { is_tagged: true, ..described }
+}
+
+fn replaced(of: &mut SchemaGenerator) -> Described {
+    Described { problems: &[404, 409], is_conditional: true, ..shown(of) }
 }
 
 fn accepted(of: &mut SchemaGenerator) -> Described {

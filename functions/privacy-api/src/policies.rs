@@ -7,12 +7,12 @@ use numib::domain::ids::PolicyVersion;
 use numib::domain::time::Day;
 use numib::edge::problem::{Problem, json};
 use numib::store::StoreError;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::body;
 use crate::call::Call;
-use crate::profile::BAD_VERSION;
+use crate::profile::{BAD_VERSION, PrivacyPolicy};
 
 const BAD_DAY: Problem = Problem::field(
     "effective_on",
@@ -20,10 +20,14 @@ const BAD_DAY: Problem = Problem::field(
 );
 const OTHER_DAY: Problem = Problem::conflict("This version is in force from another day on.");
 
-#[derive(Deserialize)]
+/// A version of the privacy policy, and from when on it is in force.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Published {
+#[schemars(rename = "NewPolicyVersion")]
+pub(crate) struct Published {
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     version: String,
+    #[schemars(extend("format" = "date"))]
     effective_on: String,
 }
 
@@ -39,5 +43,5 @@ pub(crate) async fn publish(call: &Call<'_>) -> Result<Response<Body>, Problem> 
     };
     call.app.queue.announce(&version).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json(status, "application/json", &json!({ "version": version.as_str() })))
+    Ok(json(status, "application/json", &PrivacyPolicy { version: version.to_string() }))
 }

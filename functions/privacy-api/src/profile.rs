@@ -3,15 +3,15 @@
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::account::{Account, AccountState};
-use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
+use numib::domain::ids::{AccountId, PolicyVersion};
 use numib::domain::profile::{Field, Profile};
 use numib::edge::problem::{Problem, json};
 use numib::seal::account::{open_profile, seal_profile};
 use numib::seal::key_pair::Sealer;
 use numib::store::StoreError;
 use numib::store::account_keys::Use;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::{App, body, keys, version};
@@ -27,7 +27,7 @@ pub(crate) const BAD_VERSION: Problem = Problem::field(
 pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let account = own(call).await?;
     let profile = open(call.app, &account).await?;
-    Ok(shown(&account, &profile))
+    Ok(answer(&account, profile))
 }
 
 /// `PATCH /v1/account`: corrects the fields that are given, as JSON merge patch (RFC 7396) does.
@@ -52,22 +52,25 @@ pub(crate) async fn rectify(call: &Call<'_>) -> Result<Response<Body>, Problem> 
     replace(call, account, profile).await
 }
 
-#[derive(Deserialize)]
+/// A version of the privacy policy.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Accepted {
-    version: String,
+#[schemars(rename = "PolicyVersion")]
+pub(crate) struct PrivacyPolicy {
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
+    pub(crate) version: String,
 }
 
 /// `POST /v1/account/policy-acceptance`: the account accepts a version of the privacy policy.
 //= R10.1
 pub(crate) async fn accept(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Accepted { version } = body::json(call.request)?;
+    let PrivacyPolicy { version } = body::json(call.request)?;
     let version = PolicyVersion::parse(&version).ok_or(BAD_VERSION)?;
     match call.app.store.accept_policy(call.account(), &version, call.now).await {
         Err(StoreError::Conflict) => return Err(LOCKED),
         accepted => accepted?,
     }
-    let body = json!({ "version": version.as_str() });
+    let body = PrivacyPolicy { version: version.to_string() };
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
@@ -89,7 +92,7 @@ async fn replace(
         Err(StoreError::Conflict) => return Err(version::STALE),
         put => put?,
     };
-    Ok(shown(&account, &profile))
+    Ok(answer(&account, profile))
 }
 
 async fn own(call: &Call<'_>) -> Result<Account, Problem> {
@@ -104,18 +107,42 @@ async fn open(app: &App, account: &Account) -> Result<Profile, Problem> {
     open_profile(opener, &account.id, sealed).map_err(keys::failed)
 }
 
-fn shown(account: &Account, profile: &Profile) -> Response<Body> {
-    let accepted = account.accepted.as_ref().map(|accepted| {
-        json!({ "version": accepted.version.as_str(), "accepted_at": accepted.at.to_string() })
-    });
-    let body: Value = json!({
-        "account": account.id.as_str(),
-        "state": account.state.as_str(),
-        "plan_days": account.plan.days(),
-        "deletion": account.deletion.as_ref().map(RequestId::as_str),
-        "policy": accepted,
-        "profile": profile,
-    });
+/// An account, as those who run it see it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub(crate) struct Shown {
+    account: String,
+    /// `active`; or, while it is being deleted, `locked` and then `erased`.
+    state: &'static str,
+    /// How many days messages are kept.
+    plan_days: u16,
+    /// The request that deletes it.
+    deletion: Option<String>,
+    /// The privacy policy that was accepted last.
+    policy: Option<AcceptedPolicy>,
+    profile: Profile,
+}
+
+/// The privacy policy that an account accepted last.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AcceptedPolicy {
+    version: String,
+    /// RFC 3339, UTC.
+    accepted_at: String,
+}
+
+fn answer(account: &Account, profile: Profile) -> Response<Body> {
+    let body = Shown {
+        account: account.id.to_string(),
+        state: account.state.as_str(),
+        plan_days: account.plan.days(),
+        deletion: account.deletion.as_ref().map(ToString::to_string),
+        policy: account.accepted.as_ref().map(|accepted| AcceptedPolicy {
+            version: accepted.version.to_string(),
+            accepted_at: accepted.at.to_string(),
+        }),
+        profile,
+    };
     let response = json(StatusCode::OK, "application/json", &body);
     version::tagged(response, account.profile_version)
 }

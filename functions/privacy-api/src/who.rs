@@ -1,4 +1,4 @@
-//! Who may: the roles that routes are for (R4.3).
+//! Who may: sets of roles that routes have in common (R4.3).
 
 use numib::domain::role::Role;
 use numib::edge::problem::Problem;
@@ -12,14 +12,17 @@ pub struct Who {
     pub(crate) refusal: Problem,
 }
 
+/// Members of every kind.
 pub(crate) const EVERYONE: Who = Who {
     roles: &[Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator],
     refusal: Problem::forbidden("This takes a member of an account."),
 };
+/// Who owns the account.
 pub(crate) const OWNER: Who = Who {
     roles: &[Role::Owner],
     refusal: Problem::forbidden("This takes the role owner of an account."),
 };
+/// Who runs the account.
 pub(crate) const ADMINS: Who = Who {
     roles: &[Role::Owner, Role::Admin],
     refusal: Problem::forbidden("This takes the role owner or admin of an account."),
@@ -45,5 +48,6 @@ pub(crate) const REPORTERS: Who = Who {
     roles: &[Role::Owner, Role::Privacy],
     refusal: Problem::forbidden("This takes the role owner or privacy of an account."),
 };
+/// Our own staff.
 pub(crate) const OPERATORS: Who =
     Who { roles: &[Role::Operator], refusal: Problem::forbidden("This takes the role operator.") };

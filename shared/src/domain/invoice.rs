@@ -1,6 +1,7 @@
 //! Tax and billing records (R6.3): what is in one, and how long its jurisdiction has it kept.
 
 use jiff::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::InvoiceId;
@@ -8,13 +9,13 @@ use super::profile::is_line;
 use super::time::Day;
 
 /// Characters of an invoice's number, and of the parts of its FEL reference.
-const NUMBER_LEN_MAX: usize = 40;
+pub const NUMBER_LEN_MAX: usize = 40;
 /// Characters of a line.
-const LINE_LEN_MAX: usize = 200;
+pub const LINE_LEN_MAX: usize = 200;
 /// Lines of an invoice.
-const LINES_MAX: usize = 50;
+pub const LINES_MAX: usize = 50;
 /// In minor units: exact in every JSON reader (RFC 8259 §6).
-const TOTAL_MAX: u64 = (1 << 53) - 1;
+pub const TOTAL_MAX: u64 = (1 << 53) - 1;
 
 words! {
     /// Whose tax law a record is kept for.
@@ -70,31 +71,38 @@ pub struct Invoice {
 }
 
 /// What an invoice says. It is sealed as a whole.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// Our own number of it.
+    #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub number: String,
     /// Three letters (ISO 4217).
+    #[schemars(regex(pattern = "^[A-Z]{3}$"))]
     pub currency: String,
     /// In the currency's minor unit.
+    #[schemars(range(max = TOTAL_MAX))]
     pub total_minor: u64,
     /// Its authorisation by Guatemala's tax authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fel: Option<Fel>,
     /// What it is for.
+    #[schemars(length(min = 1, max = LINES_MAX), inner(length(min = 1, max = LINE_LEN_MAX)))]
     pub lines: Vec<String>,
 }
 
 /// What names an electronic invoice to the tax authority (SAT, FEL).
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fel {
     /// The number of its authorisation, a UUID.
+    #[schemars(extend("format" = "uuid"))]
     pub uuid: String,
     /// Its series.
+    #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub serie: String,
     /// Its number in the series.
+    #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub numero: String,
 }
 

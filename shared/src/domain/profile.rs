@@ -2,6 +2,7 @@
 //!
 //! Every field is checked when it is read, and bounded. Nothing of it is stored but sealed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::personal::Personal;
@@ -13,7 +14,7 @@ const LINE_LEN_MAX: usize = 120;
 /// Lines of an address above its city.
 const LINES_MAX: usize = 4;
 /// Bytes of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
-const EMAIL_LEN_MAX: usize = 254;
+pub const EMAIL_LEN_MAX: usize = 254;
 /// Characters of a postal code.
 const POSTAL_CODE_LEN_MAX: usize = 16;
 /// Characters of a tax id, however a country writes it.
@@ -22,20 +23,24 @@ const TAX_ID_LEN_MAX: usize = 32;
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// A profile, in the shape that it is asked for and shown in. No field has to be there.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Of the person to turn to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// Where that person is written to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(email, length(max = EMAIL_LEN_MAX))]
     pub email: Option<String>,
     /// In international form, `+` and digits (E.164).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^\+[1-9][0-9]{6,14}$"))]
     pub phone: Option<String>,
     /// The company, as it is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub company: Option<String>,
     /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,40 +54,49 @@ pub struct Profile {
 }
 
 /// A postal address.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Street and house, from the top.
+    #[schemars(length(min = 1, max = LINES_MAX), inner(length(min = 1, max = LINE_LEN_MAX)))]
     pub lines: Vec<String>,
     /// The city.
+    #[schemars(length(min = 1, max = LINE_LEN_MAX))]
     pub city: String,
     /// State, department, province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = LINE_LEN_MAX))]
     pub region: Option<String>,
     /// As the country writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = POSTAL_CODE_LEN_MAX))]
     pub postal_code: Option<String>,
     /// Two letters (ISO 3166-1).
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     pub country: String,
 }
 
 /// A tax id, in the country that gave it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxId {
     /// Two letters (ISO 3166-1).
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     pub country: String,
     /// In Guatemala a NIT, elsewhere whatever letters and digits the country uses.
+    #[schemars(length(max = TAX_ID_LEN_MAX), regex(pattern = "^[A-Za-z0-9./ -]+$"))]
     pub number: String,
 }
 
 /// Who gets the bills.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Billing {
     /// A person, or a department.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// Where bills are sent.
+    #[schemars(email, length(max = EMAIL_LEN_MAX))]
     pub email: String,
 }
 

@@ -5,13 +5,12 @@
 
 mod item;
 pub mod places;
-mod told;
+mod watch;
 
-pub use told::Told;
+pub use watch::Told;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use jiff::Timestamp;
 
 use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
@@ -277,37 +276,6 @@ impl Store {
             .await
             .map_err(|error| classify(&error))?;
         Ok(request)
-    }
-
-    /// Requests that a worker should have ended, due before that time: the oldest first, so many at
-    /// most.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn stuck_requests(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<RequestId>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::UNDER_WAY)
-            .key_condition_expression("under_way = :erasure AND ready_at < :before")
-            .expression_attribute_values(":erasure", schema::text(schema::ERASURE))
-            .expression_attribute_values(":before", schema::milliseconds(before))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let Some(item) = pages.next().await else { break };
-            let item = item.map_err(|error| classify(&error))?;
-            let id = schema::request_of(schema::get_text(&item, schema::PK)?);
-            found.push(id.ok_or(StoreError::Corrupt(schema::PK))?);
-        }
-        Ok(found)
     }
 
     /// The request that a pointer leads to, until it has ended; read consistently.

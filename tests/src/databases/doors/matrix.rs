@@ -20,6 +20,7 @@ on_both_databases!(
 struct Ids {
     shop: Shop,
     request: String,
+    member: String,
 }
 
 impl Ids {
@@ -30,7 +31,10 @@ impl Ids {
         let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
         let contact = json!({"id": shop.conversation("7002").to_string()});
         let erased = office.delete(&owner, super::CONTACT, contact).await;
-        Self { request: code(&erased, numib::domain::erasure::State::Shredded), shop }
+        let request = code(&erased, numib::domain::erasure::State::Shredded);
+        let agent = sign_in(db, &shop.connection.account, Role::Agent).await;
+        let member = agent["sub"].as_str().unwrap().to_owned();
+        Self { shop, request, member }
     }
 
     /// What the path of a route takes, of this account.
@@ -40,6 +44,7 @@ impl Ids {
             "conversation" => self.shop.conversation("7001").to_string(),
             "message" => self.shop.key("7001", "m_1").message.to_string(),
             "request" => self.request.clone(),
+            "member" => self.member.clone(),
             "account" => self.shop.connection.account.to_string(),
             "consent" => "marketing-email".to_owned(),
             _ => "some-id".to_owned(),
@@ -55,12 +60,15 @@ fn unknown(route: &Route) -> Value {
 }
 
 async fn call(office: &Office<'_>, member: &Value, route: &Route, parameters: Value) -> Answer {
-    office.call(member, route.key, Said { parameters, ..Said::default() }).await
+    // A role, for the route that reads its body before it looks whom it is about.
+    let (content_type, body) = (Some("application/json"), Some(json!({"role": "agent"})));
+    let body = body.map(|body| body.to_string());
+    office.call(member, route.key, Said { parameters, content_type, body, ..Said::default() }).await
 }
 
 /// Whether a route is about ids of an account: others answer to what the caller says.
 fn is_about_an_account(route: &Route) -> bool {
-    let of_accounts = ["connection", "conversation", "request"];
+    let of_accounts = ["connection", "conversation", "request", "member"];
     let names_one = route.parameters().any(|(of, _)| of_accounts.contains(&of));
     names_one && !route.who.roles.contains(&Role::Operator)
         || route.key == "GET /v1/requests/{code}"

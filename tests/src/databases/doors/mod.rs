@@ -1,6 +1,7 @@
 //! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
 
 mod account;
+mod accounts;
 pub(crate) mod audit;
 mod consents;
 mod contacts;
@@ -70,6 +71,8 @@ struct Said {
     body: Option<String>,
     /// The `Idempotency-Key`.
     key: Option<&'static str>,
+    /// The `If-Match`.
+    version: Option<&'static str>,
 }
 
 impl<'a> Office<'a> {
@@ -94,7 +97,7 @@ impl<'a> Office<'a> {
             queue: ErasureQueue::new(sqs, url.to_owned()),
             exports: Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "x".to_owned()),
             export_queue: ExportQueue::new(export_sqs, url.to_owned()),
-            user_pool: user_pool(db),
+            user_pool: user_pool(db, Some(json!({"Username": "u", "UserAttributes": []}))),
             keys: DataKeys::new(nobodys_kms(db), "none".to_owned()),
             grace_days: 14,
             public_url: None,
@@ -115,6 +118,9 @@ impl<'a> Office<'a> {
         }
         if let Some(key) = said.key {
             event["headers"]["idempotency-key"] = json!(key);
+        }
+        if let Some(version) = said.version {
+            event["headers"]["if-match"] = json!(version);
         }
         event["body"] = json!(said.body);
         Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
@@ -163,7 +169,7 @@ impl<'a> Office<'a> {
         let key = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
         let exports = Exports::new(clients::s3(&Cloud::new().around(&self.db.sdk)), "x".to_owned());
-        let (store, user_pool) = (self.db.store.clone(), user_pool(self.db));
+        let (store, user_pool) = (self.db.store.clone(), user_pool(self.db, None));
         let eraser = Eraser { store, user_pool, receipts: key, exports };
         eraser.work(&code, now(), &|| true).await.unwrap()
     }
@@ -174,9 +180,9 @@ fn nobodys_kms(db: &Database) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::new(&db.sdk.to_builder().http_client(constant(None)).build())
 }
 
-/// A user pool that does not answer: no door needs it to.
-fn user_pool(db: &Database) -> UserPool {
-    UserPool::new(&db.sdk.to_builder().http_client(constant(None)).build(), "none".to_owned())
+/// A user pool that answers this to everything, or fails.
+fn user_pool(db: &Database, answer: Option<Value>) -> UserPool {
+    UserPool::new(&db.sdk.to_builder().http_client(constant(answer)).build(), "none".to_owned())
 }
 
 /// The code of a request that was accepted in this state.

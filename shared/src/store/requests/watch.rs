@@ -1,4 +1,5 @@
-//! What the owners were told of a request, so that nothing is told twice.
+//! What watches requests: which stand still; and what the owners were told, so that nothing is told
+//! twice.
 
 use jiff::Timestamp;
 
@@ -50,5 +51,36 @@ impl Store {
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Requests that a worker should have ended, due before that time: the oldest first, so many at
+    /// most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stuck_requests(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RequestId>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .index_name(schema::UNDER_WAY)
+            .key_condition_expression("under_way = :erasure AND ready_at < :before")
+            .expression_attribute_values(":erasure", schema::text(schema::ERASURE))
+            .expression_attribute_values(":before", schema::milliseconds(before))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some(item) = pages.next().await else { break };
+            let item = item.map_err(|error| classify(&error))?;
+            let id = schema::request_of(schema::get_text(&item, schema::PK)?);
+            found.push(id.ok_or(StoreError::Corrupt(schema::PK))?);
+        }
+        Ok(found)
     }
 }

@@ -1,0 +1,90 @@
+//! The doors of an account's profile, members and invoices, at the same moment and across accounts.
+
+use numib::domain::ids::{AccountId, InvoiceId};
+use numib::domain::invoice::Jurisdiction;
+use numib::domain::role::Role;
+use numib::domain::time::Day;
+use numib::store::account_keys::Use;
+use numib::store::invoices::StoredInvoice;
+use serde_json::{Value, json};
+use tokio::join;
+use xtask::account::random_id;
+
+use super::{Office, Said, assert_problem, sign_in};
+use crate::database::Database;
+use crate::shop::{key_pair, now};
+use crate::webhook::Answer;
+
+on_both_databases!(
+    a_correction_of_a_version_that_is_not_the_latest_changes_nothing,
+    of_two_owners_who_remove_each_other_at_once_one_stays,
+    an_owner_sees_no_invoice_of_another_account,
+);
+
+fn an_account() -> AccountId {
+    AccountId::parse(&random_id().unwrap()).unwrap()
+}
+
+async fn correct(office: &Office<'_>, owner: &Value, version: Option<&'static str>) -> Answer {
+    let content_type = Some("application/merge-patch+json");
+    let body = Some(json!({"name": "Ana"}).to_string());
+    let said = Said { content_type, body, version, ..Said::default() };
+    office.call(owner, "PATCH /v1/account", said).await
+}
+
+//= R5.2
+async fn a_correction_of_a_version_that_is_not_the_latest_changes_nothing(db: &Database) {
+    let (office, account) = (Office::open(db), an_account());
+    let owner = sign_in(db, &account, Role::Owner).await;
+    db.store.put_account_key(&account, Use::Profile, key_pair()).await.unwrap();
+    assert_problem(&correct(&office, &owner, None).await, 428, "precondition-required");
+    assert_problem(&correct(&office, &owner, Some("\"7\"")).await, 412, "precondition-failed");
+    assert_eq!(db.store.account(&account).await.unwrap().unwrap().profile, None);
+    let at_once =
+        join!(correct(&office, &owner, Some("\"0\"")), correct(&office, &owner, Some("\"0\"")));
+    let mut statuses = [at_once.0.status, at_once.1.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412], "{} {}", at_once.0.text, at_once.1.text);
+    assert_eq!(db.store.account(&account).await.unwrap().unwrap().profile_version, 1);
+    assert!(!db.dump().await.iter().any(|item| item.contains("Ana")), "it is sealed");
+}
+
+//= R4.3
+async fn of_two_owners_who_remove_each_other_at_once_one_stays(db: &Database) {
+    let (office, account) = (Office::open(db), an_account());
+    let owners =
+        [sign_in(db, &account, Role::Owner).await, sign_in(db, &account, Role::Owner).await];
+    let remove = |by: usize, whom: usize| {
+        let parameters = json!({"id": owners[whom]["sub"]});
+        office.delete(&owners[by], "DELETE /v1/members/{id}", parameters)
+    };
+    let (one, other) = join!(remove(0, 1), remove(1, 0));
+    let removed = [&one, &other].iter().filter(|answer| answer.status == 202).count();
+    assert_eq!(removed, 1, "{} {}", one.text, other.text);
+    let mut left = 0;
+    for id in db.store.account_members(&account).await.unwrap() {
+        let member = db.store.member(&id).await.unwrap();
+        left += usize::from(member.is_some_and(|member| member.role == Role::Owner));
+    }
+    assert_eq!(left, 1);
+}
+
+//= R6.3, R4.3
+async fn an_owner_sees_no_invoice_of_another_account(db: &Database) {
+    let (office, account) = (Office::open(db), an_account());
+    sign_in(db, &account, Role::Owner).await;
+    let issued_on = Day::of(now());
+    let invoice = StoredInvoice {
+        id: InvoiceId::parse("i-1").unwrap(),
+        issued_on,
+        jurisdiction: Jurisdiction::Guatemala,
+        kept_until: Jurisdiction::Guatemala.kept_until(issued_on),
+        sealed: b"sealed".to_vec(),
+    };
+    assert!(db.store.put_invoice(&account, &invoice).await.unwrap());
+    let other = sign_in(db, &an_account(), Role::Owner).await;
+    for query in ["", "cursor=i-1", "cursor=i-2&limit=1"] {
+        let answer = office.look(&other, "GET /v1/invoices", query).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"invoices": []})), "{query}");
+    }
+}
