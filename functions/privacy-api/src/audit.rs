@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::App;
 use crate::once::REPLAYED;
-use crate::routes::Route;
+use crate::route::Route;
 
 /// Whoever asked waits for it.
 const TIME: Duration = Duration::from_secs(2);

@@ -30,6 +30,7 @@ mod plan;
 mod policies;
 mod profile;
 mod requests;
+pub mod route;
 pub mod routes;
 mod version;
 pub mod who;
@@ -51,7 +52,7 @@ use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
 use crate::call::Call;
-use crate::routes::Route;
+use crate::route::Route;
 
 /// What one warm container works with.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::routes::Route;
+use crate::route::Route;
 use crate::{
     accounts, consents, contacts, deletion, erase, exports, holds, invoices, lists, lookup,
     members, plan, policies, profile, requests,

@@ -4,32 +4,12 @@
 
 use numib::domain::audit::Action;
 
-use crate::call::Handler;
-use crate::who::{
-    ADMINS, DECIDERS, ERASERS, EVERYONE, FOLLOWERS, OPERATORS, OWNER, REPORTERS, Who,
-};
+use crate::route::Route;
+use crate::who::{ADMINS, DECIDERS, ERASERS, EVERYONE, FOLLOWERS, OPERATORS, OWNER, REPORTERS};
 use crate::{
     account, accounts, consents, contacts, deletion, exports, holds, invoices, lists, lookup,
     members, openapi, plan, policies, profile, requests,
 };
-
-/// A route and what holds for it.
-#[derive(Debug)]
-pub struct Route {
-    /// As API Gateway names it: `METHOD /path/{parameter}`.
-    pub key: &'static str,
-    /// Its name in the API's description.
-    pub name: &'static str,
-    /// What it does, in a line of the API's description.
-    pub summary: &'static str,
-    /// Who may.
-    pub who: Who,
-    /// Whether the caller must have signed in a moment ago (R4.3, RFC 9470).
-    pub needs_fresh_sign_in: bool,
-    /// What the audit trail calls it; `None` where it only shows something (R1.3).
-    pub action: Option<Action>,
-    pub(crate) handler: Handler,
-}
 
 /// The routes.
 //= R4.3
@@ -387,33 +367,9 @@ pub static ROUTES: &[Route] = &[
     },
 ];
 
-impl Route {
-    /// The route of this name of API Gateway's; `None` when it is none of ours.
-    pub(crate) fn find(key: &str) -> Option<&'static Self> {
-        ROUTES.iter().find(|route| route.key == key)
-    }
-
-    /// Its path's parameters, each with what it is the id of: of `/v1/holds/{hold_id}` a `hold`.
-    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let segments = self.key.split('/');
-        segments.clone().zip(segments.skip(1)).filter_map(|(of, segment)| {
-            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-            Some((of.strip_suffix('s').unwrap_or(of), name))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_parameter_is_the_id_of_what_stands_before_it() {
-        let route = Route::find("DELETE /v1/conversations/{id}/messages/{message_id}").unwrap();
-        let parameters: Vec<_> = route.parameters().collect();
-        assert_eq!(parameters, [("conversation", "id"), ("message", "message_id")]);
-        assert!(Route::find("DELETE /v1/conversations").is_none());
-    }
 
     #[test]
     fn no_route_is_there_twice() {

@@ -2,7 +2,8 @@
 //! what the table says, and nothing answers across accounts.
 
 use numib::domain::role::Role;
-use privacy_api::routes::{ROUTES, Route};
+use privacy_api::route::Route;
+use privacy_api::routes::ROUTES;
 use serde_json::{Value, json};
 
 use super::{EVERYONE, Office, Said, assert_problem, code, fill, sign_in};

@@ -1,5 +1,6 @@
 //! The end of an account, and of a member: keys, profile, tax records.
 
+use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose};
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{State, Target};
 use numib::domain::ids::{AccountId, InvoiceId, MemberId};
@@ -7,17 +8,22 @@ use numib::domain::invoice::Jurisdiction;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
+use numib::erasure::Eraser;
+use numib::identity::UserPool;
 use numib::store::account_keys::Use;
 use numib::store::accounts::Member;
+use numib::store::answers::{Attempt, Begun};
 use numib::store::invoices::StoredInvoice;
 use serde_json::json;
 use xtask::account::random_id;
 
-use super::{ask, claims, counted, counts, erase, eraser, signing_key};
+use super::{ask, claims, counted, counts, erase, eraser, later, signing_key, stored};
 use crate::database::Database;
 use crate::shop::{key_pair, now};
+use crate::wire::constant;
 
 on_ministack!(
+    of_an_erased_account_with_all_its_data_only_records_of_it_are_left,
     of_an_erased_account_nothing_opens_its_profile_and_its_tax_records_stay,
     an_account_without_tax_records_takes_their_key_along,
     an_account_that_is_restored_is_erased_again_with_its_key,
@@ -73,6 +79,48 @@ async fn of_an_erased_account_nothing_opens_its_profile_and_its_tax_records_stay
     assert_eq!(db.store.account(&account).await.unwrap(), None);
     assert_eq!(db.store.invoices(&account, None, 9).await.unwrap().len(), 1);
     assert_eq!(keys(db, &account).await, [false, true]);
+}
+
+//= R6.1, R6.3
+async fn of_an_erased_account_with_all_its_data_only_records_of_it_are_left(db: &Database) {
+    let account = account(db).await;
+    bill(db, &account).await;
+    let member = MemberId::parse(&random_id().unwrap()).unwrap();
+    let owner = Member { account: account.clone(), role: Role::Owner };
+    db.store.add_member(&member, &owner).await.unwrap();
+    let decision = Decision {
+        purpose: Purpose::MarketingEmail,
+        choice: Choice::Granted,
+        policy_version: PolicyVersion::parse("2026-11").unwrap(),
+        decided_by: member.clone(),
+        decided_at: now(),
+    };
+    db.store.keep_decision(&account, &decision).await.unwrap();
+    let (key, fingerprint) = ("k".to_owned(), "f".to_owned());
+    let attempt = Attempt { member: member.clone(), key, fingerprint, at: now() };
+    assert_eq!(db.store.begin_attempt(&attempt).await.unwrap(), Begun::First);
+
+    let key = signing_key(db).await;
+    let target = Target::Account { account: account.clone() };
+    let request = ask(db, &[target]).await.unwrap();
+    let pool = db.sdk.to_builder().http_client(constant(Some(json!({})))).build();
+    let user_pool = UserPool::new(&pool, "none".to_owned());
+    let eraser = Eraser { user_pool, ..eraser(db, &key) };
+    for at in [now(), later()] {
+        eraser.work(&request.id, at, &|| true).await.unwrap();
+    }
+    let request = stored(db, &request).await;
+    assert_eq!(request.state, State::Completed);
+    // By its id, and its member's: of the request itself, and of what the receipt says is kept.
+    let kept = ["REQUEST#", "REQUESTS#", "SUBJECT#", "ERASURES", "TAX#", "TAX-DUE"];
+    let names = |item: &str| item.contains(account.as_str()) || item.contains(member.as_str());
+    for item in db.dump().await.iter().filter(|item| names(item)) {
+        assert!(kept.iter().any(|kept| item.contains(&format!("pk={kept}"))), "{item}");
+    }
+    assert!(!db.dump().await.iter().any(|item| item.contains(member.as_str())));
+    let claims = claims(&key, &request).await;
+    let kept = claims["kept"].as_array().unwrap();
+    assert!(kept.contains(&json!({"kind": "invoice", "basis": "tax-record"})), "{kept:?}");
 }
 
 //= R6.3
