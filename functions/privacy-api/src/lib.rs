@@ -1,10 +1,10 @@
-//! The doors of erasure under `/v1`: an account disconnects a channel, erases a contact or a
-//! message, or ends; an operator lodges what people ask for, and sets legal holds; both follow
-//! requests.
+//! What accounts and operators ask for under `/v1`, one row of [`routes`] each: an account sees,
+//! corrects, takes away and limits its data, erases parts of it, or ends; an operator opens
+//! accounts, lodges what people ask for, and sets legal holds.
 //!
-//! What a door covers is unreadable before it answers (R8.3); the rest is queued. Another account's
-//! ids answer 404, like ids that never were. Nothing here reads content, and no Meta id is in an
-//! answer or a log.
+//! What an erasure covers is unreadable before it is answered (R8.3); the rest is queued. Another
+//! account's ids answer 404, like ids that never were. Nothing here reads messages, and no Meta id
+//! is in an answer or a log.
 
 mod access;
 mod account;
