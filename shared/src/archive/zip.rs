@@ -303,11 +303,11 @@ mod tests {
             records: 0,
         };
         let entries = ["a", "b", "c"].map(entry);
-        // Each has a header with its name and time, and a descriptor with sizes of 64 bits.
-        let len = 3 * ((3 << 30) + 30 + 1 + 9 + 24);
+        // Each has a header with its name, and a descriptor with sizes of 64 bits.
+        let len = 3 * ((3 << 30) + 30 + 1 + 24);
         let directory = directory(entries.iter(), at(), len).unwrap();
         let has = |bytes: &[u8]| directory.windows(bytes.len()).any(|window| window == bytes);
-        let place_of_the_last: u64 = 2 * ((3 << 30) + 30 + 1 + 9 + 24);
+        let place_of_the_last: u64 = 2 * ((3 << 30) + 30 + 1 + 24);
         assert!(has(&place_of_the_last.to_le_bytes()) && has(&(5_u64 << 30).to_le_bytes()));
         assert!(has(b"PK\x06\x06") && has(b"PK\x06\x07"));
     }
