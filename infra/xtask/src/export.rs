@@ -58,16 +58,6 @@ pub async fn run(stack: &Stack, options: &Options, password: &str) -> anyhow::Re
     Ok(())
 }
 
-/// The part of `up` that takes the demo account's data away.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow::Result<()> {
-    say("\n6. The account takes its data away: POST /v1/exports, and a link to the archive\n");
-    tell(&export(stack, account, password).await?);
-    Ok(())
-}
-
 /// Says what is in it, and where.
 fn tell(unpacked: &Unpacked) {
     for (kind, said) in unpacked.manifest["kinds"].as_object().into_iter().flatten() {
