@@ -1,4 +1,4 @@
-"""Looks at the pages as a browser shows them: in each language, light and dark, on a phone.
+"""Looks at the public pages as a browser shows them: in each language, light and dark, on a phone.
 
 `cargo xtask test` runs this on a deployed stack, with a request in each state. It fails when
 axe-core finds anything, when the browser complains (of its content policy, too), when a page is
@@ -158,38 +158,6 @@ def tab_through(checks: Checks, page: Page, where: str) -> None:
     checks.expect(page.locator("main :focus").count() == 1, where, "does not skip to its content")
 
 
-def sheet(checks: Checks, browser: Browser, file: Path) -> None:
-    """The attestation of a day: one sheet for both languages, filed and read without a network."""
-    for scheme in SCHEMES:
-        where = f"attestation {scheme}"
-        context = browser.new_context(color_scheme=scheme, offline=True, viewport=PHONE)
-        page = context.new_page()
-        page.on("console", lambda message: checks.expect(False, where, message.text))
-        page.on("pageerror", lambda error: checks.expect(False, where, str(error)))
-        page.on("request", lambda request: checks.expect(
-            request.url == file.as_uri(), where, f"asks for {request.url}"))
-        page.goto(file.as_uri())
-        checks.views += 1
-        languages = page.evaluate(
-            "[...document.querySelectorAll('[lang]')].map(one => one.lang).join(' ')")
-        for language in LOCALES:
-            checks.expect(language in languages.split(), where, f"has nothing in {language}")
-        checks.expect(page.locator("script").count() == 0, where, "has a script")
-        checks.expect(page.locator("svg").count() >= 1, where, "has no chart")
-        for finding in findings(page):
-            checks.expect(False, where, finding)
-        for size in (PHONE, DESKTOP):
-            page.set_viewport_size(size)
-            width = page.evaluate("document.documentElement.scrollWidth")
-            checks.expect(width <= size["width"], where, f"is {width} wide on {size['width']}")
-            page.screenshot(path=checks.screenshots / f"attestation-{scheme}-{size['width']}.png",
-                            full_page=True)
-        pdf = page.pdf(format="A4")
-        sheets = pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ")
-        checks.expect(sheets == 1, where, f"prints on {sheets} sheets")
-        context.close()
-
-
 def everything(checks: Checks, browser: Browser, states: dict[str, str]) -> None:
     """Every page in every way, then its links and the form."""
     for language, locale in LOCALES.items():
@@ -216,7 +184,6 @@ def main() -> int:
     parser.add_argument("--chromium", required=True, help="the browser")
     parser.add_argument("--url", required=True, help="where the pages are")
     parser.add_argument("--states", required=True, help="JSON: a request's code by its name")
-    parser.add_argument("--sheet", required=True, type=Path, help="an attestation's page")
     parser.add_argument("--screenshots", required=True, type=Path, help="folder")
     given = parser.parse_args()
     given.screenshots.mkdir(parents=True, exist_ok=True)
@@ -224,7 +191,6 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which(given.chromium))
         everything(checks, browser, json.loads(given.states))
-        sheet(checks, browser, given.sheet.resolve())
         browser.close()
     for problem in checks.problems:
         print(f"  ✗ {problem}")

@@ -1,14 +1,10 @@
-//! The pages in a real browser: the public ones, with a request in each state, and the attestation
-//! of a day. `tests/pages/check.py` looks at them.
+//! The public pages in a real browser: a request in each state, and `tests/pages/check.py`.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
-use numib::archive::attestations::Form;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{Request, Source, State, Target};
 use numib::domain::time::Day;
@@ -43,22 +39,8 @@ pub async fn check(stack: &Stack) -> anyhow::Result<Option<Command>> {
     command.arg(project::root().join("tests/pages/check.py"));
     command.args(["--chromium", chromium, "--states", &serde_json::to_string(&codes)?]);
     command.arg("--url").arg(format!("http://{}", stack.deployed.api_host));
-    let folder = project::local().join("pages");
-    command.arg("--screenshots").arg(&folder);
-    command.arg("--sheet").arg(attestation(stack, &folder).await?);
+    command.arg("--screenshots").arg(project::local().join("pages"));
     Ok(Some(command))
-}
-
-/// The attestation of today, as the schedule would file it tomorrow; its page, as a file.
-async fn attestation(stack: &Stack, folder: &Path) -> anyhow::Result<PathBuf> {
-    let today = Day::of(clock::now());
-    let tomorrow = today.plus(1).start().saturating_add(SignedDuration::from_mins(30))?;
-    stack.run_task("attest", &tomorrow.to_string())?;
-    let page = stack.attestations().filed(today, Form::Page).await?;
-    let file = folder.join("attestation.html");
-    fs::create_dir_all(folder)?;
-    fs::write(&file, page)?;
-    Ok(file)
 }
 
 fn is_there(program: &str) -> bool {
