@@ -244,13 +244,7 @@ async fn retime_conversation(
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
         store.delete_rows(&gone, &mut pace).await?;
-        let writes = kept.iter().map(async |(key, row, at)| {
-            if is_held {
-                store.hold_row(key, row, *at).await
-            } else {
-                store.retime_row(key, row, *at).await
-            }
-        });
+        let writes = kept.iter().map(|(key, row, at)| store.retime_row(key, row, *at, is_held));
         try_all(writes, AT_ONCE).await?;
         after = last.filter(|_| more);
         // Written first, and then looked again: whoever changes a hold does so before it has the

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::Update;
 
-use super::contacts::{Contact, unless_refused};
+use super::contacts::Contact;
 use super::requests::request_id;
 use super::schema::{self, Item};
-use super::{Store, StoreError, Tables, classify};
+use super::{Store, StoreError, Tables, classify, unless_refused};
 use crate::domain::account::{Acceptance, Account, AccountState};
 use crate::domain::connection::Connection;
 use crate::domain::ids::{
@@ -80,14 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), StoreError> {
-        self.client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(id)))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        self.delete_core(account_key(id)).await
     }
 
     /// The members of an account, read consistently.
@@ -183,20 +176,7 @@ impl Store {
         account: &AccountId,
         prefix: &str,
     ) -> Result<Vec<Item>, StoreError> {
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :account AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":account", schema::text(schema::account_pk(account)))
-            .expression_attribute_values(":prefix", schema::text(prefix))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        items.map_err(|error| classify(&error))
+        self.items(schema::account_pk(account), Some(prefix)).await
     }
 }
 

@@ -6,9 +6,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contacts::unless_refused;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::ids::MemberId;
 use crate::domain::policy::ANSWERS;
 
@@ -139,21 +138,8 @@ impl Store {
     /// [`StoreError`].
     //= R6.1
     pub async fn delete_answers(&self, member: &MemberId) -> Result<(), StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression("pk, sk")
-            .expression_attribute_values(":pk", schema::text(schema::answer_pk(member)))
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| classify(&error))?;
-            let delete = self.client.delete_item().table_name(&self.tables.core);
-            delete.set_key(Some(item)).send().await.map_err(|error| classify(&error))?;
+        for key in self.keys(schema::answer_pk(member), None).await? {
+            self.delete_core(key).await?;
         }
         Ok(())
     }

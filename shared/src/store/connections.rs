@@ -6,9 +6,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWrite
 use jiff::Timestamp;
 
 use super::accounts::account_key;
-use super::contacts::unless_refused;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::account::AccountState;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RouteId};

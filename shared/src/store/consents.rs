@@ -63,7 +63,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn decisions(&self, account: &AccountId) -> Result<Vec<Decision>, StoreError> {
-        self.consent_items(account).await?.iter().map(decision).collect()
+        self.items(lists::consents_pk(account), None).await?.iter().map(decision).collect()
     }
 
     /// Deletes all decisions of an account.
@@ -72,29 +72,10 @@ impl Store {
     /// [`StoreError`].
     //= R6.1
     pub async fn delete_decisions(&self, account: &AccountId) -> Result<(), StoreError> {
-        for item in self.consent_items(account).await? {
-            let sk = schema::get_text(&item, schema::SK)?.to_owned();
-            let key = schema::key(lists::consents_pk(account), sk);
-            let delete = self.client.delete_item().table_name(&self.tables.core);
-            delete.set_key(Some(key)).send().await.map_err(|error| classify(&error))?;
+        for key in self.keys(lists::consents_pk(account), None).await? {
+            self.delete_core(key).await?;
         }
         Ok(())
-    }
-
-    async fn consent_items(&self, account: &AccountId) -> Result<Vec<Item>, StoreError> {
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(lists::consents_pk(account)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        items.map_err(|error| classify(&error))
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId};
 use crate::domain::row::ContactMarks;
 
@@ -249,14 +249,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_contact(&self, conversation: &ConversationId) -> Result<(), StoreError> {
-        self.client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        self.delete_core(contact_key(conversation)).await
     }
 
     /// Conversations of one connection, the latest first. From an index: may be a moment old, so
@@ -299,14 +292,6 @@ impl Store {
             .await
             .map_err(|error| classify(&error))?;
         answer.items.unwrap_or_default().iter().map(|item| entry(connection, item)).collect()
-    }
-}
-
-/// A condition that was not met is an answer, not an error.
-pub(super) fn unless_refused(written: Result<(), StoreError>) -> Result<(), StoreError> {
-    match written {
-        Err(StoreError::Conflict) => Ok(()),
-        other => other,
     }
 }
 

@@ -3,9 +3,8 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
-use super::contacts::unless_refused;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, met, unless_refused};
 use crate::domain::ids::{AccountId, ConnectionId};
 use crate::domain::sealed::{PublicKey, WrappedPair};
 use crate::domain::time::Day;
@@ -80,11 +79,7 @@ impl Store {
             .expression_attribute_values(":today", schema::text(today.to_string()))
             .send()
             .await;
-        match destroyed.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        met(destroyed.map_err(|error| classify(&error)))
     }
 
     /// The account whose connection it is, by its day keys; `None` when it has none (any more).

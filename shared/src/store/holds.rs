@@ -5,10 +5,9 @@ use aws_sdk_dynamodb::types::builders::DeleteBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::connections::put;
-use super::contacts::unless_refused;
 use super::requests::request_id;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, met, unless_refused};
 use crate::domain::hold::{Held, Hold};
 use crate::domain::ids::{ConversationId, HoldId, RequestId};
 
@@ -92,18 +91,7 @@ impl Store {
     /// [`StoreError`].
     //= R6.7
     pub async fn is_held(&self, held: &Held) -> Result<bool, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::hold_pk(held)))
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        Ok(answer.items.is_some_and(|items| !items.is_empty()))
+        self.has_items(schema::hold_pk(held)).await
     }
 
     /// The holds on a record and all that waits for them, read consistently.
@@ -111,32 +99,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn holds(&self, held: &Held) -> Result<Holds, StoreError> {
-        let holds = self.partition(schema::hold_pk(held)).await?;
-        let mut waiting = self.partition(schema::wait_pk(held)).await?;
+        let holds = self.items(schema::hold_pk(held), None).await?;
+        let mut waiting = self.items(schema::wait_pk(held), None).await?;
         if let Held::Contact(conversation) = held {
             let within = Held::Within(conversation.connection.clone());
-            waiting.extend(self.partition(schema::wait_pk(&within)).await?);
+            waiting.extend(self.items(schema::wait_pk(&within), None).await?);
         }
         Ok(Holds {
             holds: holds.iter().map(hold).collect::<Result<_, _>>()?,
             waiting: waiting.iter().map(request_id).collect::<Result<_, _>>()?,
         })
-    }
-
-    async fn partition(&self, pk: String) -> Result<Vec<Item>, StoreError> {
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(pk))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        items.map_err(|error| classify(&error))
     }
 
     /// Lifts a hold; true when it was there. It stays in the list of all holds, until what is
@@ -162,20 +134,7 @@ impl Store {
     //= R6.7
     pub async fn forget_lifted(&self, held: &Held) -> Result<(), StoreError> {
         let listed = format!("{held}#");
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :record)")
-            .expression_attribute_values(":pk", schema::text(schema::HOLDS))
-            .expression_attribute_values(":record", schema::text(listed.as_str()))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        for item in items.map_err(|error| classify(&error))? {
+        for item in self.items(schema::HOLDS.to_owned(), Some(&listed)).await? {
             let id = schema::get_text(&item, schema::SK)?.strip_prefix(&listed);
             let id = id.and_then(HoldId::parse).ok_or(StoreError::Corrupt(schema::SK))?;
             let hold = schema::key(schema::hold_pk(held), schema::hold_sk(&id));
@@ -222,23 +181,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_waiting(&self, held: &Held, request: &RequestId) -> Result<(), StoreError> {
-        self.client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(waiting_key(held, request)))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
-    }
-}
-
-/// Whether the condition of a write was met.
-fn met<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
-    match written {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict) => Ok(false),
-        Err(error) => Err(error),
+        self.delete_core(waiting_key(held, request)).await
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::accounts::account_key;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::account::AccountState;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::Jurisdiction;
@@ -138,19 +138,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_invoices(&self, account: &AccountId) -> Result<bool, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::account::tax_pk(account)))
-            .projection_expression(schema::SK)
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        Ok(answer.items.is_some_and(|items| !items.is_empty()))
+        self.has_items(schema::account::tax_pk(account)).await
     }
 
     /// A page of the tax records whose last day was before this one, the oldest first, from the one
@@ -219,7 +207,7 @@ impl Store {
             .transact_items(TransactWriteItem::builder().delete(delete.map_err(refused)?).build())
             .send()
             .await;
-        super::contacts::unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
     }
 }
 

@@ -7,9 +7,8 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::accounts::{Member, account_key};
-use super::contacts::unless_refused;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::account::AccountState;
 use crate::domain::ids::{AccountId, MemberId};
 use crate::domain::plan::Plan;
@@ -206,9 +205,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.revoke_member(account, id).await?;
         self.delete_answers(id).await?;
-        let delete = self.client.delete_item().table_name(&self.tables.core);
-        let deleted = delete.set_key(Some(place_key(account, id))).send().await;
-        deleted.map(|_| ()).map_err(|error| classify(&error))
+        self.delete_core(place_key(account, id)).await
     }
 
     fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {

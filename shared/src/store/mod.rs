@@ -32,6 +32,7 @@ pub mod sweep;
 pub mod tallies;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 /// The tables of one deployment.
 #[derive(Debug, Clone)]
@@ -58,6 +59,50 @@ impl Store {
     #[must_use]
     pub const fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
         Self { client, tables }
+    }
+
+    /// The items of a partition of `core`, of this sort where one is named, read consistently.
+    async fn items(
+        &self,
+        pk: String,
+        prefix: Option<&str>,
+    ) -> Result<Vec<schema::Item>, StoreError> {
+        let items: Result<Vec<_>, _> =
+            self.partition(pk, prefix).into_paginator().items().send().collect().await;
+        items.map_err(|error| classify(&error))
+    }
+
+    /// Their keys.
+    async fn keys(
+        &self,
+        pk: String,
+        prefix: Option<&str>,
+    ) -> Result<Vec<schema::Item>, StoreError> {
+        let query = self.partition(pk, prefix).projection_expression("pk, sk");
+        let keys: Result<Vec<_>, _> = query.into_paginator().items().send().collect().await;
+        keys.map_err(|error| classify(&error))
+    }
+
+    /// Whether a partition of `core` has any item, read consistently.
+    async fn has_items(&self, pk: String) -> Result<bool, StoreError> {
+        let query = self.partition(pk, None).projection_expression(schema::SK).limit(1);
+        let answer = query.send().await.map_err(|error| classify(&error))?;
+        Ok(answer.items.is_some_and(|items| !items.is_empty()))
+    }
+
+    fn partition(&self, pk: String, prefix: Option<&str>) -> QueryFluentBuilder {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .consistent_read(true)
+            .expression_attribute_values(":pk", schema::text(pk));
+        match prefix {
+            None => query.key_condition_expression("pk = :pk"),
+            Some(prefix) => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", schema::text(prefix)),
+        }
     }
 
     /// Deletes an item of `core`; nothing where there is none.
@@ -129,6 +174,20 @@ fn is_out_of_capacity(message: Option<&str>) -> bool {
             && !message.contains("ConditionalCheckFailed")
             && !message.contains("TransactionConflict")
     })
+}
+
+/// Whether the condition of a write was met.
+fn met<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A condition that was not met is an answer, not an error.
+fn unless_refused(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    met(written).map(|_| ())
 }
 
 /// The one place where SDK errors get a meaning.

@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::contacts::{contact_key, unless_refused};
+use super::contacts::contact_key;
 use super::schema;
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::ids::ConversationId;
 
 impl Store {

@@ -9,7 +9,7 @@ use super::contacts::{contact_id, contact_key};
 use super::messages::{MessageKey, expiry, primary};
 use super::pace::Pace;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, met};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::time::Day;
 
@@ -236,11 +236,7 @@ impl Store {
             .expression_attribute_values(":id", schema::text(connection.as_str()))
             .send()
             .await;
-        match deleted.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        met(deleted.map_err(|error| classify(&error)))
     }
 
     /// Takes a connection out of its account's list.
@@ -253,14 +249,7 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<(), StoreError> {
         let key = schema::key(schema::account_pk(account), schema::connection_pk(connection));
-        self.client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        self.delete_core(key).await
     }
 
     /// One by one: the right to `BatchWriteItem` is a right to put items as well, which no eraser

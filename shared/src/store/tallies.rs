@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contacts::unless_refused;
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::tally::{Peak, Tallies, Tally};
 use crate::domain::time::Day;
 

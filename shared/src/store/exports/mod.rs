@@ -191,21 +191,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; it may be repeated.
     pub async fn delete_export(&self, export: &Export) -> Result<(), StoreError> {
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :part)")
-            .projection_expression("pk, sk")
-            .expression_attribute_values(":pk", schema::text(schema::exports::pk(&export.id)))
-            .expression_attribute_values(":part", schema::text(schema::exports::PART_PREFIX))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        let parts = items.map_err(|error| classify(&error))?;
+        let pk = schema::exports::pk(&export.id);
+        let parts = self.keys(pk, Some(schema::exports::PART_PREFIX)).await?;
         try_all(parts.into_iter().map(|key| self.delete_core(key)), AT_ONCE).await?;
         if self.export_under_way(&export.account).await?.as_ref() == Some(&export.id) {
             self.delete_core(pointer_key(&export.account)).await?;

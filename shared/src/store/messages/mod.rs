@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::Timestamp;
 
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError, classify, met};
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::row::Row;
 use crate::domain::sealed::Sealed;
@@ -283,11 +283,7 @@ impl Store {
             .condition_expression("attribute_not_exists(sent_at) AND attribute_not_exists(unsent)")
             .send()
             .await;
-        match delete.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        met(delete.map_err(|error| classify(&error)))
     }
 }
 

@@ -15,10 +15,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
 use crate::store::accounts::{lock, unlock};
-use crate::store::contacts::unless_refused;
 use crate::store::messages::MessageKey;
 use crate::store::schema::{self, Item};
-use crate::store::{Store, StoreError, classify};
+use crate::store::{Store, StoreError, classify, unless_refused};
 use item::{facts, facts_key, kept_until, progress, read};
 use places::place;
 

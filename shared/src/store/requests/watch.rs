@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::item::facts_key;
 use crate::domain::ids::RequestId;
-use crate::store::{Store, StoreError, classify, schema};
+use crate::store::{Store, StoreError, classify, met, schema};
 
 /// What the owners of an account are told of a request, once each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +46,7 @@ impl Store {
             .expression_attribute_values(":now", schema::milliseconds(now))
             .send()
             .await;
-        match noted.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        met(noted.map_err(|error| classify(&error)))
     }
 
     /// Requests that a worker should have ended, due before that time: the oldest first, so many at
