@@ -1,14 +1,13 @@
 //! What is an account's own, besides what its channels brought: opened where it is sealed.
 
 use numib::archive::record;
-use numib::domain::account::Account;
+use numib::domain::account::{Account, Use};
 use numib::domain::export::Export;
 use numib::domain::ids::AccountId;
 use numib::domain::profile::Profile;
 use numib::seal::account::{open_invoice, open_profile};
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
-use numib::store::account_keys::Use;
 use serde_json::Value;
 
 use crate::writer::WriteError;
@@ -21,20 +20,14 @@ const RECORDS_MAX: usize = 10_000;
 
 /// The account with its profile.
 pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, ExportError> {
-    let profile = match &account.profile {
-        None => None,
-        Some(sealed) => {
-            let opener = opener(app, &account.id, (KeyName::Account(&account.id), Use::Profile));
-            // Its key goes with the account, which then is in no archive.
-            match opener.await? {
-                None => None,
-                Some(mut opener) => {
-                    Some(open_profile(&mut opener, &account.id, sealed).map_err(WriteError::from)?)
-                }
-            }
-        }
-    };
-    Ok(record::account(account, profile.as_ref().unwrap_or(&Profile::default())))
+    let mut profile = Profile::default();
+    // Its key goes with the account, which then is in no archive.
+    if let Some(sealed) = &account.profile
+        && let Some(mut opener) = opener(app, &account.id, Use::Profile).await?
+    {
+        profile = open_profile(&mut opener, &account.id, sealed).map_err(WriteError::from)?;
+    }
+    Ok(record::account(account, &profile))
 }
 
 /// Its members, with the addresses that the identity provider has.
@@ -67,7 +60,7 @@ pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value
         let Some(last) = page.last() else { break };
         before = Some(last.id.clone());
         if key.is_none() {
-            key = opener(app, account, (KeyName::Tax(account), Use::TaxRecords)).await?;
+            key = opener(app, account, Use::TaxRecords).await?;
         }
         let Some(opener) = &mut key else { break };
         for invoice in &page {
@@ -101,12 +94,9 @@ pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, E
 }
 
 /// What opens what was sealed to a key of the account; `None` where there is no such key.
-async fn opener(
-    app: &App,
-    account: &AccountId,
-    (name, of): (KeyName<'_>, Use),
-) -> Result<Option<Opener>, ExportError> {
+async fn opener(app: &App, account: &AccountId, of: Use) -> Result<Option<Opener>, ExportError> {
     let Some(wrapped) = app.store.wrapped_account_key(account, of).await? else { return Ok(None) };
+    let name = KeyName::of_account(account, of);
     let key = app.keys.unwrap(name, &wrapped).await?;
     Ok(Some(Opener::new(name, key)))
 }

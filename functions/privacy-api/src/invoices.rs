@@ -2,6 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
+use numib::domain::account::Use;
 use numib::domain::ids::{AccountId, InvoiceId};
 use numib::domain::invoice::{
     Content, Fel, Field, Jurisdiction, LINE_LEN_MAX, LINES_MAX, NUMBER_LEN_MAX, TOTAL_MAX,
@@ -11,7 +12,6 @@ use numib::edge::problem::{Problem, json};
 use numib::seal::account::{open_invoice, seal_invoice};
 use numib::seal::key_pair::Sealer;
 use numib::store::StoreError;
-use numib::store::account_keys::Use;
 use numib::store::invoices::StoredInvoice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

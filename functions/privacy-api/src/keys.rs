@@ -1,14 +1,13 @@
 //! An account's own key pairs: made when there is first something to seal, opened to show it what
 //! is its own.
 
-use numib::domain::account::Account;
+use numib::domain::account::{Account, Use};
 use numib::domain::ids::AccountId;
 use numib::domain::sealed::PublicKey;
 use numib::edge::problem::Problem;
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
 use numib::store::StoreError;
-use numib::store::account_keys::Use;
 
 use crate::App;
 
@@ -22,7 +21,7 @@ pub(crate) async fn public(app: &App, account: &Account, of: Use) -> Result<Publ
     if let Some(key) = of_account(account, of) {
         return Ok(key);
     }
-    let pair = app.keys.generate(name(&account.id, of)).await.map_err(failed)?;
+    let pair = app.keys.generate(KeyName::of_account(&account.id, of)).await.map_err(failed)?;
     match app.store.put_account_key(&account.id, of, pair).await {
         // A call beside this one made it first: its key is the account's.
         Err(StoreError::Conflict) => {
@@ -40,7 +39,7 @@ pub(crate) async fn opener(
     of: Use,
 ) -> Result<Option<Opener>, Problem> {
     let Some(wrapped) = app.store.wrapped_account_key(account, of).await? else { return Ok(None) };
-    let name = name(account, of);
+    let name = KeyName::of_account(account, of);
     let key = app.keys.unwrap(name, &wrapped).await.map_err(failed)?;
     Ok(Some(Opener::new(name, key)))
 }
@@ -49,13 +48,6 @@ fn of_account(account: &Account, of: Use) -> Option<PublicKey> {
     match of {
         Use::Profile => account.account_key.clone(),
         Use::TaxRecords => account.tax_key.clone(),
-    }
-}
-
-const fn name(account: &AccountId, of: Use) -> KeyName<'_> {
-    match of {
-        Use::Profile => KeyName::Account(account),
-        Use::TaxRecords => KeyName::Tax(account),
     }
 }
 

@@ -2,14 +2,13 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::account::{Account, AccountState};
+use numib::domain::account::{Account, AccountState, Use};
 use numib::domain::ids::{AccountId, PolicyVersion};
 use numib::domain::profile::{Field, Profile};
 use numib::edge::problem::{Problem, json};
 use numib::seal::account::{open_profile, seal_profile};
 use numib::seal::key_pair::Sealer;
 use numib::store::StoreError;
-use numib::store::account_keys::Use;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -45,6 +45,15 @@ pub struct Account {
     pub accepted: Option<Acceptance>,
 }
 
+/// What a key pair of an account's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Its profile: destroyed with the account (R6.1).
+    Profile,
+    /// Its tax records: destroyed with the last of them (R6.3).
+    TaxRecords,
+}
+
 /// That an account accepted a version of the privacy policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acceptance {

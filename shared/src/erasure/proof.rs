@@ -3,9 +3,9 @@
 use super::archives;
 use super::sweep::{PAGE, is_covered};
 use super::{Eraser, ErasureError};
+use crate::domain::account::Use;
 use crate::domain::connection::ConnectionState;
 use crate::domain::erasure::Target;
-use crate::store::account_keys::Use;
 use crate::store::messages::MessageKey;
 
 /// Whether nothing of a target can be found in any table or index.

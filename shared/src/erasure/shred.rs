@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use super::archives;
 use super::open::{holds_on, records};
 use super::{ErasureError, TARGETS_AT_ONCE};
+use crate::domain::account::Use;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::hold::Held;
 use crate::domain::ids::ConnectionId;
 use crate::domain::row::SUPPRESSION;
 use crate::store::Store;
-use crate::store::account_keys::Use;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 

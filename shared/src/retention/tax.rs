@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::is_any_held;
+use crate::domain::account::Use;
 use crate::domain::hold::Held;
 use crate::domain::time::Day;
-use crate::store::account_keys::Use;
 use crate::store::concurrent::try_all;
 use crate::store::invoices::DueRecord;
 use crate::store::{Store, StoreError};

@@ -1,5 +1,6 @@
 //! What a key pair is called: what it is for, and whose it is.
 
+use crate::domain::account::Use;
 use crate::domain::ids::{AccountId, ConnectionId};
 use crate::domain::time::Day;
 
@@ -22,7 +23,16 @@ pub enum KeyName<'a> {
     Tax(&'a AccountId),
 }
 
-impl KeyName<'_> {
+impl<'a> KeyName<'a> {
+    /// An account's own, for this use.
+    #[must_use]
+    pub const fn of_account(account: &'a AccountId, of: Use) -> Self {
+        match of {
+            Use::Profile => Self::Account(account),
+            Use::TaxRecords => Self::Tax(account),
+        }
+    }
+
     /// The encryption context in KMS. Its `purpose` is what the key's policy tells roles apart by.
     pub(super) fn encryption_context(self) -> Vec<(&'static str, String)> {
         match self {

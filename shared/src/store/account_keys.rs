@@ -6,34 +6,23 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use super::accounts::account_key;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
-use crate::domain::account::AccountState;
+use crate::domain::account::{AccountState, Use};
 use crate::domain::ids::AccountId;
 use crate::domain::sealed::{PublicKey, WrappedPair};
 
-/// What a key pair of an account is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// Its profile: destroyed with the account (R6.1).
-    Profile,
-    /// Its tax records: destroyed with the last of them (R6.3).
-    TaxRecords,
+const fn attribute(of: Use) -> &'static str {
+    match of {
+        Use::Profile => schema::account::ACCOUNT_KEY,
+        Use::TaxRecords => schema::account::TAX_KEY,
+    }
 }
 
-impl Use {
-    const fn attribute(self) -> &'static str {
-        match self {
-            Self::Profile => schema::account::ACCOUNT_KEY,
-            Self::TaxRecords => schema::account::TAX_KEY,
-        }
-    }
-
-    fn key(self, account: &AccountId) -> Item {
-        let pk = match self {
-            Self::Profile => schema::account_pk(account),
-            Self::TaxRecords => schema::account::tax_pk(account),
-        };
-        schema::key(pk, schema::account::KEY.to_owned())
-    }
+fn key(account: &AccountId, of: Use) -> Item {
+    let pk = match of {
+        Use::Profile => schema::account_pk(account),
+        Use::TaxRecords => schema::account::tax_pk(account),
+    };
+    schema::key(pk, schema::account::KEY.to_owned())
 }
 
 impl Store {
@@ -48,9 +37,9 @@ impl Store {
         of: Use,
         pair: WrappedPair,
     ) -> Result<PublicKey, StoreError> {
-        let mut item = of.key(account);
+        let mut item = key(account, of);
         item.insert(schema::WRAPPED_KEY.to_owned(), schema::binary(pair.wrapped_key));
-        let key = Put::builder()
+        let wrapped = Put::builder()
             .table_name(&self.tables.keys)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
@@ -60,7 +49,7 @@ impl Store {
             .set_key(Some(account_key(account)))
             .update_expression("SET #key = :key")
             .condition_expression("#state = :active AND attribute_not_exists(#key)")
-            .expression_attribute_names("#key", of.attribute())
+            .expression_attribute_names("#key", attribute(of))
             .expression_attribute_names("#state", schema::STATE)
             .expression_attribute_values(":key", schema::binary(pair.public_key.as_bytes()))
             .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
@@ -68,7 +57,7 @@ impl Store {
         let refused = |_| StoreError::Refused("key".to_owned());
         self.client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(key.map_err(refused)?).build())
+            .transact_items(TransactWriteItem::builder().put(wrapped.map_err(refused)?).build())
             .transact_items(TransactWriteItem::builder().update(publish.map_err(refused)?).build())
             .send()
             .await
@@ -85,7 +74,7 @@ impl Store {
         account: &AccountId,
         of: Use,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let item = self.item(&self.tables.keys, of.key(account)).await?;
+        let item = self.item(&self.tables.keys, key(account, of)).await?;
         let wrapped = |item| Ok(schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec());
         item.map(wrapped).transpose()
     }
@@ -99,7 +88,7 @@ impl Store {
             .client
             .get_item()
             .table_name(&self.tables.keys)
-            .set_key(Some(of.key(account)))
+            .set_key(Some(key(account, of)))
             .projection_expression(schema::PK)
             .consistent_read(true)
             .send()
@@ -114,7 +103,7 @@ impl Store {
     //= R6.1, R6.3, R6.6
     pub async fn delete_account_key(&self, account: &AccountId, of: Use) -> Result<(), StoreError> {
         let delete = self.client.delete_item().table_name(&self.tables.keys);
-        let deleted = delete.set_key(Some(of.key(account))).send().await;
+        let deleted = delete.set_key(Some(key(account, of))).send().await;
         deleted.map(|_| ()).map_err(|error| classify(&error))
     }
 }

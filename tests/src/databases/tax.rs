@@ -2,6 +2,7 @@
 //! purged in the next.
 
 use jiff::{SignedDuration, Timestamp};
+use numib::domain::account::Use;
 use numib::domain::erasure::{Source, Target};
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::{AccountId, HoldId, InvoiceId};
@@ -13,7 +14,6 @@ use numib::erasure::{self, Asked};
 use numib::retention::{Purged, RecordsLeft, purge_tax_records, tax_records_left};
 use numib::seal::kms::DataKeys;
 use numib::store::StoreError;
-use numib::store::account_keys::Use;
 use numib::store::invoices::StoredInvoice;
 use retention::handle;
 use serde_json::json;

@@ -1,10 +1,10 @@
 //! The doors of an account's profile, members and invoices, at the same moment and across accounts.
 
+use numib::domain::account::Use;
 use numib::domain::ids::{AccountId, InvoiceId};
 use numib::domain::invoice::Jurisdiction;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::store::account_keys::Use;
 use numib::store::invoices::StoredInvoice;
 use serde_json::{Value, json};
 use tokio::join;

@@ -1,5 +1,6 @@
 //! The end of an account, and of a member: keys, profile, tax records.
 
+use numib::domain::account::Use;
 use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose};
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{State, Target};
@@ -10,7 +11,6 @@ use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::erasure::Eraser;
 use numib::identity::UserPool;
-use numib::store::account_keys::Use;
 use numib::store::accounts::Member;
 use numib::store::answers::{Attempt, Begun};
 use numib::store::invoices::StoredInvoice;

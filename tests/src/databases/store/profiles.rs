@@ -1,6 +1,6 @@
 //! What an account says about itself, and what it accepted.
 
-use numib::domain::account::Acceptance;
+use numib::domain::account::{Acceptance, Use};
 use numib::domain::ids::{AccountId, MemberId, PolicyVersion};
 use numib::domain::plan::Plan;
 use numib::domain::profile::Profile;
@@ -9,7 +9,6 @@ use numib::seal::account::{open_profile, seal_profile};
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::{Opener, PrivateKey, Sealer};
 use numib::store::StoreError;
-use numib::store::account_keys::Use;
 use xtask::account::random_id;
 
 use crate::database::Database;
