@@ -1,9 +1,10 @@
-"""Looks at the public pages as a browser shows them: in each language, light and dark, on a phone.
+"""Looks at the pages as a browser shows them: in each language, light and dark, on a phone.
 
-`cargo xtask test` runs this on a deployed stack, with a request in each state. It fails when
-axe-core finds anything, when the browser complains (of its content policy, too), when a page is
-wider than a phone, sets a cookie or links to nothing, or when the form cannot be used by keyboard
-alone. It leaves screenshots to look at.
+`cargo xtask test` runs this on a deployed stack: on the public pages, with a request in each state,
+and, without a network, on those that are kept as files: a day's attestation, an account's archive.
+It fails when axe-core finds anything, when the browser complains (of its content policy, too), when
+a page is wider than a phone, sets a cookie or links to nothing, or when the form cannot be used by
+keyboard alone. It leaves screenshots to look at.
 """
 
 from __future__ import annotations
@@ -158,6 +159,64 @@ def tab_through(checks: Checks, page: Page, where: str) -> None:
     checks.expect(page.locator("main :focus").count() == 1, where, "does not skip to its content")
 
 
+def offline(checks: Checks, browser: Browser, files: dict[str, Path]) -> None:
+    """Pages that are files, each for both languages, and all that they link to."""
+    for scheme in SCHEMES:
+        context = browser.new_context(color_scheme=scheme, offline=True, viewport=PHONE)
+        left = dict(files)
+        seen: set[Path] = set()
+        while left:
+            name, file = left.popitem()
+            seen.add(file)
+            page = context.new_page()
+            links = sheet(checks, page, (name, scheme), file)
+            folder = file.parent
+            for href in links:
+                to = (folder / href.split("#")[0]).resolve()
+                checks.expect(to.is_file(), f"{name} {scheme}", f"links to {href}, which is not")
+                if to.suffix == ".html" and to.is_file() and to not in seen:
+                    left[f"{name}-{to.parent.name}-{to.stem}"] = to
+            page.close()
+        context.close()
+
+
+def sheet(checks: Checks, page: Page, look: tuple[str, str], file: Path) -> list[str]:
+    """Opens a page that is a file, and checks it; returns where it links to."""
+    name, scheme = look
+    where = " ".join(look)
+    page.on("console", lambda message: checks.expect(False, where, message.text))
+    page.on("pageerror", lambda error: checks.expect(False, where, str(error)))
+    page.on("request", lambda request: checks.expect(
+        request.url == file.as_uri(), where, f"asks for {request.url}"))
+    page.goto(file.as_uri())
+    checks.views += 1
+    languages = page.evaluate("[...document.querySelectorAll('[lang]')].map(one => one.lang)")
+    for language in LOCALES:
+        checks.expect(language in languages, where, f"has nothing in {language}")
+    checks.expect(page.evaluate(IS_DARK) == (scheme == "dark"), where, "is not in its scheme")
+    checks.expect(page.locator("script").count() == 0, where, "has a script")
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        for finding in findings(page):
+            checks.expect(False, f"{where} {size['width']}", finding)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        checks.expect(width <= size["width"], where, f"is {width} wide on {size['width']}")
+        shot = checks.screenshots / f"{name}-{scheme}-{size['width']}.png"
+        page.screenshot(path=shot, full_page=True)
+    return page.eval_on_selector_all("a", "all => all.map(one => one.getAttribute('href'))")
+
+
+def one_sheet(checks: Checks, browser: Browser, file: Path) -> None:
+    """An attestation is filed on paper, too: with its chart, on one sheet."""
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    checks.expect(page.locator("svg").count() >= 1, file.name, "has no chart")
+    pdf = page.pdf(format="A4")
+    sheets = pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ")
+    checks.expect(sheets == 1, file.name, f"prints on {sheets} sheets")
+    page.close()
+
+
 def everything(checks: Checks, browser: Browser, states: dict[str, str]) -> None:
     """Every page in every way, then its links and the form."""
     for language, locale in LOCALES.items():
@@ -184,6 +243,8 @@ def main() -> int:
     parser.add_argument("--chromium", required=True, help="the browser")
     parser.add_argument("--url", required=True, help="where the pages are")
     parser.add_argument("--states", required=True, help="JSON: a request's code by its name")
+    parser.add_argument("--attestation", required=True, type=Path, help="a day's page")
+    parser.add_argument("--archive", required=True, type=Path, help="an archive's first page")
     parser.add_argument("--screenshots", required=True, type=Path, help="folder")
     given = parser.parse_args()
     given.screenshots.mkdir(parents=True, exist_ok=True)
@@ -191,6 +252,9 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which(given.chromium))
         everything(checks, browser, json.loads(given.states))
+        attestation, archive = given.attestation.resolve(), given.archive.resolve()
+        offline(checks, browser, {"attestation": attestation, "archive": archive})
+        one_sheet(checks, browser, attestation)
         browser.close()
     for problem in checks.problems:
         print(f"  ✗ {problem}")

@@ -48,8 +48,16 @@ async fn tests() -> anyhow::Result<()> {
     command.env("NUMIB_STACK", folder.join("stack.json"));
     check("tests", command)?;
     conformance::run(&stack).await?;
-    match pages::check(&stack).await? {
-        Some(command) => check("public pages", command),
+    look_at_pages(&stack).await
+}
+
+/// The pages of a running stack, in a real browser where there is one.
+///
+/// # Errors
+/// When anything is wrong with one.
+pub async fn look_at_pages(stack: &Stack) -> anyhow::Result<()> {
+    match pages::check(stack).await? {
+        Some(command) => check("pages", command),
         None => Ok(()),
     }
 }

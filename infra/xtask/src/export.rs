@@ -1,11 +1,11 @@
-//! `cargo xtask export`: has the running stack export an account, and checks and unpacks what it
-//! gets.
+//! `cargo xtask export`: has the running stack export an account, checks what it gets, and unpacks
+//! it.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
 use std::fs;
-use std::io::{Cursor, Read as _};
-use std::path::PathBuf;
+use std::io::{Cursor, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -21,7 +21,7 @@ use zip::ZipArchive;
 use crate::meta::{self, Answer};
 use crate::progress::{Step, say};
 use crate::project;
-use crate::stack::Stack;
+use crate::stack::{Login, Stack};
 
 /// A worker is started by its queue, and needs a moment.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -35,64 +35,125 @@ pub struct Options {
     /// The account
     #[arg(long)]
     account: String,
+    /// Say where the summary is, and do not open it
+    #[arg(long)]
+    no_open: bool,
 }
 
-/// An archive that was checked and unpacked.
+/// An archive that was checked: it is signed by the published key, and each file is as it says.
 #[derive(Debug)]
-pub struct Unpacked {
-    /// Where it is.
-    pub folder: PathBuf,
+pub struct Archive {
     /// What it says of itself.
     pub manifest: Value,
-    /// Files in it.
-    pub files: usize,
+    zip: ZipArchive<Cursor<Vec<u8>>>,
 }
 
-/// Exports it, and says where the result is.
+impl Archive {
+    /// What a file of it says.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn read(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.zip.by_name(name)?.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    /// Its files, with what the manifest says of each.
+    #[must_use]
+    pub fn files(&self) -> &[Value] {
+        self.manifest["files"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Unpacks it into a folder that has nothing else.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn unpack(mut self, folder: &Path) -> anyhow::Result<()> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        Ok(self.zip.extract(folder)?)
+    }
+}
+
+/// Exports it, says what is in the archive, and opens its summary where there is a screen.
 ///
 /// # Errors
 /// When an answer is not what it should be, or the archive is not good.
 pub async fn run(stack: &Stack, options: &Options, password: &str) -> anyhow::Result<()> {
-    let unpacked = export(stack, &options.account, password).await?;
-    tell(&unpacked);
+    let summary = show(stack, &options.account, password).await?;
+    if !options.no_open && std::io::stdout().is_terminal() {
+        // A machine without a browser has the path.
+        let _ = open::that_detached(summary);
+    }
     Ok(())
 }
 
-/// Says what is in it, and where.
-fn tell(unpacked: &Unpacked) {
-    for (kind, said) in unpacked.manifest["kinds"].as_object().into_iter().flatten() {
-        match said["records"].as_u64() {
-            Some(records) => say(&format!("   {kind:<14} {records:>8}")),
-            None => say(&format!("   {kind:<14}        – {}", said["legal_basis"])),
-        }
-    }
-    say("\n   open it in a browser:");
-    say(&format!("   {}", unpacked.folder.join("index.html").display()));
-}
-
-/// Asks as an owner of the account, follows, downloads, checks and unpacks.
+/// Exports an account and says what is in the archive; returns where its summary is.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn export(stack: &Stack, account: &str, password: &str) -> anyhow::Result<Unpacked> {
+pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow::Result<PathBuf> {
     let account = AccountId::parse(account).context("that is no account's id")?;
+    let owner = owner(stack, &account, password).await?;
+    let archive = export(stack, &owner)?;
+    let folder = project::local().join("export");
+    let manifest = archive.manifest.clone();
+    archive.unpack(&folder)?;
+    let mut left_out = Vec::new();
+    for (kind, said) in manifest["kinds"].as_object().into_iter().flatten() {
+        match said["records"].as_u64() {
+            Some(records) => say(&format!("   {records:>8}  {kind}")),
+            None => left_out.push(kind.as_str()),
+        }
+    }
+    say("   left out, each for a reason that the manifest gives:");
+    for kinds in left_out.chunks(5) {
+        say(&format!("             {}", kinds.join(", ")));
+    }
+    let summary = folder.join("summary.html");
+    say("\n   for people, offline, in English and Spanish:");
+    say(&format!("   {}", folder.join("index.html").display()));
+    say(&format!("   {}", summary.display()));
+    Ok(summary)
+}
+
+/// An owner of the account, signed in just now.
+///
+/// # Errors
+/// When it cannot be made, or not sign in.
+pub async fn owner(stack: &Stack, account: &AccountId, password: &str) -> anyhow::Result<Login> {
     let email = format!("owner@{account}.example");
     let login = stack.login(&email, Role::Owner.as_str(), password)?;
     let id = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
-    stack.store().put_member(&id, &Member { account, role: Role::Owner }).await?;
-    let token = login.access_token.as_str();
+    let member = Member { account: account.clone(), role: Role::Owner };
+    stack.store().put_member(&id, &member).await?;
+    Ok(login)
+}
+
+/// Asks for an archive as an owner, follows, downloads and checks it.
+///
+/// # Errors
+/// As [`run`].
+pub fn export(stack: &Stack, owner: &Login) -> anyhow::Result<Archive> {
+    let token = owner.access_token.as_str();
     let asked = post(stack, "/v1/exports", token)?;
-    let path = format!("/v1/exports/{}", asked["export"].as_str().context("no export")?);
+    let path = format!("/v1/exports/{}", text(&asked["export"]));
     let step = Step::start("Export");
     let done = wait(stack, &path, token, &step)?;
     step.done(&format!("{} messages, {} bytes", done["messages"], done["bytes"]));
     let link = post(stack, &format!("{path}/download"), token)?;
-    let archive = ureq::get(link["url"].as_str().context("no link")?).call()?;
+    let archive = ureq::get(text(&link["url"])).call()?;
     let archive = archive.into_body().with_config().limit(ARCHIVE_LEN_MAX).read_to_vec()?;
     let step = Step::start("Archive");
-    let unpacked = unpack(stack, &archive)?;
-    step.done(&format!("{} files, signed, and as their digests say", unpacked.files));
-    Ok(unpacked)
+    let archive = checked(stack, archive)?;
+    step.done(&format!("{} files, signed, and as their digests say", archive.files().len()));
+    Ok(archive)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn post(stack: &Stack, path: &str, token: &str) -> anyhow::Result<Value> {
@@ -107,10 +168,11 @@ fn wait(stack: &Stack, path: &str, token: &str, step: &Step) -> anyhow::Result<V
         let answer: Answer = meta::get(&stack.deployed, path, Some(token))?;
         ensure!(answer.status == 200, "{path}: {} {}", answer.status, answer.body);
         let found = answer.json();
-        match found["state"].as_str() {
-            Some("ready") => return Ok(found),
-            Some("asked" | "running") => {
-                step.at(&format!("{} of about {}", found["messages"], found["messages_about"]));
+        match text(&found["state"]) {
+            "ready" => return Ok(found),
+            "asked" | "running" => {
+                let count = |name: &str| found[name].as_u64().unwrap_or_default();
+                step.of(count("messages"), count("messages_about"));
             }
             _ => anyhow::bail!("the export ended: {found}"),
         }
@@ -119,33 +181,22 @@ fn wait(stack: &Stack, path: &str, token: &str, step: &Step) -> anyhow::Result<V
     }
 }
 
-/// Checks the manifest's signature with the published key, each file with its digest, and unpacks.
-fn unpack(stack: &Stack, archive: &[u8]) -> anyhow::Result<Unpacked> {
-    let mut zip = ZipArchive::new(Cursor::new(archive))?;
-    let mut read = |name: &str| -> anyhow::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        zip.by_name(name)?.read_to_end(&mut text)?;
-        Ok(text)
-    };
-    let manifest = read("manifest.json")?;
-    let jws = String::from_utf8(read("manifest.jws")?)?;
+/// Checks the manifest's signature with the published key, and each file with its digest.
+fn checked(stack: &Stack, archive: Vec<u8>) -> anyhow::Result<Archive> {
+    let zip = ZipArchive::new(Cursor::new(archive))?;
+    let mut archive = Archive { manifest: Value::Null, zip };
+    let manifest = archive.read("manifest.json")?;
+    let jws = String::from_utf8(archive.read("manifest.jws")?)?;
     let keys = meta::get_json(&stack.deployed, "/.well-known/jwks.json")?.json();
     let keys: Vec<Jwk> = serde_json::from_value(keys["keys"].clone())?;
     verify_file(&jws, &manifest, &keys)?;
-    let manifest: Value = serde_json::from_slice(&manifest)?;
-    let files = manifest["files"].as_array().context("no files")?;
-    for file in files {
-        let name = file["name"].as_str().context("a file without a name")?;
-        let digest = digest::digest(&digest::SHA256, &read(name)?);
+    archive.manifest = serde_json::from_slice(&manifest)?;
+    for file in archive.files().to_vec() {
+        let name = text(&file["name"]);
+        let digest = digest::digest(&digest::SHA256, &archive.read(name)?);
         let digest: Vec<String> =
             digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         ensure!(file["sha256"] == digest.concat(), "{name} is not as the manifest says");
     }
-    let files = files.len();
-    let folder = project::local().join("export");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    zip.extract(&folder)?;
-    Ok(Unpacked { folder, manifest, files })
+    Ok(archive)
 }

@@ -18,6 +18,7 @@ pub mod project;
 pub mod python;
 pub mod receipt;
 pub mod replay;
+mod sheets;
 pub mod stack;
 pub mod tables;
 pub mod up;

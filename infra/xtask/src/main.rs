@@ -33,6 +33,8 @@ enum Task {
     Openapi,
     /// Try the HTTP API of the running stack against its description
     Conformance,
+    /// Look at every page of the running stack in a real browser
+    Pages,
     /// Run every check: format, lints, dependencies, all tests
     Test {
         /// Fuzz as well, a minute for each target
@@ -77,6 +79,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Audit(options) => audit::export(&up::running()?.store(), &options).await,
         Task::VerifyAudit(options) => audit::run(&options),
         Task::Conformance => conformance::run(&up::running()?).await,
+        Task::Pages => check::look_at_pages(&up::running()?).await,
         Task::Openapi => openapi::write(),
         Task::Test { long } => {
             check::run().await?;

@@ -1,6 +1,8 @@
-//! The public pages in a real browser: a request in each state, and `tests/pages/check.py`.
+//! The pages in a real browser: the public ones, with a request in each state, and those that are
+//! kept as files. `tests/pages/check.py` looks at them.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
@@ -15,7 +17,7 @@ use numib::store::requests::Opened;
 
 use crate::progress::note;
 use crate::stack::Stack;
-use crate::{project, python};
+use crate::{project, python, sheets};
 
 /// Names under which a Chromium may be found, the preferred first.
 const CANDIDATES: [&str; 4] =
@@ -28,9 +30,7 @@ const INSTALL: &str = "on Debian: apt install chromium";
 /// Where the browser's driver cannot be installed, or the pages' requests not be stored.
 pub async fn check(stack: &Stack) -> anyhow::Result<Option<Command>> {
     let Some(chromium) = CANDIDATES.into_iter().find(|name| is_there(name)) else {
-        note(&format!(
-            "\n── public pages: skipped, there is no Chromium to see them with ({INSTALL})"
-        ));
+        note(&format!("\n── pages: skipped, there is no Chromium to see them with ({INSTALL})"));
         return Ok(None);
     };
     let venv = python::pages_venv()?;
@@ -39,7 +39,11 @@ pub async fn check(stack: &Stack) -> anyhow::Result<Option<Command>> {
     command.arg(project::root().join("tests/pages/check.py"));
     command.args(["--chromium", chromium, "--states", &serde_json::to_string(&codes)?]);
     command.arg("--url").arg(format!("http://{}", stack.deployed.api_host));
-    command.arg("--screenshots").arg(project::local().join("pages"));
+    let folder = project::local().join("pages");
+    fs::create_dir_all(&folder)?;
+    command.arg("--attestation").arg(sheets::attestation(stack, &folder).await?);
+    command.arg("--archive").arg(sheets::archive(stack, &folder).await?);
+    command.arg("--screenshots").arg(folder);
     Ok(Some(command))
 }
 

@@ -44,6 +44,19 @@ impl Step {
         self.bar.set_message(what.to_owned());
     }
 
+    /// Shows how much of about how much is done.
+    pub fn of(&self, done: u64, about: u64) {
+        if about > 0 && self.bar.length() != Some(about.max(done)) {
+            self.bar.set_length(about.max(done));
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {prefix} {wide_bar} {percent} %")
+            {
+                self.bar.set_style(style);
+            }
+        }
+        self.bar.set_position(done);
+    }
+
     /// Shows that it is done, and with what.
     pub fn done(self, result: &str) {
         self.bar.finish_and_clear();

@@ -21,7 +21,7 @@ use crate::meta::{self, Answer};
 use crate::progress::{Step, note, say};
 use crate::python::{self, Venv};
 use crate::stack::{Login, Stack};
-use crate::{aging, erasing, functions, project};
+use crate::{aging, erasing, export, functions, project};
 
 /// App secrets of the local stack: the Facebook app's and the Instagram app's.
 pub const APP_SECRETS: [&str; 2] =
@@ -118,6 +118,8 @@ async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
     let [_, instagram] = APP_SECRETS;
     erasing::show(&stack, instagram, LUIS)?;
     aging::show(&stack, instagram, &demo.pepper).await?;
+    say("\n6. The account takes its data away: POST /v1/exports, and a link to the archive\n");
+    export::show(&stack, ACCOUNT, &demo.password).await?;
     addresses(&stack, &demo);
     Ok(())
 }
@@ -310,7 +312,7 @@ fn addresses(stack: &Stack, demo: &Demo) {
     let (url, host) = (&deployed.api_url, &deployed.api_host);
     let [secret, _] = APP_SECRETS;
     let [token, ..] = VERIFY_TOKENS;
-    say("\n6. Try it\n");
+    say("\n7. Try it\n");
     say(&format!("   HTTP API      {url}   with the header  Host: {host}"));
     say(&format!("   Member        {EMAIL}   password  {}", demo.password));
     say(&format!("   AWS APIs      {url}   credentials  test / test"));

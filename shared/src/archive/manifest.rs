@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use askama::Template;
 use serde::Serialize;
 
-use super::pages::{STYLE, Words};
+use super::pages::{STYLE, Words, moment};
 use crate::domain::data_kind::{DataKind, Exported};
 use crate::domain::export::{Entry, Export};
 
@@ -155,7 +155,7 @@ pub fn index(export: &Export, entries: &[Entry]) -> Result<String, askama::Error
     Index {
         style: STYLE,
         account: export.account.as_str(),
-        asked_at: export.asked_at.to_string(),
+        asked_at: moment(export.asked_at),
         contents: contents.map(|entry| (entry.name.as_str(), entry.records)).collect(),
         files,
     }

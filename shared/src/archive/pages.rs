@@ -51,11 +51,28 @@ struct ShownMessage {
     kind: &'static str,
 }
 
+impl ShownMessage {
+    fn moment(&self) -> String {
+        moment(self.at)
+    }
+}
+
 struct ContentsRow {
     href: String,
     contact: String,
     channel: &'static str,
     first: Timestamp,
+}
+
+impl ContentsRow {
+    fn moment(&self) -> String {
+        moment(self.first)
+    }
+}
+
+/// A time, as people read it, in UTC.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Pages of a segment: the one that is being filled, and the list of conversations that began in

@@ -175,7 +175,10 @@ fn period(rule: Rule, plan: Plan) -> (String, String) {
         ),
         Rule::Fixed(length) => {
             let days = length.as_hours() / 24;
-            (format!("{days} days"), format!("{days} días"))
+            match days {
+                1 => words("1 day", "1 día"),
+                days => (format!("{days} days"), format!("{days} días")),
+            }
         }
         Rule::Jurisdiction => words(
             "as long as the tax law of its jurisdiction demands",

@@ -92,7 +92,7 @@ impl DataKind {
                 (Rule::UntilErased, "R8.3", "Meta Platform Terms 3.d: delete when no longer needed")
             }
             Self::Invoice | Self::TaxKey => {
-                (Rule::Jurisdiction, "R6.3", "the jurisdiction's own: Jurisdiction::term")
+                (Rule::Jurisdiction, "R6.3", "the tax law of its jurisdiction")
             }
             Self::Account | Self::AccountKey | Self::Member | Self::Consent => {
                 (Rule::UntilDeadline, "R6.1", "privacy policy: within 30 business days")

@@ -18,6 +18,7 @@ mod deployed;
 mod doors;
 mod erasure;
 mod expiry;
+mod exports;
 mod inbox;
 mod intake;
 mod lateness;
