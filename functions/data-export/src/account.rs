@@ -1,5 +1,6 @@
 //! What is an account's own, besides what its channels brought: opened where it is sealed.
 
+use numib::archive::part::PartError;
 use numib::archive::record;
 use numib::domain::account::{Account, Use};
 use numib::domain::export::Export;
@@ -66,11 +67,9 @@ pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value
         for invoice in &page {
             let place = (account, &invoice.id);
             let content = open_invoice(opener, place, &invoice.sealed).map_err(WriteError::from)?;
-            invoices.push(record::invoice(
-                (&invoice.id, invoice.issued_on, invoice.kept_until),
-                invoice.jurisdiction,
-                &content,
-            ));
+            let place = (&invoice.id, invoice.issued_on, invoice.kept_until);
+            let invoice = record::invoice(place, invoice.jurisdiction, &content);
+            invoices.push(invoice.map_err(PartError::from).map_err(WriteError::from)?);
         }
     }
     Ok(invoices)
@@ -85,7 +84,9 @@ pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, E
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
         for place in page.iter().filter(|place| place.asked_at <= export.asked_at) {
-            if let Some(found) = app.store.request(&place.request).await? {
+            let found = app.store.request(&place.request).await?;
+            // It may have come to be about several accounts while it waited.
+            if let Some(found) = found.filter(|found| found.request.is_of(&export.account)) {
                 requests.push(record::request(&found.request));
             }
         }

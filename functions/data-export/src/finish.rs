@@ -24,6 +24,7 @@ pub(crate) async fn write_rest(
     written.parts = written.parts.saturating_add(1);
     written.messages = written.messages.saturating_add(writer.messages);
     written.contacts = written.contacts.saturating_add(writer.contacts);
+    written.unreadable = written.unreadable.saturating_add(writer.unreadable);
     written.pages = writer.part.pages();
     let mut segment = pack(writer.part, false).await?;
     records(app, &export, scene, &mut segment).await?;

@@ -14,7 +14,7 @@ use numib::domain::export::{
 use numib::domain::ids::ExportId;
 use numib::edge::clock::{self, Stopwatch};
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::store::Store;
+use numib::store::{Store, StoreError};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::reader::{Reader, Step};
@@ -29,7 +29,7 @@ pub const PART_LEN: usize = 5 * 1024 * 1024;
 pub enum Progress {
     /// Another run goes on.
     More,
-    /// It has an archive, or never will.
+    /// Nothing is left to do: it has an archive, or never will, or another worker is at it.
     Over,
 }
 
@@ -47,8 +47,8 @@ impl Scene {
     }
 }
 
-/// Takes an export as far as it gets while `has_time` says so. Whoever else was at it meets a
-/// conflict from then on.
+/// Takes an export as far as it gets while `has_time` says so, unless another worker is at it: that
+/// one goes on, and has it queued again when its own time is over.
 ///
 /// # Errors
 /// [`ExportError`]; what was saved stays.
@@ -59,22 +59,33 @@ pub async fn work(
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Progress, ExportError> {
-    let export = app.store.export(id).await?.filter(|export| export.state.is_work());
-    let Some(export) = export else { return Ok(Progress::Over) };
-    let Some(scene) = scene(&app.store, &export, now).await? else {
-        return end(app, export, Failure::AccountClosed, now).await;
-    };
+    let Some(export) = app.store.export(id).await? else { return Ok(Progress::Over) };
+    if export.state == State::Void {
+        app.exports.discard(&export).await?;
+    }
+    if !export.state.is_work() || export.is_taken_at(now) {
+        return Ok(Progress::Over);
+    }
     if export.tries >= TRIES_MAX {
         return end(app, export, Failure::TooManyTries, now).await;
     }
     if export.restarts > RESTARTS_MAX {
-        return end(app, export, Failure::TooManyErasures, now).await;
+        return end(app, export, Failure::TooManyRestarts, now).await;
     }
-    let export = take(app, export, &scene).await?;
+    let export = take(app, export, now).await?;
+    // Behind that: an erasure from now on is met at the next save, and one before is seen here.
+    let Some(scene) = scene(&app.store, &export, now).await? else {
+        return end(app, export, Failure::AccountClosed, now).await;
+    };
+    let export = count(app, export, &scene).await?;
     // On the heap: it holds all that is read ahead.
     match Box::pin(write_parts(app, export, &scene, has_time)).await {
-        Ok(Some(export)) => complete(app, export, &scene).await,
-        Ok(None) => Ok(Progress::More),
+        Ok((export, true)) => complete(app, export, &scene).await,
+        Ok((export, false)) => {
+            let left = Export { is_taken: false, saved_at: scene.now(), ..export };
+            app.store.save_export(left, None).await?;
+            Ok(Progress::More)
+        }
         Err(ExportError::Archive(ArchiveError::Denied)) => begin_anew(app, id).await,
         Err(ExportError::TooLarge) => {
             let export = app.store.export(id).await?.filter(|export| export.state.is_work());
@@ -105,20 +116,29 @@ async fn scene(
 }
 
 /// Counts the try; and begins an upload, where none is, or the one that is begins anew.
-async fn take(app: &App, export: Export, scene: &Scene) -> Result<Export, ExportError> {
-    let mut export = Export { tries: export.tries.saturating_add(1), ..export };
+async fn take(app: &App, export: Export, now: Timestamp) -> Result<Export, ExportError> {
+    let tries = export.tries.saturating_add(1);
+    let mut export = Export { tries, is_taken: true, saved_at: now, ..export };
     if export.state == State::Asked {
         app.exports.discard(&export).await?;
         export.upload = Some(app.exports.begin(&export).await?);
-        let mut total = 0_u64;
-        for connection in &scene.connections {
-            total = total.saturating_add(app.store.count_contacts(&connection.id).await?);
-        }
-        export.contacts_total = total;
+        export.contacts_total = 0;
         export.state = State::Running;
     }
-    export.saved_at = scene.now();
     Ok(app.store.save_export(export, None).await?)
+}
+
+/// At its beginning, how many contacts there are: by them, about how much is done.
+async fn count(app: &App, export: Export, scene: &Scene) -> Result<Export, ExportError> {
+    if export.cursor != Cursor::Start {
+        return Ok(export);
+    }
+    let mut total = 0_u64;
+    for connection in &scene.connections {
+        total = total.saturating_add(app.store.count_contacts(&connection.id).await?);
+    }
+    let counted = Export { contacts_total: total, saved_at: scene.now(), ..export };
+    Ok(app.store.save_export(counted, None).await?)
 }
 
 /// Ends it without an archive.
@@ -143,21 +163,20 @@ async fn end(
 async fn begin_anew(app: &App, id: &ExportId) -> Result<Progress, ExportError> {
     let export = app.store.export(id).await?.filter(|export| export.state == State::Running);
     if let Some(export) = export {
-        let anew = Export { state: State::Asked, ..export.from_the_start() };
-        app.store.save_export(anew, None).await?;
+        app.store.save_export(export.anew(), None).await?;
     }
     Ok(Progress::More)
 }
 
-/// Writes and saves parts; returns the export once all are, `None` when time ran out.
+/// Writes and saves parts; returns the export, and whether all are: not when time ran out.
 async fn write_parts(
     app: &Arc<App>,
     export: Export,
     scene: &Scene,
     has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<Option<Export>, ExportError> {
+) -> Result<(Export, bool), ExportError> {
     if export.cursor == Cursor::End {
-        return Ok(Some(export));
+        return Ok((export, true));
     }
     let mut reader = Reader::new(app, &export, &scene.connections, scene.now()).await?;
     let mut cursor = export.cursor.clone();
@@ -167,8 +186,7 @@ async fn write_parts(
     let mut next = reader.next(&cursor).await?;
     while let Some((step, after)) = next {
         if !has_time() {
-            saving.finish().await?;
-            return Ok(None);
+            return Ok((saving.finish().await?, false));
         }
         let (written, following) = tokio::join!(write(writer, step), reader.next(&after));
         writer = written?;
@@ -179,7 +197,7 @@ async fn write_parts(
         }
     }
     let export = saving.finish().await?;
-    finish::write_rest(app, export, writer, scene).await.map(Some)
+    finish::write_rest(app, export, writer, scene).await.map(|export| (export, true))
 }
 
 /// On the other processor.
@@ -223,6 +241,7 @@ impl<'a> Saving<'a> {
         let written = &mut self.ahead.written;
         written.messages = written.messages.saturating_add(messages);
         written.contacts = written.contacts.saturating_add(contacts);
+        written.unreadable = written.unreadable.saturating_add(writer.unreadable);
         written.parts = written.parts.saturating_add(1);
         written.pages = writer.part.pages();
         self.ahead.cursor = cursor.clone();
@@ -278,7 +297,7 @@ pub(crate) async fn save(
     Ok(app.store.save_export(export, Some(&Part { number, etag, entries })).await?)
 }
 
-/// Makes one object of the parts.
+/// Makes one object of the parts, unless the account has been closed meanwhile.
 async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, ExportError> {
     let parts = app.store.export_parts(&export).await?;
     let upload = export.upload.clone().unwrap_or_default();
@@ -287,11 +306,26 @@ async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, 
         completed => completed?,
     }
     let now = scene.now();
-    let ready =
-        Export { state: State::Ready, ready_at: Some(now), saved_at: now, upload: None, ..export };
-    app.store.end_export(ready).await?;
+    let ready = Export { state: State::Ready, ready_at: Some(now), upload: None, ..export.clone() };
+    let ready = Export { is_taken: false, saved_at: now, ..ready };
+    let unreadable = ready.written.unreadable;
+    match app.store.end_export(ready).await {
+        Err(StoreError::Conflict) => {
+            let account = app.store.account(&export.account).await?;
+            let is_active = account.is_some_and(|account| account.state == AccountState::Active);
+            if !is_active {
+                return end(app, export, Failure::AccountClosed, now).await;
+            }
+            return Err(StoreError::Conflict.into());
+        }
+        ended => ended?,
+    };
+    if unreadable > 0 {
+        tracing::error!(unreadable, "messages of an export did not open");
+    }
     let mut metrics = Metrics::new(clock::now());
     metrics.add("ExportsReady", Unit::Count, 1);
+    metrics.add("ExportMessagesUnreadable", Unit::Count, unreadable);
     metrics.emit();
     Ok(Progress::Over)
 }

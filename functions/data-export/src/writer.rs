@@ -34,18 +34,20 @@ pub(crate) struct Writer {
     /// What was written into this part.
     pub(crate) messages: u64,
     pub(crate) contacts: u64,
+    pub(crate) unreadable: u64,
     /// Whether a message of the conversation at hand was written, in this part or before.
     began: bool,
 }
 
 impl Writer {
     pub(crate) const fn new(part: PartWriter, began: bool) -> Self {
-        Self { part, connection: None, openers: BTreeMap::new(), messages: 0, contacts: 0, began }
+        let openers = BTreeMap::new();
+        Self { part, connection: None, openers, messages: 0, contacts: 0, unreadable: 0, began }
     }
 
     /// Goes on with another part; returns the one it has written.
     pub(crate) const fn next_part(&mut self, part: PartWriter) -> PartWriter {
-        (self.messages, self.contacts) = (0, 0);
+        (self.messages, self.contacts, self.unreadable) = (0, 0, 0);
         std::mem::replace(&mut self.part, part)
     }
 
@@ -82,7 +84,12 @@ impl Writer {
         }
         for stored in &messages {
             let place = Place { conversation: &id, message: &stored.id };
-            let Some((content, edit)) = self.open(place, stored)? else { continue };
+            let Ok(opened) = self.open(place, stored) else {
+                // One that was damaged is no reason to withhold the others.
+                self.unreadable = self.unreadable.saturating_add(1);
+                continue;
+            };
+            let Some((content, edit)) = opened else { continue };
             let message = Message {
                 conversation: &id,
                 connection: &connection,
@@ -111,7 +118,7 @@ impl Writer {
         &mut self,
         place: Place<'_>,
         stored: &StoredMessage,
-    ) -> Result<Option<(Plain, Option<Text>)>, WriteError> {
+    ) -> Result<Option<(Plain, Option<Text>)>, SealError> {
         let Some(opener) = self.openers.get_mut(&stored.sealed.day) else { return Ok(None) };
         let plain = open_message(opener, place, &stored.sealed)?;
         let Some(edit) = &stored.edit else { return Ok(Some((plain, None))) };

@@ -1,8 +1,6 @@
 //! Who may do what, decided on what the database says now.
 
 use numib::domain::account::AccountState;
-use numib::domain::erasure::Request as Erasure;
-use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::edge::auth::Caller;
 use numib::edge::problem::Problem;
@@ -41,10 +39,4 @@ async fn is_open(store: &Store, member: &Member) -> Result<(), Problem> {
         Some(AccountState::Locked) if member.role == Role::Owner => Ok(()),
         Some(AccountState::Locked | AccountState::Erased) | None => Err(LOCKED),
     }
-}
-
-/// Whether a request is about this account and no other: what several have of a person is none of
-/// theirs to know.
-pub(crate) fn is_of(request: &Erasure, account: &AccountId) -> bool {
-    !request.targets.is_empty() && request.targets.iter().all(|one| one.account() == account)
 }

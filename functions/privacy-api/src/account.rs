@@ -7,7 +7,6 @@ use numib::edge::problem::Problem;
 use numib::erasure::Asked;
 use numib::store::messages::MessageKey;
 
-use crate::access;
 use crate::call::Call;
 use crate::erase::{accepted, erase};
 
@@ -81,8 +80,7 @@ async fn under_way(call: &Call<'_>, subject: &str) -> Result<Response<Body>, Pro
     let app = call.app;
     let id = app.store.request_under_way(subject).await?.ok_or(Problem::not_found())?;
     let found = app.store.request(&id).await?.map(|stored| stored.request);
-    let own =
-        found.filter(|found| access::is_of(found, call.account())).ok_or(Problem::not_found())?;
+    let own = found.filter(|found| found.is_of(call.account())).ok_or(Problem::not_found())?;
     // Whoever asked first may not have had it queued.
     app.queue.carry_on(&own, call.now).await?;
     Ok(accepted(call, &own))

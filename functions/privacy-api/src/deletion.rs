@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::erase::report;
 use crate::requests::Followed;
-use crate::{App, access};
+use crate::{App, exports};
 
 const TOO_LATE: Problem = Problem::conflict(
     "The request cannot be taken back: only the deletion of an account can, until its day.",
@@ -60,6 +60,8 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let before = erase_channels(app, &account, now).await?;
     let deletion = erasure::begin(&app.store, asked, now).await?;
     let data = erase_channels(app, &account, now).await?.or(before);
+    // Whether or not it had channels, and whatever is held: archives are copies.
+    exports::void(app, &account).await?;
     // Whatever its day: the worker tells the owners first.
     app.queue.send(&deletion.id, None, Duration::ZERO).await?;
     sign_out(app, &account).await;
@@ -122,7 +124,7 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let app = call.app;
     let code = call.parameter("code", RequestId::parse)?;
     let found = app.store.request(&code).await?.map(|stored| stored.request);
-    found.filter(|found| access::is_of(found, call.account())).ok_or(Problem::not_found())?;
+    found.filter(|found| found.is_of(call.account())).ok_or(Problem::not_found())?;
     let cancelled = match erasure::cancel(&app.store, &code).await {
         Ok(cancelled) => cancelled,
         Err(

@@ -6,15 +6,17 @@ use lambda_http::{Body, Response};
 use numib::archive::ArchiveError;
 use numib::archive::exports::LINK_LIFE;
 use numib::domain::account::AccountState;
-use numib::domain::export::{Export, Failure, State};
-use numib::domain::ids::ExportId;
+use numib::domain::export::{EXPORTS_MAX, Export, Failure, State};
+use numib::domain::ids::{AccountId, ExportId};
 use numib::edge::problem::{Problem, json};
+use numib::erasure;
 use numib::seal::{SealError, random};
 use numib::store::concurrent::try_all;
 use numib::store::exports::OpenedExport;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::App;
 use crate::call::Call;
 
 /// Exports that are looked at at once; an account has a week's.
@@ -29,8 +31,15 @@ const GONE: Problem = Problem::new(
     "The archive is gone: its week is over, or something in it was erased. Ask for another.",
 );
 
+const TOO_MANY: Problem = Problem::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "exports",
+    "The account has had 20 exports in seven days. Download one of those, or ask again later.",
+);
+
 /// An export, as far as it has come.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Export")]
 pub(crate) struct Shown {
     export: String,
     /// `asked`, `running`, `ready`, `failed` or `void`.
@@ -49,12 +58,14 @@ pub(crate) struct Shown {
 
 /// The exports of the last week.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Exports")]
 pub(crate) struct Listed {
     exports: Vec<Shown>,
 }
 
 /// A link to an archive.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ExportLink")]
 pub(crate) struct Link {
     export: String,
     url: String,
@@ -69,13 +80,28 @@ pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let store = &call.app.store;
     let id = random::export_id().map_err(failed)?;
     let export = Export::new(id, call.account().clone(), call.now);
-    let export = match store.open_export(&export).await? {
+    let had = store.account_exports(call.account()).await?.len();
+    let opened = match store.export_under_way(call.account()).await? {
+        Some(id) => OpenedExport::UnderWay(id),
+        None if had >= EXPORTS_MAX => return Err(TOO_MANY),
+        None => store.open_export(&export).await?,
+    };
+    let export = match opened {
         OpenedExport::New => export,
         OpenedExport::UnderWay(id) => store.export(&id).await?.ok_or(Problem::internal())?,
     };
     // Again, too, where one is under way: whoever asked first may have died before this.
     call.app.export_queue.send(&export.id, None).await?;
     Ok(json(StatusCode::ACCEPTED, "application/json", &wire(&export)))
+}
+
+/// Voids the archives of an account, and has a worker remove them.
+//= R6.1, R6.5
+pub(crate) async fn void(app: &App, account: &AccountId) -> Result<(), Problem> {
+    for export in erasure::void_archives(&app.store, account).await? {
+        app.export_queue.send(&export, None).await?;
+    }
+    Ok(())
 }
 
 /// The exports of the last week, the latest first.

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::Call;
+use crate::page;
 use crate::requests::Followed;
-use crate::{access, page};
 
 /// Requests that are read at once.
 const AT_ONCE: usize = 16;
@@ -92,7 +92,7 @@ pub(crate) async fn requests(call: &Call<'_>) -> Result<Response<Body>, Problem>
     let found = try_all(found, AT_ONCE).await?;
     let found = found.into_iter().flatten().map(|stored| stored.request);
     // It may have come to be about several accounts while it waited.
-    let own = found.filter(|found| access::is_of(found, &account));
+    let own = found.filter(|found| found.is_of(&account));
     let followed = |one: Erasure| Followed::new(&one, call.status_page(&one.id));
     let body = Requests { requests: own.map(followed).collect(), cursor };
     Ok(json(StatusCode::OK, "application/json", &body))

@@ -12,8 +12,8 @@ use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::body;
 use crate::call::Call;
+use crate::{body, exports};
 
 pub(crate) const BAD_PLAN: Problem =
     Problem::field("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
@@ -52,6 +52,8 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         Err(StoreError::Conflict) => return Err(NOT_ACTIVE),
         changed => changed?,
     }
+    // They have what a shorter plan has hidden.
+    exports::void(app, &account).await?;
     tracing::info!(plan_days, "plan changed");
     let body = Changed { account: account.to_string(), plan_days: plan.days() };
     Ok(json(StatusCode::OK, "application/json", &body))

@@ -12,9 +12,9 @@ use numib::meta::deletion_list::meta_id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::body;
 use crate::call::Call;
 use crate::erase::erase;
-use crate::{access, body};
 
 pub(crate) const BAD_REFERENCE: Problem = Problem::field(
     "reference",
@@ -64,9 +64,8 @@ pub(crate) async fn lodge(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let code = call.parameter("code", RequestId::parse)?;
     let found = call.app.store.request(&code).await?.map(|stored| stored.request);
-    let is_shown = |found: &Erasure| {
-        call.member.role == Role::Operator || access::is_of(found, call.account())
-    };
+    let is_shown =
+        |found: &Erasure| call.member.role == Role::Operator || found.is_of(call.account());
     let found = found.filter(is_shown).ok_or(Problem::not_found())?;
     Ok(json(
         StatusCode::OK,

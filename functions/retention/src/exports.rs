@@ -3,6 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
+use numib::domain::export::Export;
+use numib::domain::ids::ExportId;
 use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
@@ -10,8 +12,7 @@ use serde::Serialize;
 
 use crate::App;
 
-/// What nobody saved for longer than this is queued again; a worker that is at it loses nothing but
-/// the part that it has in hand.
+/// What nobody saved for longer than this is queued again.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
 /// Exports of one run, of each sort; the next run goes on.
 const RUN_MAX: i32 = 200;
@@ -56,7 +57,9 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError>
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
     let stuck = app.store.stuck_exports(before, RUN_MAX).await?;
     for id in &stuck {
-        app.export_queue.send(id, Some(now)).await?;
+        if is_left(app, id, now).await? {
+            app.export_queue.send(id, Some(now)).await?;
+        }
     }
     let done = Done { removed: old.len(), resumed: stuck.len() };
     tracing::info!(removed = done.removed, resumed = done.resumed, "exports carried on");
@@ -65,4 +68,18 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError>
     metrics.add("ExportsResumed", Unit::Count, done.resumed);
     metrics.emit();
     Ok(done)
+}
+
+/// Marks an export as nobody's, and as looked at now, so that a queue that is slow does not get a
+/// message more with every run; false when somebody has it after all.
+async fn is_left(app: &App, id: &ExportId, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(export) = app.store.export(id).await? else { return Ok(false) };
+    if !export.state.is_work() || export.is_taken_at(now) {
+        return Ok(false);
+    }
+    let left = Export { is_taken: false, saved_at: now, ..export };
+    match app.store.save_export(left, None).await {
+        Err(StoreError::Conflict) => Ok(false),
+        saved => saved.map(|_| true),
+    }
 }

@@ -25,7 +25,7 @@ const TEXTS: [&str; 6] = [
     "مرحبا، هل الطاولة متوفرة؟ 12 קוד",
     "¡Sí! 👩🏽‍💻🪑 quedan 3\ny una mesa\u{202e}txet desrever",
     "",
-    "https://numib.example/a/very/long/address/without/any/space/in/it/at/all/and/it/goes/on/and/on",
+    "https://numib.example/a/long/address/without/any/space/in/it/that/goes/on/and/on/and/on",
 ];
 /// More than a page of the archive has.
 const MANY: usize = 520;

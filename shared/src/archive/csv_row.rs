@@ -25,10 +25,34 @@ pub(super) fn write(to: &mut Vec<u8>, cells: &[&str]) -> Result<(), csv::Error> 
     Ok(writer.flush()?)
 }
 
-/// The cell, with an apostrophe before what would be run: spreadsheets show it as text.
+/// What some languages' spreadsheets part cells at, whatever the quotes say.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// The cell, with an apostrophe before whatever would be run, at its start and where a spreadsheet
+/// may begin another: it is shown as text then.
 //= R5.4
 fn guarded(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(FORMULAS) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+    let begins = |rest: &str| rest.trim_start_matches(['"', ' ']).starts_with(FORMULAS);
+    let is_run = |(at, _): &(usize, &str)| {
+        let rest = cell.get(at.saturating_add(1)..).unwrap_or_default();
+        begins(rest)
+    };
+    let mut guarded = String::new();
+    if cell.starts_with(FORMULAS) {
+        guarded.push('\'');
+    }
+    let mut copied = 0;
+    for (at, _) in cell.match_indices(SEPARATORS).filter(is_run) {
+        let after = at.saturating_add(1);
+        guarded.push_str(cell.get(copied..after).unwrap_or_default());
+        guarded.push('\'');
+        copied = after;
+    }
+    if guarded.is_empty() {
+        return Cow::Borrowed(cell);
+    }
+    guarded.push_str(cell.get(copied..).unwrap_or_default());
+    Cow::Owned(guarded)
 }
 
 #[cfg(test)]
@@ -49,6 +73,11 @@ mod tests {
         }
         assert_eq!(row(&["=HYPERLINK(\"x\")"]), "\"'=HYPERLINK(\"\"x\"\")\"\r\n");
         assert_eq!(guarded("3 - 1 = 2"), "3 - 1 = 2");
+        // Where cells are parted at semicolons, quotes or not, each part begins a cell.
+        assert_eq!(guarded("hola;=cmd|' /C calc'!A1;x"), "hola;'=cmd|' /C calc'!A1;x");
+        assert_eq!(guarded("a\n=1;\"+2\"; -3; b"), "a\n'=1;'\"+2\";' -3; b");
+        assert_eq!(guarded("=1;=2"), "'=1;'=2");
+        assert_eq!(guarded("a; b\nc"), "a; b\nc");
     }
 
     #[test]

@@ -37,8 +37,17 @@ struct Snapshot {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Kind {
-    Exported { records: u64, files: String },
-    Excluded { excluded: &'static str, legal_basis: &'static str },
+    Exported {
+        records: u64,
+        files: String,
+        /// Of messages: how many did not open, and are missing.
+        #[serde(skip_serializing_if = "is_zero")]
+        unreadable: u64,
+    },
+    Excluded {
+        excluded: &'static str,
+        legal_basis: &'static str,
+    },
 }
 
 #[derive(Serialize)]
@@ -77,6 +86,7 @@ pub fn write(export: &Export, entries: &[Entry]) -> Result<Vec<u8>, serde_json::
             Exported::In(name) => Kind::Exported {
                 records: records(name, entries),
                 files: format!("data/{name}*.ndjson"),
+                unreadable: if *kind == DataKind::Message { export.written.unreadable } else { 0 },
             },
             Exported::Excluded(why) => {
                 Kind::Excluded { excluded: why.as_str(), legal_basis: why.legal_basis() }
@@ -96,6 +106,11 @@ pub fn write(export: &Export, entries: &[Entry]) -> Result<Vec<u8>, serde_json::
     let mut json = serde_json::to_vec_pretty(&manifest)?;
     json.push(b'\n');
     Ok(json)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::domain::account::Account;
 use crate::domain::connection::Connection;
 use crate::domain::consent::Decision;
-use crate::domain::erasure::Request;
-use crate::domain::ids::{ConversationId, InvoiceId, MemberId, MessageId};
+use crate::domain::erasure::{Request, State};
+use crate::domain::ids::{ConversationId, InvoiceId, MemberId, MessageId, RequestId};
 use crate::domain::invoice::{Content as Invoiced, Jurisdiction};
 use crate::domain::personal::Personal;
 use crate::domain::profile::Profile;
@@ -68,6 +68,16 @@ struct NativeContact<'a> {
     restricted_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_until: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct NativeInvoice<'a> {
+    id: &'a str,
+    issued_on: String,
+    kept_until: String,
+    jurisdiction: &'static str,
+    #[serde(flatten)]
+    content: &'a Invoiced,
 }
 
 /// Borrowed where it is long: one is made for each message.
@@ -249,18 +259,20 @@ pub fn decision(decision: &Decision) -> Value {
 }
 
 /// An invoice: when it was issued, until when it is kept, and what it says.
-#[must_use]
+///
+/// # Errors
+/// Never, in memory.
 pub fn invoice(
     (id, issued_on, kept_until): (&InvoiceId, Day, Day),
     jurisdiction: Jurisdiction,
     content: &Invoiced,
-) -> Value {
-    json!({
-        "id": id.as_str(),
-        "issued_on": issued_on.to_string(),
-        "kept_until": kept_until.to_string(),
-        "jurisdiction": jurisdiction.as_str(),
-        "content": content,
+) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(NativeInvoice {
+        id: id.as_str(),
+        issued_on: issued_on.to_string(),
+        kept_until: kept_until.to_string(),
+        jurisdiction: jurisdiction.as_str(),
+        content,
     })
 }
 
@@ -277,8 +289,13 @@ pub fn request(request: &Request) -> Value {
         "id": request.id.as_str(),
         "source": request.source.public().as_str(),
         "state": request.state.as_str(),
+        "reference": request.reference,
+        "held": request.state == State::Held,
+        "held_part": request.held_part.as_ref().map(RequestId::as_str),
         "requested_at": request.requested_at,
+        "due_at": request.due_at,
         "deadline": request.deadline.to_string(),
+        "unreadable_since": request.shredded_at,
         "completed_at": request.completed_at,
         "removed": request.counts,
         "receipt": request.receipt,

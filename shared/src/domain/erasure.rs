@@ -330,6 +330,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether it is about this account and no other: what several have of a person is none of
+    /// theirs to know.
+    #[must_use]
+    pub fn is_of(&self, account: &AccountId) -> bool {
+        !self.targets.is_empty() && self.targets.iter().all(|one| one.account() == account)
+    }
+
     /// Whether all of these are erased with it.
     #[must_use]
     pub fn covers(&self, targets: &[Target]) -> bool {

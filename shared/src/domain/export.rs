@@ -12,8 +12,13 @@ use super::time::Day;
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Invocations in a row that may end without anything saved, before it counts as failed.
 pub const TRIES_MAX: u32 = 5;
-/// How often erasures may have it begin anew, before it counts as failed.
+/// How often it may begin anew, for an erasure or for lost parts, before it counts as failed.
 pub const RESTARTS_MAX: u32 = 10;
+/// A worker that saved nothing for so long is dead: longer than its time-out.
+pub const LEASE: SignedDuration = SignedDuration::from_mins(6);
+/// Exports of an account that there are at once, those of a week: each is looked at by every
+/// erasure in the account before that is answered.
+pub const EXPORTS_MAX: usize = 20;
 /// Parts of an upload: S3's own limit.
 pub const PARTS_MAX: u32 = 10_000;
 
@@ -40,8 +45,8 @@ words! {
         AccountClosed = "account-closed",
         /// It kept failing.
         TooManyTries = "too-many-tries",
-        /// Erasures kept it from ending.
-        TooManyErasures = "too-many-erasures",
+        /// Erasures, or parts that were lost, had it begin anew again and again.
+        TooManyRestarts = "too-many-restarts",
         /// It does not fit the most parts that S3 takes.
         TooLarge = "too-large",
     }
@@ -62,6 +67,8 @@ pub struct Export {
     pub asked_at: Timestamp,
     /// When it was last saved.
     pub saved_at: Timestamp,
+    /// Whether a worker is at it, unless it has died since: one at a time.
+    pub is_taken: bool,
     /// When its archive was complete.
     pub ready_at: Option<Timestamp>,
     /// The upload under way, as S3 names it.
@@ -74,7 +81,7 @@ pub struct Export {
     pub cursor: Cursor,
     /// Invocations since something was saved.
     pub tries: u32,
-    /// How often an erasure had it begin anew.
+    /// How often it began anew.
     pub restarts: u32,
     /// Counts the saves.
     pub version: u64,
@@ -93,6 +100,8 @@ pub struct Written {
     pub messages: u64,
     /// Contacts whose conversations are all in it.
     pub contacts: u64,
+    /// Messages that did not open although their key is there: they are named nowhere else.
+    pub unreadable: u64,
 }
 
 /// Where an export goes on.
@@ -160,15 +169,30 @@ impl Export {
             failure: None,
             asked_at: now,
             saved_at: now,
+            is_taken: false,
             ready_at: None,
             upload: None,
-            written: Written { parts: 0, bytes: 0, pages: 0, messages: 0, contacts: 0 },
+            written: Written {
+                parts: 0,
+                bytes: 0,
+                pages: 0,
+                messages: 0,
+                contacts: 0,
+                unreadable: 0,
+            },
             contacts_total: 0,
             cursor: Cursor::Start,
             tries: 0,
             restarts: 0,
             version: 0,
         }
+    }
+
+    /// Whether a worker is at it, which goes on with it and queues it again when its time is over:
+    /// whoever else is asked to leaves it alone.
+    #[must_use]
+    pub fn is_taken_at(&self, now: Timestamp) -> bool {
+        self.is_taken && now.duration_since(self.saved_at) < LEASE
     }
 
     /// Until when it is kept, with its archive.
@@ -192,25 +216,27 @@ impl Export {
         match self.state {
             State::Asked | State::Failed | State::Void => None,
             State::Ready => Some(Self { state: State::Void, ..self }),
-            State::Running => Some(Self {
-                state: State::Asked,
-                restarts: self.restarts.saturating_add(1),
-                tries: 0,
-                ..self.from_the_start()
-            }),
+            State::Running => Some(Self { tries: 0, ..self.anew() }),
         }
     }
 
-    /// Nothing of it is written.
+    /// It begins anew: nothing of it is written, and nobody is at it.
     #[must_use]
-    pub fn from_the_start(self) -> Self {
-        Self { written: Written::default(), cursor: Cursor::Start, ..self }
+    pub fn anew(self) -> Self {
+        Self {
+            state: State::Asked,
+            is_taken: false,
+            written: Written::default(),
+            cursor: Cursor::Start,
+            restarts: self.restarts.saturating_add(1),
+            ..self
+        }
     }
 
     /// It ends without an archive.
     #[must_use]
     pub fn failed(self, failure: Failure) -> Self {
-        Self { state: State::Failed, failure: Some(failure), ..self }
+        Self { state: State::Failed, failure: Some(failure), is_taken: false, ..self }
     }
 
     /// About how many messages there are, by those of the contacts that are done; `None` before
@@ -302,16 +328,25 @@ mod tests {
     //= R8.3
     #[test]
     fn an_erasure_voids_an_archive_and_has_one_under_way_begin_anew() {
-        let written = Written { parts: 3, bytes: 9, pages: 2, messages: 5, contacts: 1 };
+        let written =
+            Written { parts: 3, bytes: 9, pages: 2, messages: 5, contacts: 1, unreadable: 1 };
         let running =
-            Export { written, cursor: Cursor::End, ..export(State::Running) }.after_erasure();
-        let again = running.unwrap();
-        assert_eq!((again.state, again.restarts), (State::Asked, 1));
+            Export { written, cursor: Cursor::End, is_taken: true, ..export(State::Running) };
+        let again = running.after_erasure().unwrap();
+        assert_eq!((again.state, again.restarts, again.is_taken), (State::Asked, 1, false));
         assert_eq!((again.written, again.cursor), (Written::default(), Cursor::Start));
         assert_eq!(export(State::Ready).after_erasure().unwrap().state, State::Void);
         for state in [State::Asked, State::Failed, State::Void] {
             assert_eq!(export(state).after_erasure(), None, "{state:?}");
         }
+    }
+
+    #[test]
+    fn one_is_a_workers_own_until_that_has_saved_nothing_for_a_while() {
+        let free = export(State::Running);
+        let taken = Export { is_taken: true, ..free.clone() };
+        let (at, later) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + LEASE);
+        assert!(taken.is_taken_at(at) && !taken.is_taken_at(later) && !free.is_taken_at(at));
     }
 
     #[test]

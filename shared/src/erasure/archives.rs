@@ -4,28 +4,42 @@
 
 use super::{Eraser, ErasureError};
 use crate::domain::export::{Export, State};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ExportId};
+use crate::store::concurrent::try_all;
 use crate::store::{Store, StoreError};
 
 /// Tries while a worker saves the same export, which it does every few seconds.
 const TRIES_MAX: u32 = 4;
+/// Exports that are voided at once.
+const AT_ONCE: usize = 20;
 
-/// Voids what an account has of archives. To be called once the marks are set: what a worker reads
+/// Voids what an account has of archives; returns which exports are for a worker then: it removes
+/// their objects, or writes them anew. To be called once the marks are set: what a worker reads
 /// from then on is without what they cover.
+///
+/// # Errors
+/// [`ErasureError`]; it may be repeated.
 //= R8.3
-pub(super) async fn void(store: &Store, account: &AccountId) -> Result<(), ErasureError> {
-    for id in store.account_exports(account).await? {
-        for tries in 1..=TRIES_MAX {
-            let export = store.export(&id).await?;
-            let Some(export) = export.and_then(Export::after_erasure) else { break };
-            match store.save_export(export, None).await {
-                Ok(_) => break,
-                Err(StoreError::Conflict) if tries < TRIES_MAX => {}
-                Err(error) => return Err(error.into()),
-            }
+pub async fn void_archives(
+    store: &Store,
+    account: &AccountId,
+) -> Result<Vec<ExportId>, ErasureError> {
+    let exports = store.account_exports(account).await?;
+    let voided = try_all(exports.into_iter().map(|id| void(store, id)), AT_ONCE).await?;
+    Ok(voided.into_iter().flatten().collect())
+}
+
+async fn void(store: &Store, id: ExportId) -> Result<Option<ExportId>, StoreError> {
+    for tries in 1..=TRIES_MAX {
+        let export = store.export(&id).await?;
+        let Some(export) = export.and_then(Export::after_erasure) else { break };
+        match store.save_export(export, None).await {
+            Ok(_) => return Ok(Some(id)),
+            Err(StoreError::Conflict) if tries < TRIES_MAX => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Removes what was voided.

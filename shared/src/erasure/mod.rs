@@ -15,6 +15,7 @@ pub mod scope;
 mod shred;
 mod sweep;
 
+pub use archives::void_archives;
 pub use begin::{begin, begin_once, resume};
 pub use cancel::{CancelError, cancel};
 pub use open::{Asked, is_held, open};

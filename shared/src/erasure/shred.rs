@@ -157,7 +157,7 @@ pub(super) async fn shred_target(
         }
     }
     // After the marks: whoever reads from now on reads nothing of it.
-    archives::void(store, target.account()).await
+    archives::void_archives(store, target.account()).await.map(|_| ())
 }
 
 /// Destroys whatever day keys a connection has; returns how many there were.

@@ -9,7 +9,7 @@
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
 //! | core | `REQUESTS#account` | `time.request` | which requests are about it |
 //! | core | `CONSENTS#account` | `purpose#time` | what it decided about a purpose |
-//! | core | `ACCOUNT#account` | `EXPORT#export`, `EXPORTING` | its exports; the one under way |
+//! | core | `EXPORTS#account` | `EXPORT#export`, `EXPORTING` | its exports; the one under way |
 //! | core | `EXPORT#export` | `EXPORT`, `PART#number` | an export; files of a part of it |
 //! | core | `ANSWER#member` | `KEY#key` | what a member is answered who repeats a request |
 //! | messages | `connection.contact` | message | a sealed message, a waiting edit, or a tombstone |

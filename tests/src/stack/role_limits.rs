@@ -98,7 +98,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
-        limited("AskForAndVoidExports", r#""EXPORT#*", "ACCOUNT#*""#),
+        limited("AskForAndVoidExports", r#""EXPORT#*", "EXPORTS#*""#),
         // Limited to attributes that say nothing, to tombstones, to the ledger.
         unlimited("FindRows"),
         unlimited("PutTombstones"),
@@ -130,8 +130,9 @@ fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_d
         limited("PutCheckpoints", r#""AUDIT#*""#),
         limited("CutAuditChains", r#""AUDIT#*", "AUDITED""#),
         unlimited("FindStuckErasures"),
-        limited("FindOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
-        limited("RemoveOldExports", r#""EXPORT#*", "ACCOUNT#*""#),
+        limited("FindOldExports", r#""EXPORT#*", "EXPORTS#*""#),
+        limited("RemoveOldExports", r#""EXPORT#*", "EXPORTS#*""#),
+        limited("SetExportsFree", r#""EXPORT#*""#),
         // A stream has no partitions; this role opens nothing of what is in it.
         unlimited("ReadRemovals"),
     ];
@@ -151,7 +152,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
         // Not the holds themselves: who may call this has signed nothing but a question.
         limited("OpenRequests", r#""REQUEST#*", "REQUESTS#*", "SUBJECT#*", "WAIT#*""#),
         limited("WaitNoMore", r#""WAIT#*""#),
-        limited("FindExports", r#""ACCOUNT#*""#),
+        limited("FindExports", r#""EXPORTS#*""#),
         limited("VoidExports", r#""EXPORT#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
@@ -164,7 +165,8 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 //= R4.5
 #[test]
 fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*", "EXPORT#*""#;
+    let requests =
+        r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*", "EXPORT#*", "EXPORTS#*""#;
     let expected = [
         limited(
             "ReadRequestsAndTargets",
@@ -184,7 +186,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
             "DeleteContactsAndAccounts",
             &[
                 r#""CONNECTION#*", "ACCOUNT#*", "MEMBER#*", "WAIT#*", "EXPORT#*""#,
-                r#""ANSWER#*", "CONSENTS#*""#,
+                r#""EXPORTS#*", "ANSWER#*", "CONSENTS#*""#,
             ]
             .join(", "),
         ),
@@ -252,7 +254,8 @@ fn the_template_limits_exports_to_reading_and_to_their_own_records() {
         ),
         limited("LookAtConnectionsAndContacts", r#""ROUTE#*", "CONNECTION#*""#),
         limited("SaveProgress", r#""EXPORT#*""#),
-        limited("EndExports", r#""ACCOUNT#*""#),
+        limited("EndExports", r#""EXPORTS#*""#),
+        limited("CheckThatAccountsServe", r#""ACCOUNT#*""#),
         // A conversation's partition has no prefix.
         unlimited("ReadMessages"),
         limited("ReadKeys", r#""CONNECTION#*", "ACCOUNT#*", "TAX#*""#),

@@ -19,7 +19,7 @@ pub(super) fn item(export: &Export) -> Item {
     } else {
         (schema::exports::ARCHIVE, export.kept_until())
     };
-    let Written { parts, bytes, pages, messages, contacts } = export.written;
+    let Written { parts, bytes, pages, messages, contacts, unreadable } = export.written;
     let mut item = export_key(&export.id);
     item.extend(
         [
@@ -32,6 +32,8 @@ pub(super) fn item(export: &Export) -> Item {
             (schema::exports::PAGES, schema::number(pages)),
             (schema::exports::MESSAGES, schema::number(messages)),
             (schema::exports::CONTACTS, schema::number(contacts)),
+            (schema::exports::UNREADABLE, schema::number(unreadable)),
+            (schema::exports::TAKEN, AttributeValue::Bool(export.is_taken)),
             (schema::exports::CONTACTS_TOTAL, schema::number(export.contacts_total)),
             (schema::exports::CURSOR, schema::text(export.cursor.to_string())),
             (schema::exports::TRIES, schema::number(export.tries)),
@@ -65,6 +67,7 @@ pub(super) fn export(id: &ExportId, item: &Item) -> Result<Export, StoreError> {
             .transpose()?,
         asked_at: time(schema::REQUESTED_AT)?,
         saved_at: time(schema::exports::SAVED_AT)?,
+        is_taken: item.get(schema::exports::TAKEN) == Some(&AttributeValue::Bool(true)),
         ready_at: schema::get_milliseconds(item, schema::COMPLETED_AT)?,
         upload: schema::get_optional(item, schema::exports::UPLOAD)?.map(str::to_owned),
         written: Written {
@@ -73,6 +76,7 @@ pub(super) fn export(id: &ExportId, item: &Item) -> Result<Export, StoreError> {
             pages: count(item, schema::exports::PAGES)?,
             messages: count(item, schema::exports::MESSAGES)?,
             contacts: count(item, schema::exports::CONTACTS)?,
+            unreadable: count(item, schema::exports::UNREADABLE)?,
         },
         contacts_total: count(item, schema::exports::CONTACTS_TOTAL)?,
         cursor: Cursor::parse(schema::get_text(item, schema::exports::CURSOR)?)

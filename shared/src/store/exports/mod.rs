@@ -1,14 +1,16 @@
 //! Exports: `core`, `EXPORT#export` / `EXPORT`, with an item for each part of the archive, and a
-//! place in the account. Nothing personal: names of files, counts and digests.
+//! place among its account's. Nothing personal: names of files, counts and digests.
 
 mod contacts;
 mod item;
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 use jiff::Timestamp;
 
-use crate::domain::export::{Export, Part};
+use crate::domain::account::AccountState;
+use crate::domain::export::{Export, Part, State};
 use crate::domain::ids::{AccountId, ExportId};
+use crate::store::accounts::account_key;
 use crate::store::concurrent::try_all;
 use crate::store::connections::put;
 use crate::store::schema::{self, Item};
@@ -90,7 +92,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn account_exports(&self, account: &AccountId) -> Result<Vec<ExportId>, StoreError> {
-        let items = self.account_items(account, schema::exports::PREFIX).await?;
+        let pk = schema::exports::account_pk(account);
+        let items = self.items(pk, Some(schema::exports::PREFIX)).await?;
         let id = |item: &Item| {
             let id = schema::exports::of(schema::get_text(item, schema::SK)?);
             id.ok_or(StoreError::Corrupt(schema::SK))
@@ -118,10 +121,12 @@ impl Store {
         Ok(export)
     }
 
-    /// Saves an export that has ended: another may be asked for.
+    /// Saves an export that has ended: another may be asked for. One with an archive, only while
+    /// its account serves: what is being deleted hands nothing out.
     ///
     /// # Errors
     /// As [`Self::save_export`].
+    //= R6.1
     pub async fn end_export(&self, mut export: Export) -> Result<Export, StoreError> {
         let release = Delete::builder()
             .table_name(&self.tables.core)
@@ -130,13 +135,21 @@ impl Store {
             .expression_attribute_values(":id", schema::text(export.id.as_str()))
             .build()
             .map_err(|_| StoreError::Refused("delete".to_owned()))?;
-        self.client
-            .transact_write_items()
-            .transact_items(self.save(&mut export)?)
-            .transact_items(TransactWriteItem::builder().delete(release).build())
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let mut writes =
+            vec![self.save(&mut export)?, TransactWriteItem::builder().delete(release).build()];
+        if export.state == State::Ready {
+            let serves = ConditionCheck::builder()
+                .table_name(&self.tables.core)
+                .set_key(Some(account_key(&export.account)))
+                .condition_expression("#state = :active")
+                .expression_attribute_names("#state", schema::STATE)
+                .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+                .build()
+                .map_err(|_| StoreError::Refused("check".to_owned()))?;
+            writes.push(TransactWriteItem::builder().condition_check(serves).build());
+        }
+        let ended = self.client.transact_write_items().set_transact_items(Some(writes));
+        ended.send().await.map_err(|error| classify(&error))?;
         Ok(export)
     }
 
@@ -259,9 +272,9 @@ fn built(put: Option<Put>) -> Result<TransactWriteItem, StoreError> {
 }
 
 fn place_key(account: &AccountId, id: &ExportId) -> Item {
-    schema::key(schema::account_pk(account), schema::exports::pk(id))
+    schema::key(schema::exports::account_pk(account), schema::exports::pk(id))
 }
 
 fn pointer_key(account: &AccountId) -> Item {
-    schema::key(schema::account_pk(account), schema::exports::EXPORTING.to_owned())
+    schema::key(schema::exports::account_pk(account), schema::exports::EXPORTING.to_owned())
 }

@@ -1,11 +1,13 @@
 //! Names and keys of exports.
 
-use crate::domain::ids::ExportId;
+use crate::domain::ids::{AccountId, ExportId};
 
 /// Why an export has no archive.
 pub(in crate::store) const FAILURE: &str = "failure";
 /// Epoch milliseconds.
 pub(in crate::store) const SAVED_AT: &str = "saved_at";
+/// Whether a worker is at it.
+pub(in crate::store) const TAKEN: &str = "taken";
 /// An upload, as S3 names it.
 pub(in crate::store) const UPLOAD: &str = "upload";
 /// Of an export: what is written.
@@ -14,6 +16,7 @@ pub(in crate::store) const BYTES: &str = "bytes";
 pub(in crate::store) const PAGES: &str = "pages";
 pub(in crate::store) const MESSAGES: &str = "messages";
 pub(in crate::store) const CONTACTS: &str = "contacts";
+pub(in crate::store) const UNREADABLE: &str = "unreadable";
 pub(in crate::store) const CONTACTS_TOTAL: &str = "contacts_total";
 /// Of an account: its export under way.
 pub(in crate::store) const EXPORT_ID: &str = "export_id";
@@ -34,6 +37,12 @@ pub(in crate::store) const ARCHIVE: &str = "ARCHIVE";
 pub(in crate::store) const PREFIX: &str = "EXPORT#";
 /// Prefix of an archive's parts.
 pub(in crate::store) const PART_PREFIX: &str = "PART#";
+
+/// Partition of an account's exports.
+pub(in crate::store) fn account_pk(account: &AccountId) -> String {
+    format!("EXPORTS#{account}")
+}
+
 pub(in crate::store) fn pk(export: &ExportId) -> String {
     format!("{PREFIX}{export}")
 }

@@ -1,7 +1,7 @@
 //! Exports: asked for, followed, downloaded; by whom, and until when.
 
 use jiff::SignedDuration;
-use numib::domain::export::{Export, KEPT, State};
+use numib::domain::export::{EXPORTS_MAX, Export, Failure, KEPT, State};
 use numib::domain::ids::{AccountId, ExportId};
 use numib::domain::role::Role;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ on_both_databases!(
     a_link_is_made_for_each_click_and_lives_for_five_minutes,
     what_is_not_there_says_so,
     another_accounts_export_is_as_if_it_never_was,
+    an_account_has_so_many_exports_and_no_more,
+    no_archive_outlives_the_deletion_of_its_account_or_a_change_of_its_plan,
 );
 
 const ASK: &str = "POST /v1/exports";
@@ -108,4 +110,51 @@ async fn another_accounts_export_is_as_if_it_never_was(db: &Database) {
     }
     let listed = office.call(&owner, LIST, Said::default()).await.json();
     assert_eq!(listed, json!({ "exports": [] }));
+}
+
+//= R5.4
+async fn an_account_has_so_many_exports_and_no_more(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    for n in 0..EXPORTS_MAX - 1 {
+        ended(db, account, (&format!("e{n}"), State::Failed)).await;
+    }
+    let last = office.call(&owner, ASK, Said::default()).await;
+    assert_eq!(last.status, 202, "{}", last.text);
+    let again = office.call(&owner, ASK, Said::default()).await;
+    assert_eq!(again.json()["export"], last.json()["export"], "the one under way");
+    let id = ExportId::parse(text(&last.json(), "export")).unwrap();
+    let export = db.store.export(&id).await.unwrap().unwrap();
+    db.store.end_export(export.failed(Failure::TooLarge)).await.unwrap();
+    assert_problem(&office.call(&owner, ASK, Said::default()).await, 429, "exports");
+}
+
+//= R6.1, R6.5
+async fn no_archive_outlives_the_deletion_of_its_account_or_a_change_of_its_plan(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let account = &shop.connection.account;
+    let owner = sign_in(db, account, Role::Owner).await;
+    let operator = sign_in(db, &AccountId::parse("numib").unwrap(), Role::Operator).await;
+    let state = async |id: &str| {
+        let id = ExportId::parse(id).unwrap();
+        db.store.export(&id).await.unwrap().unwrap().state
+    };
+    ended(db, account, ("e1", State::Ready)).await;
+    let shorter = Said {
+        parameters: json!({ "account_id": account.as_str() }),
+        content_type: Some("application/json"),
+        body: Some(json!({ "plan_days": 7 }).to_string()),
+        ..Said::default()
+    };
+    let changed =
+        office.call(&operator, "PUT /v1/operator/accounts/{account_id}/plan", shorter).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert_eq!(state("e1").await, State::Void);
+    // Its channels are gone by then: nothing but the account itself is left.
+    shop.erase(db).await;
+    ended(db, account, ("e2", State::Ready)).await;
+    let deleted = office.call(&owner, "DELETE /v1/account", Said::default()).await;
+    assert_eq!(deleted.status, 202, "{}", deleted.text);
+    assert_eq!(state("e2").await, State::Void);
 }

@@ -3,7 +3,7 @@
 
 use data_export::{Progress, work};
 use numib::domain::erasure::{Source, Target};
-use numib::domain::export::{Failure, State};
+use numib::domain::export::{Failure, LEASE, State};
 use numib::domain::ids::ExportId;
 use numib::erasure::{self, Asked, Eraser};
 
@@ -109,16 +109,17 @@ async fn parts_that_were_lost_are_written_anew(db: &Database) {
 async fn one_that_keeps_failing_ends(db: &Database) {
     let desk = desk(db).await;
     let id = desk.ask().await;
-    for _ in 0..5 {
+    for n in 0..5 {
         db.wire.decide(
             |call: &Call| {
                 if call.operation == "Decrypt" { Fate::Lost } else { Fate::Passes }
             },
         );
-        assert!(work(&desk.app, &id, now(), &|| true).await.is_err());
+        assert!(work(&desk.app, &id, now() + LEASE * 2 * n, &|| true).await.is_err());
     }
     db.wire.heal();
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Progress::Over);
+    let at = now() + LEASE * 10;
+    assert_eq!(work(&desk.app, &id, at, &|| true).await.unwrap(), Progress::Over);
     let ended = desk.stored(&id).await;
     assert_eq!((ended.state, ended.failure), (State::Failed, Some(Failure::TooManyTries)));
     assert_eq!(desk.cloud.names(), Vec::<String>::new());

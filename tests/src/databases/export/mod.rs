@@ -3,14 +3,16 @@
 mod archive;
 mod content;
 mod crash;
+mod hands;
 mod old;
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use data_export::{App, Progress, work};
+use jiff::Timestamp;
 use numib::archive::exports::Exports;
-use numib::domain::export::{Export, State};
+use numib::domain::export::{Export, LEASE, State};
 use numib::domain::ids::ExportId;
 use numib::edge::clients;
 use numib::edge::queue::ExportQueue;
@@ -72,7 +74,7 @@ impl<'a> Desk<'a> {
 
     /// Works until it is over; returns the archive.
     async fn finish(&self, id: &ExportId) -> Archive {
-        while work(&self.app, id, now(), &|| true).await.unwrap() == Progress::More {}
+        while work(&self.app, id, later(), &|| true).await.unwrap() == Progress::More {}
         self.archive(id).await
     }
 
@@ -91,17 +93,25 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// When whoever was at an export, and died, has it no longer.
+fn later() -> Timestamp {
+    now() + LEASE * 2
+}
+
 /// A worker: the database through its wire, all else in the cloud.
 fn app(db: &Database, cloud: &Cloud, part_len: usize) -> Arc<App> {
-    let sdk: SdkConfig = db.wire.tap(&cloud.around(&db.sdk));
-    let kms = aws_sdk_kms::Client::new(&sdk);
+    app_over(&db.wire.tap(&cloud.around(&db.sdk)), db, part_len)
+}
+
+fn app_over(sdk: &SdkConfig, db: &Database, part_len: usize) -> Arc<App> {
+    let kms = aws_sdk_kms::Client::new(sdk);
     Arc::new(App {
-        store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), db.tables.clone()),
+        store: Store::new(aws_sdk_dynamodb::Client::new(sdk), db.tables.clone()),
         keys: DataKeys::new(kms.clone(), "key".to_owned()),
         receipts: SigningKey::new(kms, "key".to_owned()),
-        exports: Exports::new(clients::s3(&sdk), "exports".to_owned()),
-        user_pool: UserPool::new(&sdk, "us-east-1_pool".to_owned()),
+        exports: Exports::new(clients::s3(sdk), "exports".to_owned()),
+        user_pool: UserPool::new(sdk, "us-east-1_pool".to_owned()),
         part_len,
-        queue: ExportQueue::new(aws_sdk_sqs::Client::new(&sdk), "https://sqs/queue".to_owned()),
+        queue: ExportQueue::new(aws_sdk_sqs::Client::new(sdk), "https://sqs/queue".to_owned()),
     })
 }

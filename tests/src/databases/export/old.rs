@@ -52,4 +52,7 @@ async fn an_export_that_nobody_goes_on_with_is_queued_again(db: &Database) {
     let calls = db.wire.calls();
     let queued = calls.iter().find(|call| call.operation == "SendMessage").unwrap();
     assert!(queued.body["MessageBody"].as_str().unwrap().contains(id.as_str()));
+    // It may only be waiting for its turn: one message in a quarter of an hour is enough.
+    assert_eq!(run(&desk, now() + SignedDuration::from_mins(16)).await, said(0, 0));
+    assert_eq!(run(&desk, now() + SignedDuration::from_mins(30)).await, said(0, 1));
 }
