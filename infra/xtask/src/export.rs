@@ -3,6 +3,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -191,12 +193,17 @@ fn checked(stack: &Stack, archive: Vec<u8>) -> anyhow::Result<Archive> {
     let keys: Vec<Jwk> = serde_json::from_value(keys["keys"].clone())?;
     verify_file(&jws, &manifest, &keys)?;
     archive.manifest = serde_json::from_slice(&manifest)?;
+    let mut named = BTreeSet::from(["manifest.json", "manifest.jws"].map(str::to_owned));
     for file in archive.files().to_vec() {
         let name = text(&file["name"]);
+        named.insert(name.to_owned());
         let digest = digest::digest(&digest::SHA256, &archive.read(name)?);
         let digest: Vec<String> =
             digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         ensure!(file["sha256"] == digest.concat(), "{name} is not as the manifest says");
     }
+    let there = archive.zip.file_names().map(|name| name.map(Cow::into_owned));
+    let there = there.collect::<Result<BTreeSet<String>, _>>()?;
+    ensure!(there == named, "the archive has other files than the manifest");
     Ok(archive)
 }

@@ -129,11 +129,8 @@ impl DataKind {
             },
             Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
             Self::Hold | Self::PolicyVersion => Fate::Untouched,
-            // Archives are copies of what is erased.
-            Self::Export => match target {
-                Account { .. } | Connection { .. } | Contact { .. } | Message { .. } => Fate::Swept,
-                Member { .. } => Fate::Untouched,
-            },
+            // Archives are copies of whatever is erased.
+            Self::Export => Fate::Swept,
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Every route × every role × own, another account's and unknown ids, and nobody: what is let in is
 //! what the table says, and nothing answers across accounts.
 
+use numib::domain::export::Export;
+use numib::domain::ids::ExportId;
 use numib::domain::role::Role;
 use privacy_api::route::Route;
 use privacy_api::routes::ROUTES;
 use serde_json::{Value, json};
+use xtask::account::random_id;
 
 use super::{EVERYONE, Office, Said, assert_problem, code, fill, sign_in};
 use crate::database::Database;
-use crate::shop::Shop;
+use crate::shop::{Shop, now};
 use crate::webhook::Answer;
 
 on_both_databases!(
@@ -22,6 +25,7 @@ struct Ids {
     shop: Shop,
     request: String,
     member: String,
+    export: String,
 }
 
 impl Ids {
@@ -35,7 +39,11 @@ impl Ids {
         let request = code(&erased, numib::domain::erasure::State::Shredded);
         let agent = sign_in(db, &shop.connection.account, Role::Agent).await;
         let member = agent["sub"].as_str().unwrap().to_owned();
-        Self { shop, request, member }
+        let export = random_id().unwrap();
+        let account = shop.connection.account.clone();
+        let asked = Export::new(ExportId::parse(&export).unwrap(), account, now());
+        db.store.open_export(&asked).await.unwrap();
+        Self { shop, request, member, export }
     }
 
     /// What the path of a route takes, of this account.
@@ -46,6 +54,7 @@ impl Ids {
             "message" => self.shop.key("7001", "m_1").message.to_string(),
             "request" => self.request.clone(),
             "member" => self.member.clone(),
+            "export" => self.export.clone(),
             "account" => self.shop.connection.account.to_string(),
             "consent" => "marketing-email".to_owned(),
             _ => "some-id".to_owned(),
@@ -69,7 +78,7 @@ async fn call(office: &Office<'_>, member: &Value, route: &Route, parameters: Va
 
 /// Whether a route is about ids of an account: others answer to what the caller says.
 fn is_about_an_account(route: &Route) -> bool {
-    let of_accounts = ["connection", "conversation", "request", "member"];
+    let of_accounts = ["connection", "conversation", "request", "member", "export"];
     let names_one = route.parameters().any(|(of, _)| of_accounts.contains(&of));
     names_one && !route.who.roles.contains(&Role::Operator)
         || route.key == "GET /v1/requests/{code}"
