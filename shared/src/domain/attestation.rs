@@ -41,6 +41,18 @@ words! {
     }
 }
 
+words! {
+    /// By what something was removed.
+    How {
+        /// By the schedule that is there for it.
+        Schedule = "schedule",
+        /// By the database's time to live.
+        TimeToLive = "time-to-live",
+        /// By the sweep of what time to live had left.
+        Sweep = "sweep",
+    }
+}
+
 impl Rule {
     /// The requirements that it is of.
     #[must_use]
@@ -68,6 +80,8 @@ pub struct Facts {
     pub keys_held: u64,
     /// Those that nothing keeps.
     pub keys_overdue: u64,
+    /// Conversations whose expired rows were to be swept by the end of the day, and were not.
+    pub visits_left: u64,
     /// Tax records whose period was over by the day, and that are still there for a hold.
     pub tax_held: u64,
     /// Those that nothing keeps.
@@ -118,6 +132,9 @@ pub struct Kept {
     pub due: Option<u64>,
     /// What was removed.
     pub removed: Option<u64>,
+    /// Of those, so many by each; nothing where there is one way only.
+    #[serde(default)]
+    pub removed_by: Vec<RemovedBy>,
     /// The longest that anything removed was there after its time, in seconds.
     pub longest_seconds: Option<u64>,
     /// What is kept past its time, and why.
@@ -128,6 +145,15 @@ pub struct Kept {
     pub late: u64,
     /// What breaks the rule: what is left, and what was late.
     pub violations: u64,
+}
+
+/// What was removed in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedBy {
+    /// The way.
+    pub how: How,
+    /// How many.
+    pub count: u64,
 }
 
 /// What is kept for one kind of reason.
@@ -146,7 +172,7 @@ pub struct DayTotal {
     pub day: Day,
     /// Day keys that were destroyed.
     pub keys_destroyed: u64,
-    /// Rows that were removed.
+    /// Rows that were removed, by time to live or by the sweep.
     pub rows_removed: u64,
     /// What its own attestation states; `None`, where there is none.
     pub violations: Option<u64>,
@@ -168,7 +194,7 @@ impl Report {
             DayTotal {
                 day,
                 keys_destroyed: tallies.sum(Tally::KeysDestroyed),
-                rows_removed: tallies.sum(Tally::RowsRemoved),
+                rows_removed: rows_removed(tallies),
                 violations: match back {
                     0 => Some(violations),
                     _ => tallies.peak(Peak::Violations),
@@ -200,6 +226,7 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
         requirements: rule.requirements().iter().map(|id| (*id).to_owned()).collect(),
         due: None,
         removed: None,
+        removed_by: Vec::new(),
         longest_seconds: None,
         held: Vec::new(),
         left: None,
@@ -222,9 +249,14 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
             }
         }
         // No API shows an expired row, and no key opens it: late ones have an alarm, and break no
-        // rule.
+        // rule. A sweep that did not come does.
         Rule::Rows => Kept {
-            removed: Some(sum(Tally::RowsRemoved)),
+            removed: Some(rows_removed(tallies)),
+            removed_by: vec![
+                RemovedBy { how: How::TimeToLive, count: sum(Tally::RowsRemoved) },
+                RemovedBy { how: How::Sweep, count: sum(Tally::RowsSwept) },
+            ],
+            left: Some(facts.visits_left),
             longest_seconds: tallies.peak(Peak::RowsSeconds),
             ..nothing
         },
@@ -254,6 +286,10 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
     Kept { violations, ..kept }
 }
 
+fn rows_removed(tallies: &Tallies) -> u64 {
+    tallies.sum(Tally::RowsRemoved).saturating_add(tallies.sum(Tally::RowsSwept))
+}
+
 /// Serde's view of enumerations of words, and of days: as text.
 macro_rules! as_text {
     ($($name:ident: $write:expr),* $(,)?) => {$(
@@ -273,7 +309,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Rule: Self::as_str, Why: Self::as_str, Day: std::convert::identity);
+as_text!(Rule: Self::as_str, Why: Self::as_str, How: Self::as_str, Day: std::convert::identity);
 
 #[cfg(test)]
 mod tests {
@@ -314,6 +350,7 @@ mod tests {
                 tallies,
                 keys_held: held,
                 keys_overdue: overdue,
+                visits_left: held,
                 tax_held: overdue,
                 tax_overdue: held,
                 audit_left: 0,
@@ -329,6 +366,7 @@ mod tests {
             tallies: BTreeMap::new(),
             keys_held: 0,
             keys_overdue: 0,
+            visits_left: 0,
             tax_held: 0,
             tax_overdue: 0,
             audit_left: 0,
@@ -368,6 +406,20 @@ mod tests {
         assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
         let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
         assert_eq!(violations(&destroyed), []);
+    }
+
+    //= R6.2
+    #[test]
+    fn rows_count_whoever_removed_them_and_a_sweep_that_did_not_come_is_a_violation() {
+        let sums = [(Tally::RowsRemoved, 40), (Tally::RowsSwept, 2)].into();
+        let tallies = [(day(), Tallies { sums, peaks: BTreeMap::new() })].into();
+        let report = Report::of(&Facts { tallies, ..quiet() });
+        let rows = report.rules.iter().find(|kept| kept.rule == Rule::Rows).unwrap();
+        assert_eq!((rows.removed, rows.violations), (Some(42), 0));
+        let by: Vec<_> = rows.removed_by.iter().map(|by| (by.how, by.count)).collect();
+        assert_eq!(by, [(How::TimeToLive, 40), (How::Sweep, 2)]);
+        assert_eq!(report.history[29].rows_removed, 42);
+        assert_eq!(violations(&Facts { visits_left: 3, ..quiet() }), [(Rule::Rows, 3)]);
     }
 
     //= R6.4

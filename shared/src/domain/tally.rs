@@ -14,6 +14,8 @@ words! {
         KeysHeld = "keys-held",
         /// Rows that time to live removed (R6.2).
         RowsRemoved = "rows-removed",
+        /// Rows that time to live had left, and that were swept (R6.2).
+        RowsSwept = "rows-swept",
         /// Audit events that were cut off their chains, before they were 90 days old (R6.4).
         AuditEventsCut = "audit-events-cut",
         /// Of those, the ones that were older than 90 days by then. A violation.
@@ -32,7 +34,7 @@ words! {
     Peak {
         /// Seconds between the start of the day on which a key was due and its destruction (R6.2).
         KeysSeconds = "keys-seconds-max",
-        /// Seconds between a row's expiry and its removal by time to live (R6.2).
+        /// Seconds between a row's expiry and its removal, by time to live or by the sweep (R6.2).
         RowsSeconds = "rows-seconds-max",
         /// Violations that the day's attestation states.
         Violations = "violations",

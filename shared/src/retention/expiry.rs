@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::is_any_held;
 use crate::domain::hold::Held;
+use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
@@ -33,6 +34,28 @@ pub struct Expired {
     pub days_late: i64,
     /// Whether nothing is left to do.
     pub complete: bool,
+}
+
+impl Expired {
+    /// Counts it for the attestation of the run's day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tally(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let today = Day::of(now);
+        let counts = [
+            (Tally::KeysDestroyed, self.destroyed),
+            (Tally::KeysDestroyedLate, self.late),
+            (Tally::KeysHeld, self.held),
+        ];
+        store.add_tally(today, &counts).await?;
+        if self.destroyed == 0 {
+            return Ok(());
+        }
+        let due_on = i32::try_from(self.days_late).map_or(today, |days| today.plus(-days));
+        let seconds = now.duration_since(due_on.start()).as_secs();
+        store.raise_peak(today, Peak::KeysSeconds, u64::try_from(seconds).unwrap_or_default()).await
+    }
 }
 
 /// Destroys every day key whose day has come by `now`, the oldest first, while there is time.

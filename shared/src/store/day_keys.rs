@@ -51,7 +51,7 @@ impl Store {
             .client
             .query()
             .table_name(&self.tables.keys)
-            .index_name(schema::BY_SHRED_DATE)
+            .index_name(schema::expiries::BY_SHRED_DATE)
             .key_condition_expression("shred_on = :day")
             .expression_attribute_values(":day", schema::text(on.to_string()))
             .limit(PAGE)
@@ -173,7 +173,7 @@ impl Store {
             .item(schema::ACCOUNT_ID, schema::text(account.as_str()))
             .item(schema::PUBLIC_KEY, schema::binary(public_key.as_bytes()))
             .item(schema::WRAPPED_KEY, schema::binary(pair.wrapped_key))
-            .item(schema::SHRED_ON, schema::text(shred_on.to_string()))
+            .item(schema::expiries::SHRED_ON, schema::text(shred_on.to_string()))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;

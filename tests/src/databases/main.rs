@@ -33,5 +33,6 @@ mod lateness;
 mod order;
 mod retention;
 mod store;
+mod swept;
 mod tax;
 mod time_travel;
