@@ -59,8 +59,8 @@ pub struct Parties<'a> {
 
 impl Store {
     /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing
-    /// when it has moved within [`INBOX_STEP`] of that time, is restricted, or was erased since. Its
-    /// rows are swept from `sweep_on` on, unless they are from another day already.
+    /// when it has moved within [`INBOX_STEP`] of that time, is restricted, or was erased since.
+    /// Its rows are swept from `sweep_on` on, unless they are from another day already.
     ///
     /// # Errors
     /// [`StoreError`].
