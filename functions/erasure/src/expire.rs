@@ -56,8 +56,11 @@ async fn destroy(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<bool, StoreError> {
     let done = destroy_expired_keys(store, at, has_time).await?;
-    let Expired { due, destroyed, late, held, days_late, complete } = done;
-    tracing::info!(due, destroyed, late, held, days_late, complete, "expired day keys destroyed");
+    let Expired { destroyed, held, failed, complete, .. } = done;
+    tracing::info!(destroyed, held, failed, complete, "expired day keys destroyed");
+    let mut metrics = Metrics::new(at);
+    metrics.add("SweepFailures", Unit::Count, failed);
+    metrics.emit();
     done.tally(store, at).await?;
     Ok(complete)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
 use numib::domain::hold::Held;
@@ -9,7 +10,7 @@ use numib::domain::hold::Hold;
 use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
-use numib::retention::{Expired, change_plan, destroy_expired_keys, retime};
+use numib::retention::{Expired, KeysLeft, change_plan, destroy_expired_keys, keys_left, retime};
 use numib::store::StoreError;
 use numib::store::messages::Order;
 
@@ -21,6 +22,7 @@ on_both_databases!(
     a_day_key_dies_with_the_first_run_after_its_last_message_expired,
     a_day_key_of_an_account_on_hold_waits_for_the_hold_and_no_longer,
     what_lives_longer_costs_an_expiry_nothing,
+    a_key_that_cannot_be_read_holds_up_no_other,
     a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns,
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
     a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
@@ -134,6 +136,22 @@ async fn what_lives_longer_costs_an_expiry_nothing(db: &Database) {
         calls.push(db.wire.calls().len());
     }
     assert_eq!(calls[0], calls[1]);
+}
+
+//= R6.2
+async fn a_key_that_cannot_be_read_holds_up_no_other(db: &Database) {
+    let (damaged, whole) = (shop(db, Plan::Days7, &[0]).await, shop(db, Plan::Days7, &[0]).await);
+    let update = db.raw.update_item().table_name(&db.tables.keys);
+    let pk = format!("CONNECTION#{}", damaged.connection.id);
+    let update = update.key("pk", AttributeValue::S(pk));
+    let update = update.key("sk", AttributeValue::S(format!("DAY#{}", Day::of(now()))));
+    update.update_expression("REMOVE account_id").send().await.unwrap();
+    let dies = Plan::Days7.shred_on(Day::of(now()));
+    let done = expire(db, dies.start()).await;
+    assert_eq!((done.due, done.destroyed, done.failed, done.complete), (2, 1, 1, true));
+    assert_eq!((keys(db, &whole).await, keys(db, &damaged).await), (vec![], vec![0]));
+    let left = keys_left(&db.store, dies).await.unwrap();
+    assert_eq!(left, KeysLeft { held: 0, overdue: 1 });
 }
 
 //= R6.5

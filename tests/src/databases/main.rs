@@ -36,3 +36,4 @@ mod store;
 mod swept;
 mod tax;
 mod time_travel;
+mod worker;
