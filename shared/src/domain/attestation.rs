@@ -46,6 +46,8 @@ words! {
     How {
         /// By the schedule that is there for it.
         Schedule = "schedule",
+        /// By a change to a shorter plan.
+        PlanChange = "plan-change",
         /// By the database's time to live.
         TimeToLive = "time-to-live",
         /// By the sweep of what time to live had left.
@@ -193,7 +195,9 @@ impl Report {
             let tallies = facts.tallies.get(&day).unwrap_or(&nothing);
             DayTotal {
                 day,
-                keys_destroyed: tallies.sum(Tally::KeysDestroyed),
+                keys_destroyed: tallies
+                    .sum(Tally::KeysDestroyed)
+                    .saturating_add(tallies.sum(Tally::KeysDestroyedByPlan)),
                 rows_removed: rows_removed(tallies),
                 violations: match back {
                     0 => Some(violations),
@@ -235,12 +239,17 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
     };
     let kept = match rule {
         Rule::DayKeys => {
-            let removed = sum(Tally::KeysDestroyed);
+            let (expired, replanned) = (sum(Tally::KeysDestroyed), sum(Tally::KeysDestroyedByPlan));
+            let removed = expired.saturating_add(replanned);
             let held = sum(Tally::KeysHeld).saturating_add(facts.keys_held);
             let left = facts.keys_overdue;
             Kept {
                 due: Some(removed.saturating_add(held).saturating_add(left)),
                 removed: Some(removed),
+                removed_by: vec![
+                    RemovedBy { how: How::Schedule, count: expired },
+                    RemovedBy { how: How::PlanChange, count: replanned },
+                ],
                 longest_seconds: tallies.peak(Peak::KeysSeconds),
                 held: vec![Held { why: Why::LegalHold, count: held }],
                 left: Some(left),
@@ -256,6 +265,8 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
                 RemovedBy { how: How::TimeToLive, count: sum(Tally::RowsRemoved) },
                 RemovedBy { how: How::Sweep, count: sum(Tally::RowsSwept) },
             ],
+            // Taken out of time to live on that day, however long they are kept.
+            held: vec![Held { why: Why::LegalHold, count: sum(Tally::RowsHeld) }],
             left: Some(facts.visits_left),
             longest_seconds: tallies.peak(Peak::RowsSeconds),
             ..nothing
@@ -406,16 +417,21 @@ mod tests {
         assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
         let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
         assert_eq!(violations(&destroyed), []);
+        let replanned = Facts { tallies: counted(Tally::KeysDestroyedByPlan, 8), ..quiet() };
+        let report = Report::of(&replanned);
+        let keys = &report.rules[0];
+        assert_eq!((keys.due, keys.removed, keys.removed_by[1].count), (Some(8), Some(8), 8));
+        assert_eq!((report.history[29].keys_destroyed, keys.violations), (8, 0));
     }
 
     //= R6.2
     #[test]
     fn rows_count_whoever_removed_them_and_a_sweep_that_did_not_come_is_a_violation() {
-        let sums = [(Tally::RowsRemoved, 40), (Tally::RowsSwept, 2)].into();
+        let sums = [(Tally::RowsRemoved, 40), (Tally::RowsSwept, 2), (Tally::RowsHeld, 9)].into();
         let tallies = [(day(), Tallies { sums, peaks: BTreeMap::new() })].into();
         let report = Report::of(&Facts { tallies, ..quiet() });
         let rows = report.rules.iter().find(|kept| kept.rule == Rule::Rows).unwrap();
-        assert_eq!((rows.removed, rows.violations), (Some(42), 0));
+        assert_eq!((rows.removed, rows.held[0].count, rows.violations), (Some(42), 9, 0));
         let by: Vec<_> = rows.removed_by.iter().map(|by| (by.how, by.count)).collect();
         assert_eq!(by, [(How::TimeToLive, 40), (How::Sweep, 2)]);
         assert_eq!(report.history[29].rows_removed, 42);

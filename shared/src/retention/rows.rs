@@ -13,6 +13,7 @@ use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, Mes
 use crate::domain::plan::PlanCursor;
 use crate::domain::policy::{Facts, Verdict, verdict};
 use crate::domain::row::{SUPPRESSION, sweep_on};
+use crate::domain::tally::Tally;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
@@ -196,11 +197,11 @@ async fn retime_channel(
 
 /// How far a conversation has come.
 enum Reached {
-    /// Its end, with the holds as they were all the way.
+    /// Its end, with the holds and the plan as they were all the way.
     End,
     /// This message.
     Message(MessageId),
-    /// Its beginning: the holds have changed.
+    /// Its beginning: the holds, or the plan, have changed.
     Beginning,
 }
 
@@ -245,17 +246,28 @@ async fn retime_conversation(
             }
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
+        // Right before: a hold that was set since the last page keeps what is about to go.
+        if !gone.is_empty() && is_any_held(store, &records).await? {
+            return Ok(Reached::Beginning);
+        }
         store.delete_rows(&gone, &mut pace).await?;
+        let newly_held = kept.iter().filter(|(_, row, _)| is_held && !row.is_held).count();
         let writes = kept.iter().map(|(key, row, at)| store.retime_row(key, row, *at, is_held));
         try_all(writes, AT_ONCE).await?;
         // After the rows: a visit looks at them again after it has moved the contact on.
         if let Some(day) = visit_by {
             store.visit_by(conversation, day).await?;
         }
+        let newly_held = u64::try_from(newly_held).unwrap_or(u64::MAX);
+        store.add_tally(Day::of(now), &[(Tally::RowsHeld, newly_held)]).await?;
         after = last.filter(|_| more);
-        // Written first, and then looked again: whoever changes a hold does so before it has the
-        // rows follow, so one of the two runs sees the other's.
-        if is_any_held(store, &records).await? != is_held {
+        // Written first, and then looked again: whoever changes a hold, or the plan, does so before
+        // it has the rows follow, so one of the two runs sees the other's.
+        let is_as_before = match store.account(&account.id).await? {
+            Some(current) => is_same_plan(&current, account),
+            None => true,
+        };
+        if !is_as_before || is_any_held(store, &records).await? != is_held {
             return Ok(Reached::Beginning);
         }
         match &after {
@@ -264,6 +276,10 @@ async fn retime_conversation(
             Some(_) => {}
         }
     }
+}
+
+fn is_same_plan(current: &Account, account: &Account) -> bool {
+    current.plan == account.plan && current.plan_changed_at == account.plan_changed_at
 }
 
 /// The day on which the first of these messages that lives on is to be swept.

@@ -145,8 +145,8 @@ impl Store {
         self.has_items(schema::account::tax_pk(account)).await
     }
 
-    /// A page of the tax records whose last day was before this one, the oldest first, from the page
-    /// that `after` came with; read consistently. One that cannot be read holds up no other.
+    /// A page of the tax records whose last day was before this one, the oldest first, from the
+    /// page that `after` came with; read consistently. One that cannot be read holds up no other.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -85,6 +85,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         // It neither changes nor deletes one.
         limited("FileTaxRecords", r#""TAX-DUE", "TAX#*""#),
         limited("StoreAndReadAccountKeys", r#""ACCOUNT#*", "TAX#*""#),
+        limited("Tally", r#""RETENTION""#),
         limited("CheckPlans", r#""ACCOUNT#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),

@@ -161,6 +161,7 @@ const fn why(why: Why) -> Words {
 const fn how(how: How) -> Words {
     match how {
         How::Schedule => ("on schedule", "según calendario"),
+        How::PlanChange => ("by a shorter plan", "por un plan más corto"),
         How::TimeToLive => ("by the database", "por la base de datos"),
         How::Sweep => ("swept", "barridas"),
     }
@@ -275,7 +276,7 @@ mod tests {
             "Every rule was kept.",
             "Se cumplieron todas las reglas.",
             "2028-02-29",
-            "<td>1\u{202f}246</td><td>1\u{202f}234</td>",
+            "<td>1\u{202f}246</td><td>1\u{202f}234 <span>1\u{202f}234 on schedule</span>",
             "<span>77 swept</span> <span lang=\"es\">77 barridas</span>",
             "legal hold",
             "retención legal",
