@@ -1,12 +1,13 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, or stay for a hold, and owners told of a new
-//! privacy policy. Messages name requests, accounts, held records or versions; what needs more time
-//! than an invocation has is queued again.
+//! the receipt. And has rows expire by another plan, or stay for a hold, sweeps those that time to
+//! live has left, and has owners told of a new privacy policy. Messages name requests, accounts,
+//! held records, rules or versions; what needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
 
 mod announce;
+mod expire;
 mod notice;
 
 use std::time::{Duration, SystemTime};
@@ -145,6 +146,7 @@ async fn work(
             let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
             retime(app, &account, cursor, has_time).await
         }
+        Work::Expire { expire: rule, at } => expire::run(app, rule, at, has_time).await,
         Work::Announce { announce: version } => {
             let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
             if !announce::run(app, &version, clock::now(), has_time).await? {

@@ -8,7 +8,8 @@ use std::sync::PoisonError;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
-use numib::domain::row::{Arrival, SUPPRESSION};
+use numib::domain::row::{Arrival, SUPPRESSION, sweep_on};
+use numib::domain::time::Day;
 use numib::domain::update::Ignored;
 use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, INBOX_STEP, Parties};
@@ -22,8 +23,9 @@ use crate::prepare::{What, Write};
 
 /// Conversations a warm container remembers having moved.
 const MOVED_MAX: usize = 4096;
-/// A contact stays known so long after its last row and mark: the inbox index moves by the minute.
-const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(24);
+/// A contact stays known so long after its last row and mark: the inbox index moves by the minute,
+/// and what time to live leaves of its rows is found by it two days later.
+const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What one change did.
 #[derive(Debug, Default)]
@@ -47,9 +49,9 @@ pub(crate) struct Move {
     account: AccountId,
     person: PersonId,
     at: Timestamp,
-    /// Whether it has a new message. If not, its contact is only made known, so that an erasure
-    /// finds the edit or the tombstone by it.
-    shows: bool,
+    /// When its oldest new message is to be swept. If it has none, its contact is only made known,
+    /// so that an erasure finds the edit or the tombstone by it.
+    sweep_on: Option<Day>,
     expires_at: Timestamp,
 }
 
@@ -57,6 +59,11 @@ impl Move {
     const fn parties(&self) -> Parties<'_> {
         let Self { conversation, account, person, .. } = self;
         Parties { conversation, account, person }
+    }
+
+    /// Whether it has a new message.
+    const fn shows(&self) -> bool {
+        self.sweep_on.is_some()
     }
 }
 
@@ -174,10 +181,11 @@ pub(crate) fn moves(writes: &[Write], now: Timestamp) -> Vec<Move> {
             Entry::Occupied(mut entry) => {
                 let known = entry.get_mut();
                 let expires_at = known.expires_at.max(one.expires_at);
-                if (known.shows, known.at) < (one.shows, one.at) {
+                let sweep_on = [known.sweep_on, one.sweep_on].into_iter().flatten().min();
+                if (known.shows(), known.at) < (one.shows(), one.at) {
                     *known = one;
                 }
-                known.expires_at = expires_at;
+                (known.expires_at, known.sweep_on) = (expires_at, sweep_on);
             }
         }
     }
@@ -185,10 +193,12 @@ pub(crate) fn moves(writes: &[Write], now: Timestamp) -> Vec<Move> {
 }
 
 fn move_of(write: &Write, now: Timestamp) -> Move {
-    let (at, shows, row_expires_at) = match &write.what {
-        What::Store { message, .. } => (message.sent_at.min(now), true, message.expires_at),
-        What::Edit(edit) => (now, false, edit.expires_at),
-        What::Unsend => (now, false, Timestamp::MIN),
+    let (at, sweep_on, row_expires_at) = match &write.what {
+        What::Store { message, .. } => {
+            (message.sent_at.min(now), Some(sweep_on(message.expires_at)), message.expires_at)
+        }
+        What::Edit(edit) => (now, None, edit.expires_at),
+        What::Unsend => (now, None, Timestamp::MIN),
     };
     // Not before the marks on it have served, or a redelivery could pass them (R8.3); nor before
     // its tombstones are gone, which are found by it.
@@ -198,7 +208,7 @@ fn move_of(write: &Write, now: Timestamp) -> Move {
         account: write.connection.account.clone(),
         person: write.person.clone(),
         at,
-        shows,
+        sweep_on,
         expires_at: last.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX),
     }
 }
@@ -226,10 +236,12 @@ async fn move_all(app: &App, moves: &[&Move]) -> Result<(), StoreError> {
 }
 
 async fn move_one(store: &Store, one: &Move) -> Result<(), StoreError> {
-    if one.shows {
-        Box::pin(store.move_conversation(one.parties(), one.at, one.expires_at)).await
-    } else {
-        Box::pin(store.know_contact(one.parties(), one.at, one.expires_at)).await
+    match one.sweep_on {
+        Some(sweep_on) => {
+            let until = (one.expires_at, sweep_on);
+            Box::pin(store.move_conversation(one.parties(), one.at, until)).await
+        }
+        None => Box::pin(store.know_contact(one.parties(), one.at, one.expires_at)).await,
     }
 }
 
@@ -262,17 +274,20 @@ pub(crate) async fn settle(
         remove(&app.store, write, removal(write, effect, sight)).await
     });
     let suppressed = try_all(removals, CONCURRENCY).await?;
-    let behind: Vec<&Move> = moves
-        .iter()
-        .filter(|one| is_behind(one, sight.contacts.get(&one.conversation)))
-        .filter(|one| {
-            let of_it = |write: &Write| write.key.conversation == one.conversation;
-            writes.iter().zip(&suppressed).any(|(write, gone)| of_it(write) && !gone)
-        })
-        .collect();
+    let stays = |one: &&Move| {
+        let of_it = |write: &Write| write.key.conversation == one.conversation;
+        writes.iter().zip(&suppressed).any(|(write, gone)| of_it(write) && !gone)
+    };
+    let seen = |one: &Move| sight.contacts.get(&one.conversation);
+    let behind: Vec<&Move> =
+        moves.iter().filter(|one| is_behind(one, seen(one))).filter(stays).collect();
     if !behind.is_empty() {
         move_all(app, &behind).await?;
     }
+    let early = moves.iter().filter(stays).filter_map(|one| Some((one, seen(one)?)));
+    let early = early.filter_map(|(one, contact)| Some((one, swept_too_late(one, contact)?)));
+    let visits = early.map(|(one, day)| Box::pin(app.store.visit_by(&one.conversation, day)));
+    try_all(visits, CONCURRENCY).await?;
     for ((write, effect), suppressed) in writes.iter().zip(effects).zip(suppressed) {
         if let Some(failure) = effect.failure {
             return Err(failure);
@@ -293,11 +308,18 @@ pub(crate) async fn settle(
 fn is_behind(one: &Move, seen: Option<&Contact>) -> bool {
     let Some(contact) = seen else { return true };
     let shown_at = contact.last_message_at.filter(|at| !contact.marks.erases(*at));
-    let behind = match (one.shows, shown_at) {
+    let behind = match (one.shows(), shown_at) {
         (true, shown_at) => shown_at.is_none_or(|moved| lags(moved, one.at)),
         (false, _) => !contact.is_known,
     };
     behind && contact.marks.restricted_at.is_none()
+}
+
+/// The day on which its new messages are to be swept, where the contact that was seen, after they
+/// were stored, names none or a later one: it was visited meanwhile, or an older message came late.
+//= R6.2
+fn swept_too_late(one: &Move, seen: &Contact) -> Option<Day> {
+    one.sweep_on.filter(|day| seen.sweep_on.is_none_or(|seen| seen > *day))
 }
 
 /// What must not stay of a row, now that its connection and contact have been seen.

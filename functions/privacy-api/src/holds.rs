@@ -1,5 +1,6 @@
 //! Legal holds (R6.7): what is held is not erased, whoever asks, until the last hold is lifted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
@@ -121,6 +122,12 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 
 /// Whether there is something to hold: of a connection and its contacts, as long as it has keys.
 async fn is_there(app: &App, on: &Held) -> Result<bool, Problem> {
+    if let Held::Contact(conversation) = on {
+        let asked = BTreeSet::from([conversation.clone()]);
+        if app.store.look_again(&BTreeSet::new(), &asked).await?.contacts.is_empty() {
+            return Ok(false);
+        }
+    }
     let Some(account) = retention::account_of(&app.store, on).await? else { return Ok(false) };
     Ok(app.store.account(&account).await?.is_some())
 }

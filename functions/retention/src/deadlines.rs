@@ -44,10 +44,14 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError
 /// late, and none of them.
 //= R5.8
 pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
-    let ids = app.store.stuck_requests(now, RUN_MAX).await?;
+    // All of them: one that a worker is at counts as ready from when it was last saved.
+    let ids = app.store.stuck_requests(Timestamp::MAX, RUN_MAX).await?;
     let each = try_all(ids.iter().map(|id| app.store.request(id)), AT_ONCE).await?;
     let mut found = Watched::default();
     for request in each.into_iter().flatten().map(|stored| stored.request) {
+        if request.is_early(now) || request.requested_at > now {
+            continue;
+        }
         found.open = found.open.saturating_add(1);
         if is_late(request.deadline, now) {
             found.late = found.late.saturating_add(1);

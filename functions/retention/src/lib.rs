@@ -13,6 +13,7 @@ mod lateness;
 mod provision;
 mod purge_tax;
 mod resume;
+mod sweep;
 
 use std::time::{Duration, SystemTime};
 
@@ -122,6 +123,7 @@ enum Task {
     ProvisionDayKeys,
     ResumeErasures,
     DestroyExpiredKeys,
+    SweepExpiredRows,
     KeepHeld,
     WatchDeadlines,
     Attest,
@@ -131,10 +133,11 @@ enum Task {
 }
 
 impl Task {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ProvisionDayKeys,
         Self::ResumeErasures,
         Self::DestroyExpiredKeys,
+        Self::SweepExpiredRows,
         Self::KeepHeld,
         Self::WatchDeadlines,
         Self::Attest,
@@ -149,6 +152,7 @@ impl Task {
             Self::ProvisionDayKeys => "provision-day-keys",
             Self::ResumeErasures => "resume-erasures",
             Self::DestroyExpiredKeys => "destroy-expired-keys",
+            Self::SweepExpiredRows => "sweep-expired-rows",
             Self::KeepHeld => "keep-held",
             Self::WatchDeadlines => "watch-deadlines",
             Self::Attest => "attest",
@@ -196,6 +200,7 @@ pub async fn handle(
     Ok(match task {
         Task::ResumeErasures => task.answer(resume::run(app, now).await?),
         Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
+        Task::SweepExpiredRows => task.answer(sweep::run(app, now).await?),
         Task::KeepHeld => task.answer(keep_held::run(app, now, &has_time).await?),
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         Task::Attest => task.answer(attest::run(app, now).await?),

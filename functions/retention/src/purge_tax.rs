@@ -17,11 +17,12 @@ pub(crate) async fn run(
     has_time: HasTime<'_>,
 ) -> Result<Purged, StoreError> {
     let done = purge_tax_records(&app.store, now, has_time).await?;
-    let Purged { purged, late, held, complete } = done;
-    tracing::info!(purged, late, held, complete, "tax records purged");
+    let Purged { purged, late, held, failed, complete } = done;
+    tracing::info!(purged, late, held, failed, complete, "tax records purged");
     let mut metrics = Metrics::new(now);
     metrics.add("TaxRecordsPurged", Unit::Count, purged);
     metrics.add("TaxRecordsHeld", Unit::Count, held);
+    metrics.add("ExpiryFailures", Unit::Count, failed);
     metrics.emit();
     let counts = [
         (Tally::TaxRecordsPurged, purged),

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::{App, RetentionError};
 
-/// What is under way for longer than this is queued again; a worker that is at it loses nothing.
+/// What is under way, and was not saved by a worker, for longer than this is queued again. One that
+/// a worker is at is not: each message that finds work left queues another.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
 /// Erasures of one run, the oldest first; the next run goes on.
 const RUN_MAX: usize = 1000;

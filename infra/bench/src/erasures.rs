@@ -11,6 +11,7 @@ use numib::domain::connection::Connection;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{Source, State, Target};
 use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId, RequestId};
+use numib::domain::row::sweep_on;
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::clock::{self, Stopwatch};
@@ -209,7 +210,7 @@ async fn fill(
         for key in keys.iter().step_by(OF_A_CONTACT) {
             let (conversation, account) = (&key.conversation, &connection.account);
             let parties = Parties { conversation, account, person: &person };
-            store.move_conversation(parties, now, expires_at).await?;
+            store.move_conversation(parties, now, (expires_at, sweep_on(expires_at))).await?;
         }
         let puts = keys.iter().map(async |key| {
             let sealed = Sealed { day: Day::of(now), bytes: vec![7; SEALED_LEN] };

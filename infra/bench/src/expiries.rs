@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId};
+use numib::domain::row::sweep_on;
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::clock;
@@ -95,7 +96,8 @@ async fn fill(
         let conversation = &ConversationId { connection: id.clone(), contact: contact.clone() };
         let parties = Parties { conversation, account, person: &person };
         let at = clock::now();
-        store.move_conversation(parties, at, plan.expires_at(at, at)).await?;
+        let expires_at = plan.expires_at(at, at);
+        store.move_conversation(parties, at, (expires_at, sweep_on(expires_at))).await?;
     }
     for first in (0..number).step_by(STORED_AT_A_TIME) {
         let last = first.saturating_add(STORED_AT_A_TIME).min(number);

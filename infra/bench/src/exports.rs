@@ -13,6 +13,7 @@ use numib::domain::export::{Export, State};
 use numib::domain::fold::Dated;
 use numib::domain::ids::{ContactId, ConversationId, ExportId, MessageId, MetaId, Mid, PersonId};
 use numib::domain::personal::Personal;
+use numib::domain::row::sweep_on;
 use numib::domain::sealed::{PublicKey, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Content, Direction, Kind};
@@ -208,7 +209,8 @@ async fn fill(
         for (key, message) in messages.iter().step_by(OF_A_CONTACT) {
             let (conversation, account) = (&key.conversation, &connection.account);
             let parties = Parties { conversation, account, person: &person };
-            store.move_conversation(parties, now, message.expires_at).await?;
+            let until = (message.expires_at, sweep_on(message.expires_at));
+            store.move_conversation(parties, now, until).await?;
         }
         let puts = messages
             .into_iter()

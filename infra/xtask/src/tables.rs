@@ -207,6 +207,6 @@ mod tests {
         let index = &tables["MessagesTable"].local_secondary_indexes[0];
         assert_eq!((index.name.as_str(), index.key_schema.len()), ("by_sent_at", 2));
         assert_eq!(index.projection.projection_type, "ALL");
-        assert_eq!(tables["CoreTable"].global_secondary_indexes.len(), 4);
+        assert_eq!(tables["CoreTable"].global_secondary_indexes.len(), 5);
     }
 }

@@ -41,6 +41,20 @@ words! {
     }
 }
 
+words! {
+    /// By what something was removed.
+    How {
+        /// By the schedule that is there for it.
+        Schedule = "schedule",
+        /// By a change to a shorter plan.
+        PlanChange = "plan-change",
+        /// By the database's time to live.
+        TimeToLive = "time-to-live",
+        /// By the sweep of what time to live had left.
+        Sweep = "sweep",
+    }
+}
+
 impl Rule {
     /// The requirements that it is of.
     #[must_use]
@@ -68,6 +82,8 @@ pub struct Facts {
     pub keys_held: u64,
     /// Those that nothing keeps.
     pub keys_overdue: u64,
+    /// Conversations whose expired rows were to be swept by the end of the day, and were not.
+    pub visits_left: u64,
     /// Tax records whose period was over by the day, and that are still there for a hold.
     pub tax_held: u64,
     /// Those that nothing keeps.
@@ -118,6 +134,9 @@ pub struct Kept {
     pub due: Option<u64>,
     /// What was removed.
     pub removed: Option<u64>,
+    /// Of those, so many by each; nothing where there is one way only.
+    #[serde(default)]
+    pub removed_by: Vec<RemovedBy>,
     /// The longest that anything removed was there after its time, in seconds.
     pub longest_seconds: Option<u64>,
     /// What is kept past its time, and why.
@@ -128,6 +147,15 @@ pub struct Kept {
     pub late: u64,
     /// What breaks the rule: what is left, and what was late.
     pub violations: u64,
+}
+
+/// What was removed in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedBy {
+    /// The way.
+    pub how: How,
+    /// How many.
+    pub count: u64,
 }
 
 /// What is kept for one kind of reason.
@@ -146,7 +174,7 @@ pub struct DayTotal {
     pub day: Day,
     /// Day keys that were destroyed.
     pub keys_destroyed: u64,
-    /// Rows that were removed.
+    /// Rows that were removed, by time to live or by the sweep.
     pub rows_removed: u64,
     /// What its own attestation states; `None`, where there is none.
     pub violations: Option<u64>,
@@ -167,8 +195,10 @@ impl Report {
             let tallies = facts.tallies.get(&day).unwrap_or(&nothing);
             DayTotal {
                 day,
-                keys_destroyed: tallies.sum(Tally::KeysDestroyed),
-                rows_removed: tallies.sum(Tally::RowsRemoved),
+                keys_destroyed: tallies
+                    .sum(Tally::KeysDestroyed)
+                    .saturating_add(tallies.sum(Tally::KeysDestroyedByPlan)),
+                rows_removed: rows_removed(tallies),
                 violations: match back {
                     0 => Some(violations),
                     _ => tallies.peak(Peak::Violations),
@@ -200,6 +230,7 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
         requirements: rule.requirements().iter().map(|id| (*id).to_owned()).collect(),
         due: None,
         removed: None,
+        removed_by: Vec::new(),
         longest_seconds: None,
         held: Vec::new(),
         left: None,
@@ -208,12 +239,17 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
     };
     let kept = match rule {
         Rule::DayKeys => {
-            let removed = sum(Tally::KeysDestroyed);
+            let (expired, replanned) = (sum(Tally::KeysDestroyed), sum(Tally::KeysDestroyedByPlan));
+            let removed = expired.saturating_add(replanned);
             let held = sum(Tally::KeysHeld).saturating_add(facts.keys_held);
             let left = facts.keys_overdue;
             Kept {
                 due: Some(removed.saturating_add(held).saturating_add(left)),
                 removed: Some(removed),
+                removed_by: vec![
+                    RemovedBy { how: How::Schedule, count: expired },
+                    RemovedBy { how: How::PlanChange, count: replanned },
+                ],
                 longest_seconds: tallies.peak(Peak::KeysSeconds),
                 held: vec![Held { why: Why::LegalHold, count: held }],
                 left: Some(left),
@@ -222,9 +258,16 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
             }
         }
         // No API shows an expired row, and no key opens it: late ones have an alarm, and break no
-        // rule.
+        // rule. A sweep that did not come does.
         Rule::Rows => Kept {
-            removed: Some(sum(Tally::RowsRemoved)),
+            removed: Some(rows_removed(tallies)),
+            removed_by: vec![
+                RemovedBy { how: How::TimeToLive, count: sum(Tally::RowsRemoved) },
+                RemovedBy { how: How::Sweep, count: sum(Tally::RowsSwept) },
+            ],
+            // Taken out of time to live on that day, however long they are kept.
+            held: vec![Held { why: Why::LegalHold, count: sum(Tally::RowsHeld) }],
+            left: Some(facts.visits_left),
             longest_seconds: tallies.peak(Peak::RowsSeconds),
             ..nothing
         },
@@ -254,6 +297,10 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
     Kept { violations, ..kept }
 }
 
+fn rows_removed(tallies: &Tallies) -> u64 {
+    tallies.sum(Tally::RowsRemoved).saturating_add(tallies.sum(Tally::RowsSwept))
+}
+
 /// Serde's view of enumerations of words, and of days: as text.
 macro_rules! as_text {
     ($($name:ident: $write:expr),* $(,)?) => {$(
@@ -273,7 +320,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Rule: Self::as_str, Why: Self::as_str, Day: std::convert::identity);
+as_text!(Rule: Self::as_str, Why: Self::as_str, How: Self::as_str, Day: std::convert::identity);
 
 #[cfg(test)]
 mod tests {
@@ -314,6 +361,7 @@ mod tests {
                 tallies,
                 keys_held: held,
                 keys_overdue: overdue,
+                visits_left: held,
                 tax_held: overdue,
                 tax_overdue: held,
                 audit_left: 0,
@@ -329,6 +377,7 @@ mod tests {
             tallies: BTreeMap::new(),
             keys_held: 0,
             keys_overdue: 0,
+            visits_left: 0,
             tax_held: 0,
             tax_overdue: 0,
             audit_left: 0,
@@ -368,6 +417,25 @@ mod tests {
         assert_eq!((keys.due, keys.held[0].count), (Some(6), 6));
         let destroyed = Facts { tallies: counted(Tally::KeysDestroyed, 7), ..quiet() };
         assert_eq!(violations(&destroyed), []);
+        let replanned = Facts { tallies: counted(Tally::KeysDestroyedByPlan, 8), ..quiet() };
+        let report = Report::of(&replanned);
+        let keys = &report.rules[0];
+        assert_eq!((keys.due, keys.removed, keys.removed_by[1].count), (Some(8), Some(8), 8));
+        assert_eq!((report.history[29].keys_destroyed, keys.violations), (8, 0));
+    }
+
+    //= R6.2
+    #[test]
+    fn rows_count_whoever_removed_them_and_a_sweep_that_did_not_come_is_a_violation() {
+        let sums = [(Tally::RowsRemoved, 40), (Tally::RowsSwept, 2), (Tally::RowsHeld, 9)].into();
+        let tallies = [(day(), Tallies { sums, peaks: BTreeMap::new() })].into();
+        let report = Report::of(&Facts { tallies, ..quiet() });
+        let rows = report.rules.iter().find(|kept| kept.rule == Rule::Rows).unwrap();
+        assert_eq!((rows.removed, rows.held[0].count, rows.violations), (Some(42), 9, 0));
+        let by: Vec<_> = rows.removed_by.iter().map(|by| (by.how, by.count)).collect();
+        assert_eq!(by, [(How::TimeToLive, 40), (How::Sweep, 2)]);
+        assert_eq!(report.history[29].rows_removed, 42);
+        assert_eq!(violations(&Facts { visits_left: 3, ..quiet() }), [(Rule::Rows, 3)]);
     }
 
     //= R6.4

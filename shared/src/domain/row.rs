@@ -5,11 +5,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::time::Day;
 use super::update::Ignored;
 
 /// How long a tombstone or an erasure mark keeps late deliveries out: Meta retries for up to 36
 /// hours (meta-platform §3); 40 days also outlast the 7-day backups (R6.6, R8.3).
 pub const SUPPRESSION: SignedDuration = SignedDuration::from_hours(40 * 24);
+
+/// The day on which what expires then is swept, where time to live has not removed it: time to live
+/// is free, so it has a whole day at least; and no row outlives its expiry by 72 hours.
+//= R6.2
+#[must_use]
+pub fn sweep_on(expires_at: Timestamp) -> Day {
+    Day::of(expires_at).plus(2)
+}
 
 /// What is known of a row without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +116,19 @@ mod tests {
         assert_eq!(MESSAGE.refuses_edit(1), Some(Ignored::StaleEdit));
         assert_eq!(MESSAGE.refuses_edit(2), Some(Ignored::StaleEdit));
         assert_eq!(MESSAGE.refuses_edit(3), None);
+    }
+
+    //= R6.2
+    #[test]
+    fn a_row_is_swept_a_day_after_its_expiry_at_the_earliest_and_before_the_third() {
+        let hour = SignedDuration::from_hours(1);
+        for second in [0, 1, 43_200, 86_399] {
+            let expires_at = Timestamp::from_second(1_835_395_200 + second).unwrap();
+            // The run of the day's first hour.
+            let runs = sweep_on(expires_at).start()..=sweep_on(expires_at).start() + hour;
+            assert!(runs.start().duration_since(expires_at) > hour * 24, "{second}");
+            assert!(runs.end().duration_since(expires_at) < hour * 72, "{second}");
+        }
     }
 
     //= R2.3, R8.3

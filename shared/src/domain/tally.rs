@@ -10,10 +10,16 @@ words! {
         KeysDestroyed = "keys-destroyed",
         /// Of those, the ones that were destroyed more than 24 hours after that. A violation.
         KeysDestroyedLate = "keys-destroyed-late",
+        /// Day keys that a shorter plan destroyed, before it was answered (R6.5).
+        KeysDestroyedByPlan = "keys-destroyed-by-plan",
         /// Day keys whose day had come, and that a legal hold keeps (R6.7); each once a day.
         KeysHeld = "keys-held",
         /// Rows that time to live removed (R6.2).
         RowsRemoved = "rows-removed",
+        /// Rows that time to live had left, and that were swept (R6.2).
+        RowsSwept = "rows-swept",
+        /// Rows that were taken out of time to live for a legal hold (R6.7); each once per hold.
+        RowsHeld = "rows-held",
         /// Audit events that were cut off their chains, before they were 90 days old (R6.4).
         AuditEventsCut = "audit-events-cut",
         /// Of those, the ones that were older than 90 days by then. A violation.
@@ -32,7 +38,7 @@ words! {
     Peak {
         /// Seconds between the start of the day on which a key was due and its destruction (R6.2).
         KeysSeconds = "keys-seconds-max",
-        /// Seconds between a row's expiry and its removal by time to live (R6.2).
+        /// Seconds between a row's expiry and its removal, by time to live or by the sweep (R6.2).
         RowsSeconds = "rows-seconds-max",
         /// Violations that the day's attestation states.
         Violations = "violations",

@@ -1,11 +1,12 @@
 //! The work queues: erasures, one message per request by its id, with what follows a change of plan
-//! or of a legal hold, and the announcement of a policy; and exports.
+//! or of a legal hold, what has expired, and the announcement of a policy; and exports.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::attestation::Rule;
 use crate::domain::erasure::Request;
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ExportId, PolicyVersion, RequestId};
@@ -39,6 +40,13 @@ pub enum Work {
         /// Where to go on.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
+    },
+    /// What has expired.
+    Expire {
+        /// The rule to keep.
+        expire: Rule,
+        /// When the schedule that queued it was due: what had expired by then goes.
+        at: Timestamp,
     },
     /// A new version of the privacy policy.
     Announce {
@@ -134,6 +142,19 @@ impl ErasureQueue {
         delay: Duration,
     ) -> Result<(), QueueError> {
         self.0.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
+    }
+
+    /// Asks a worker to remove what had expired by then under a rule, after this delay.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn expire(
+        &self,
+        rule: Rule,
+        at: Timestamp,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        self.0.put(&Work::Expire { expire: rule, at }, delay).await
     }
 
     /// Asks a worker to tell the owners of accounts of a version of the privacy policy.

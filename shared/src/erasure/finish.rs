@@ -31,7 +31,7 @@ pub(super) async fn complete(
     request.receipt = Some(receipts.sign(&key, &claims(&request)).await?);
     request.state = request.state.to(State::Completed)?;
     store.end_request(&request).await?;
-    Ok(store.save_progress(request, None).await?)
+    Ok(store.save_progress(request).await?)
 }
 
 /// Until when backups have ciphertext that its own keys still open: a connection's went with it.

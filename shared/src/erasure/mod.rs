@@ -116,7 +116,7 @@ impl Eraser {
                 State::Shredded => {
                     let state = request.state.to(State::Sweeping)?;
                     let begun = Request { state, sweeping_at: Some(now), ..request };
-                    store.save_progress(begun, None).await?
+                    store.save_work(begun, None, now).await?
                 }
                 State::Sweeping => {
                     match sweep::sweep(self, request, stored.in_flight, now, has_time).await? {

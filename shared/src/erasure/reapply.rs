@@ -61,7 +61,7 @@ impl Eraser {
                     continue;
                 }
                 shred_target(store, target, now).await?;
-                let mut sweeper = Sweeper::new(self, None, &|| true);
+                let mut sweeper = Sweeper::new(self, None, now, &|| true);
                 while sweeper.target(target, now).await? == Outcome::More {}
                 for (kind, count) in sweeper.counts {
                     kind.count(&mut done.removed, count);

@@ -57,8 +57,19 @@ pub async fn shred(
         }
     }
     let mut request = count(store, request).await?;
-    let each = request.targets.iter().map(|target| shred_target(store, target, now));
-    try_all(each, TARGETS_AT_ONCE).await?;
+    // Looked for right before each, too: counting takes its time.
+    let each = request.targets.iter().map(async |target| {
+        let is_held = !holds_on(store, target).await?.is_empty();
+        if !is_held {
+            shred_target(store, target, now).await?;
+        }
+        Ok::<_, ErasureError>(is_held)
+    });
+    if try_all(each, TARGETS_AT_ONCE).await?.contains(&true) {
+        // It waits, or goes on, as if that hold had been there from the start: what is shredded
+        // may be shredded again.
+        return Box::pin(shred(store, request, now)).await;
+    }
     if !request.targets.is_empty() {
         let (id, source) = (&request.id, request.source);
         let position = store.append_to_ledger(id, source, &request.targets, now).await?;
@@ -66,7 +77,7 @@ pub async fn shred(
     }
     request.state = request.state.to(State::Shredded)?;
     request.shredded_at = Some(now);
-    let request = store.save_progress(request, None).await?;
+    let request = store.save_progress(request).await?;
     if has_waited {
         for target in &request.targets {
             for record in records(store, target).await? {
@@ -85,7 +96,7 @@ async fn held_of(store: &Store, request: &Request) -> Result<BTreeSet<Held>, Era
 async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
     if request.state == State::Requested {
         request.state = request.state.to(State::Held)?;
-        request = store.save_progress(request, None).await?;
+        request = store.save_progress(request).await?;
     }
     Ok(request)
 }
@@ -124,7 +135,7 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
         return Ok(request);
     }
     request.counts = counts;
-    Ok(store.save_progress(request, None).await?)
+    Ok(store.save_progress(request).await?)
 }
 
 /// Makes one target unreadable. Marks come first: intake looks at them after it has written, so one

@@ -45,6 +45,7 @@ pub(super) enum Outcome {
 pub(super) struct Sweeper<'a> {
     eraser: &'a Eraser,
     store: &'a Store,
+    now: Timestamp,
     has_time: &'a (dyn Fn() -> bool + Sync),
     /// Where batches are written down; `None` when a report counts them (see `reapply`).
     request: Option<Request>,
@@ -90,7 +91,7 @@ pub(super) async fn sweep(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(Request, Outcome), ErasureError> {
     let targets = request.targets.clone();
-    let mut sweeper = Sweeper::new(eraser, Some(request), has_time);
+    let mut sweeper = Sweeper::new(eraser, Some(request), now, has_time);
     if let Some(batch) = in_flight {
         sweeper.delete(&batch).await?;
     }
@@ -112,19 +113,21 @@ pub(super) async fn sweep(
     }
     let (mut request, outcome) = sweeper.stop(Outcome::Done)?;
     request.state = request.state.to(State::Verified)?;
-    Ok((eraser.store.save_progress(request, None).await?, outcome))
+    Ok((eraser.store.save_work(request, None, now).await?, outcome))
 }
 
 impl<'a> Sweeper<'a> {
     pub(super) fn new(
         eraser: &'a Eraser,
         request: Option<Request>,
+        now: Timestamp,
         has_time: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let counts = request.as_ref().map(|request| request.counts.clone()).unwrap_or_default();
         Self {
             eraser,
             store: &eraser.store,
+            now,
             has_time,
             request,
             counts,
@@ -166,7 +169,7 @@ impl<'a> Sweeper<'a> {
         if let Some(mut request) = self.request.take() {
             request.counts = self.counts.clone();
             let batch = (self.batch != InFlight::default()).then_some(&self.batch);
-            self.request = Some(self.store.save_progress(request, batch).await?);
+            self.request = Some(self.store.save_work(request, batch, self.now).await?);
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::is_any_held;
 use crate::domain::hold::Held;
+use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
-use crate::store::concurrent::try_all;
+use crate::store::concurrent::{all, try_all};
 use crate::store::day_keys::DueKey;
 use crate::store::{Store, StoreError};
 
@@ -29,10 +30,61 @@ pub struct Expired {
     pub late: u64,
     /// Those that a legal hold keeps: they are due again tomorrow (R6.7).
     pub held: u64,
+    /// Keys that could not be read or destroyed; they are tried again by the next run.
+    pub failed: u64,
     /// Days between the day that was due and the run, of the destroyed key that waited longest.
     pub days_late: i64,
     /// Whether nothing is left to do.
     pub complete: bool,
+}
+
+impl Expired {
+    /// Counts it for the attestation of the run's day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tally(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let today = Day::of(now);
+        let counts = [
+            (Tally::KeysDestroyed, self.destroyed),
+            (Tally::KeysDestroyedLate, self.late),
+            (Tally::KeysHeld, self.held),
+        ];
+        store.add_tally(today, &counts).await?;
+        if self.destroyed == 0 {
+            return Ok(());
+        }
+        let due_on = i32::try_from(self.days_late).map_or(today, |days| today.plus(-days));
+        let seconds = now.duration_since(due_on.start()).as_secs();
+        store.raise_peak(today, Peak::KeysSeconds, u64::try_from(seconds).unwrap_or_default()).await
+    }
+}
+
+impl Expired {
+    /// One key of the index's day.
+    fn add(
+        &mut self,
+        fate: Result<Fate, StoreError>,
+        day: Day,
+        today: Day,
+    ) -> Result<(), StoreError> {
+        match fate {
+            Ok(Fate::Destroyed) => {
+                self.destroyed = self.destroyed.saturating_add(1);
+                self.late = self.late.saturating_add(u64::from(day < today));
+                self.days_late = self.days_late.max(today.days_since(day));
+            }
+            Ok(Fate::Held) => self.held = self.held.saturating_add(1),
+            Ok(Fate::NotDue) => return Ok(()),
+            Err(error) if error.is_of_one_item() => {
+                tracing::error!(%day, %error, "a day key was not destroyed");
+                self.failed = self.failed.saturating_add(1);
+            }
+            Err(error) => return Err(error),
+        }
+        self.due = self.due.saturating_add(1);
+        Ok(())
+    }
 }
 
 /// Destroys every day key whose day has come by `now`, the oldest first, while there is time.
@@ -57,18 +109,9 @@ pub async fn destroy_expired_keys(
                 return Ok(done);
             }
             let (keys, next) = store.keys_due(day, after).await?;
-            let fates = try_all(keys.iter().map(|key| destroy(store, key, today)), AT_ONCE).await?;
-            for fate in fates {
-                done.due = done.due.saturating_add(1);
-                match fate {
-                    Fate::Destroyed => {
-                        done.destroyed = done.destroyed.saturating_add(1);
-                        done.late = done.late.saturating_add(u64::from(day < today));
-                        done.days_late = done.days_late.max(today.days_since(day));
-                    }
-                    Fate::Held => done.held = done.held.saturating_add(1),
-                    Fate::NotDue => done.due = done.due.saturating_sub(1),
-                }
+            let each = keys.into_iter().map(async |key| destroy(store, &key?, today).await);
+            for fate in all(each, AT_ONCE).await {
+                done.add(fate, day, today)?;
             }
             after = next;
             if after.is_none() {
@@ -111,7 +154,12 @@ pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError
             }
         }
     }
-    let held = try_all(found.iter().map(|key| is_held(store, key)), AT_ONCE).await?;
+    let held = found.iter().map(async |key| match key {
+        Ok(key) => is_held(store, key).await,
+        // What cannot be read was not destroyed.
+        Err(_) => Ok(false),
+    });
+    let held = try_all(held, AT_ONCE).await?;
     let mut left = KeysLeft::default();
     for is_held in held {
         let count = if is_held { &mut left.held } else { &mut left.overdue };

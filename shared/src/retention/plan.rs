@@ -7,6 +7,7 @@ use super::is_any_held;
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ConnectionId, RouteId};
 use crate::domain::plan::Plan;
+use crate::domain::tally::Tally;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
@@ -71,7 +72,10 @@ pub(super) async fn change_channel(
         day,
     });
     let due: Vec<_> = due.collect();
-    try_all(due.iter().map(|key| store.destroy_due_key(key, today)), AT_ONCE).await.map(|_| ())
+    let destroyed = due.iter().map(|key| store.destroy_due_key(key, today));
+    let destroyed = try_all(destroyed, AT_ONCE).await?;
+    let destroyed = destroyed.into_iter().map(u64::from).sum();
+    store.add_tally(today, &[(Tally::KeysDestroyedByPlan, destroyed)]).await
 }
 
 /// Whether the channel was replaced; or the account has another plan by now, and whoever gave it

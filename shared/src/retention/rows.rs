@@ -12,7 +12,9 @@ use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::plan::PlanCursor;
 use crate::domain::policy::{Facts, Verdict, verdict};
-use crate::domain::row::SUPPRESSION;
+use crate::domain::row::{SUPPRESSION, sweep_on};
+use crate::domain::tally::Tally;
+use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
@@ -195,11 +197,11 @@ async fn retime_channel(
 
 /// How far a conversation has come.
 enum Reached {
-    /// Its end, with the holds as they were all the way.
+    /// Its end, with the holds and the plan as they were all the way.
     End,
     /// This message.
     Message(MessageId),
-    /// Its beginning: the holds have changed.
+    /// Its beginning: the holds, or the plan, have changed.
     Beginning,
 }
 
@@ -233,6 +235,7 @@ async fn retime_conversation(
         let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
         let last = rows.last().map(|row| row.message.clone());
         let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        let visit_by = if is_held { None } else { visit_by(&rows, account, now) };
         for row in rows {
             let key =
                 MessageKey { conversation: conversation.clone(), message: row.message.clone() };
@@ -243,13 +246,28 @@ async fn retime_conversation(
             }
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
+        // Right before: a hold that was set since the last page keeps what is about to go.
+        if !gone.is_empty() && is_any_held(store, &records).await? {
+            return Ok(Reached::Beginning);
+        }
         store.delete_rows(&gone, &mut pace).await?;
+        let newly_held = kept.iter().filter(|(_, row, _)| is_held && !row.is_held).count();
         let writes = kept.iter().map(|(key, row, at)| store.retime_row(key, row, *at, is_held));
         try_all(writes, AT_ONCE).await?;
+        // After the rows: a visit looks at them again after it has moved the contact on.
+        if let Some(day) = visit_by {
+            store.visit_by(conversation, day).await?;
+        }
+        let newly_held = u64::try_from(newly_held).unwrap_or(u64::MAX);
+        store.add_tally(Day::of(now), &[(Tally::RowsHeld, newly_held)]).await?;
         after = last.filter(|_| more);
-        // Written first, and then looked again: whoever changes a hold does so before it has the
-        // rows follow, so one of the two runs sees the other's.
-        if is_any_held(store, &records).await? != is_held {
+        // Written first, and then looked again: whoever changes a hold, or the plan, does so before
+        // it has the rows follow, so one of the two runs sees the other's.
+        let is_as_before = match store.account(&account.id).await? {
+            Some(current) => is_same_plan(&current, account),
+            None => true,
+        };
+        if !is_as_before || is_any_held(store, &records).await? != is_held {
             return Ok(Reached::Beginning);
         }
         match &after {
@@ -258,6 +276,17 @@ async fn retime_conversation(
             Some(_) => {}
         }
     }
+}
+
+fn is_same_plan(current: &Account, account: &Account) -> bool {
+    current.plan == account.plan && current.plan_changed_at == account.plan_changed_at
+}
+
+/// The day on which the first of these messages that lives on is to be swept.
+fn visit_by(rows: &[SweepRow], account: &Account, now: Timestamp) -> Option<Day> {
+    let messages = rows.iter().filter(|row| row.sent_at.is_some());
+    let ends = messages.map(|row| ends_at(row, account, now)).filter(|at| *at > now);
+    ends.min().map(sweep_on)
 }
 
 /// A contact outlives its messages and the marks on it. One that is held, as long as it is.
@@ -296,7 +325,7 @@ fn course(row: &SweepRow, account: &Account, is_held: bool, now: Timestamp) -> C
     if row.unsent {
         return Course::Stays;
     }
-    let expires_at = replanned(row, account, now).unwrap_or(row.expires_at);
+    let expires_at = ends_at(row, account, now);
     let is_moved = expires_at.as_second() != row.expires_at.as_second();
     if !is_moved && row.is_held == is_held {
         Course::Stays
@@ -305,6 +334,11 @@ fn course(row: &SweepRow, account: &Account, is_held: bool, now: Timestamp) -> C
     } else {
         Course::Until(expires_at)
     }
+}
+
+/// When a row expires by the account's plan, whether or not it has been re-timed to it.
+pub(super) fn ends_at(row: &SweepRow, account: &Account, now: Timestamp) -> Timestamp {
+    replanned(row, account, now).unwrap_or(row.expires_at)
 }
 
 /// When a message expires by the account's plan, where that is another than the one it came by.

@@ -8,7 +8,7 @@ use super::is_any_held;
 use crate::domain::account::Use;
 use crate::domain::hold::Held;
 use crate::domain::time::Day;
-use crate::store::concurrent::try_all;
+use crate::store::concurrent::{all, try_all};
 use crate::store::invoices::DueRecord;
 use crate::store::{Store, StoreError};
 
@@ -26,6 +26,8 @@ pub struct Purged {
     pub late: u64,
     /// Those that a legal hold keeps: they are looked at again tomorrow (R6.7).
     pub held: u64,
+    /// Those that could not be read or purged; they are tried again by the next run.
+    pub failed: u64,
     /// Whether nothing is left to do.
     pub complete: bool,
 }
@@ -43,25 +45,44 @@ pub async fn purge_tax_records(
 ) -> Result<Purged, StoreError> {
     let today = Day::of(now);
     let mut done = Purged { complete: true, ..Purged::default() };
-    let mut page = store.tax_records_due(today, None).await?;
-    while let Some(last) = page.last().cloned() {
+    let mut after = None;
+    loop {
         if !has_time() {
             done.complete = false;
             return Ok(done);
         }
-        let fates = try_all(page.iter().map(|due| purge(store, due, today)), AT_ONCE).await?;
-        for (due, is_purged) in page.iter().zip(fates) {
-            if is_purged {
-                done.purged = done.purged.saturating_add(1);
-                let is_late = due.kept_until.plus(1) < today;
-                done.late = done.late.saturating_add(is_late.into());
-            } else {
-                done.held = done.held.saturating_add(1);
-            }
+        let (page, next) = store.tax_records_due(today, after).await?;
+        let each = page.into_iter().map(async |due| {
+            let due = due?;
+            Ok((purge(store, &due, today).await?, due.kept_until.plus(1) < today))
+        });
+        for fate in all(each, AT_ONCE).await {
+            done.add(fate)?;
         }
-        page = store.tax_records_due(today, Some(&last)).await?;
+        after = next;
+        if after.is_none() {
+            return Ok(done);
+        }
     }
-    Ok(done)
+}
+
+impl Purged {
+    /// One record: whether it was purged, and whether it was late.
+    fn add(&mut self, fate: Result<(bool, bool), StoreError>) -> Result<(), StoreError> {
+        match fate {
+            Ok((true, is_late)) => {
+                self.purged = self.purged.saturating_add(1);
+                self.late = self.late.saturating_add(is_late.into());
+            }
+            Ok((false, _)) => self.held = self.held.saturating_add(1),
+            Err(error) if error.is_of_one_item() => {
+                tracing::error!(%error, "a tax record was not purged");
+                self.failed = self.failed.saturating_add(1);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 /// Records that are still there although their period is over.
@@ -79,16 +100,20 @@ pub struct RecordsLeft {
 /// [`StoreError`].
 //= R6.3
 pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, StoreError> {
-    let mut found: Vec<DueRecord> = Vec::new();
+    let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = store.tax_records_due(until, found.last()).await?;
-        let is_end = page.is_empty();
+        let (page, next) = store.tax_records_due(until, after).await?;
         found.extend(page);
-        if is_end || found.len() >= COUNTED_MAX {
+        after = next;
+        if after.is_none() || found.len() >= COUNTED_MAX {
             break;
         }
     }
-    let held = found.iter().map(|due| is_held(store, due));
+    let held = found.iter().map(async |due| match due {
+        Ok(due) => is_held(store, due).await,
+        // What cannot be read was not purged.
+        Err(_) => Ok(false),
+    });
     let mut left = RecordsLeft::default();
     for is_held in try_all(held, AT_ONCE).await? {
         let count = if is_held { &mut left.held } else { &mut left.overdue };

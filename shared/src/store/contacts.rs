@@ -7,6 +7,7 @@ use super::schema::{self, Item};
 use super::{Store, StoreError, classify, unless_refused};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId};
 use crate::domain::row::ContactMarks;
+use crate::domain::time::Day;
 
 /// The inbox index moves at most this often per conversation: it is a write per move.
 pub const INBOX_STEP: SignedDuration = SignedDuration::from_secs(60);
@@ -20,6 +21,9 @@ pub struct Contact {
     pub last_message_at: Option<Timestamp>,
     /// Whether something is held of it: not one that was erased, and has not written since.
     pub is_known: bool,
+    /// The day on which its rows are looked at for what time to live has left; `None` where it is
+    /// not known to have any.
+    pub sweep_on: Option<Day>,
 }
 
 /// A conversation in the inbox index: where its contact stands.
@@ -56,6 +60,7 @@ pub struct Parties<'a> {
 impl Store {
     /// Moves a conversation up in the inbox, making its contact known if it was not; does nothing
     /// when it has moved within [`INBOX_STEP`] of that time, is restricted, or was erased since.
+    /// Its rows are swept from `sweep_on` on, unless they are from another day already.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -63,14 +68,15 @@ impl Store {
         &self,
         parties: Parties<'_>,
         last_message_at: Timestamp,
-        expires_at: Timestamp,
+        (expires_at, sweep_on): (Timestamp, Day),
     ) -> Result<(), StoreError> {
         let floor = last_message_at.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
         let moved = self
             .update_contact(parties, expires_at)
             .update_expression(
                 "SET connection_id = :connection, account_id = :account, person_id = :person, \
-                 expires_at = :end, last_message_at = :at",
+                 expires_at = :end, last_message_at = :at, \
+                 sweep_on = if_not_exists(sweep_on, :day)",
             )
             .condition_expression(
                 "attribute_not_exists(restricted_at) \
@@ -80,6 +86,7 @@ impl Store {
             )
             .expression_attribute_values(":at", schema::milliseconds(last_message_at))
             .expression_attribute_values(":floor", schema::milliseconds(floor))
+            .expression_attribute_values(":day", schema::text(sweep_on.to_string()))
             .send()
             .await;
         unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
@@ -321,7 +328,10 @@ pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
     let lately = [last_message_at, known_at].into_iter().flatten();
     let is_known = item.contains_key(schema::PERSON_ID)
         && (marks.erased_at.is_none() || lately.into_iter().any(|at| !marks.erases(at)));
-    Ok(Contact { marks, last_message_at, is_known })
+    let sweep_on = item.contains_key(schema::expiries::SWEEP_ON);
+    let sweep_on =
+        sweep_on.then(|| schema::get_day(item, schema::expiries::SWEEP_ON)).transpose()?;
+    Ok(Contact { marks, last_message_at, is_known, sweep_on })
 }
 
 pub(super) fn contact_id(item: &Item) -> Result<ContactId, StoreError> {

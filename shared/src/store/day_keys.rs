@@ -38,7 +38,8 @@ pub struct DueKeysAfter(Item);
 
 impl Store {
     /// A page of the day keys that are to be destroyed on a day, by the index of those days: what
-    /// lives longer costs nothing. From the page that `after` came with, where there is one.
+    /// lives longer costs nothing. From the page that `after` came with, where there is one. A key
+    /// that cannot be read holds up no other.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -46,12 +47,12 @@ impl Store {
         &self,
         on: Day,
         after: Option<DueKeysAfter>,
-    ) -> Result<(Vec<DueKey>, Option<DueKeysAfter>), StoreError> {
+    ) -> Result<(Vec<Result<DueKey, StoreError>>, Option<DueKeysAfter>), StoreError> {
         let answer = self
             .client
             .query()
             .table_name(&self.tables.keys)
-            .index_name(schema::BY_SHRED_DATE)
+            .index_name(schema::expiries::BY_SHRED_DATE)
             .key_condition_expression("shred_on = :day")
             .expression_attribute_values(":day", schema::text(on.to_string()))
             .limit(PAGE)
@@ -59,8 +60,8 @@ impl Store {
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        let keys: Result<_, _> = answer.items.unwrap_or_default().iter().map(due_key).collect();
-        Ok((keys?, answer.last_evaluated_key.map(DueKeysAfter)))
+        let keys = answer.items.unwrap_or_default().iter().map(due_key).collect();
+        Ok((keys, answer.last_evaluated_key.map(DueKeysAfter)))
     }
 
     /// Destroys a day key, if its day has come by now: an upgrade may have put it off since it was
@@ -173,7 +174,7 @@ impl Store {
             .item(schema::ACCOUNT_ID, schema::text(account.as_str()))
             .item(schema::PUBLIC_KEY, schema::binary(public_key.as_bytes()))
             .item(schema::WRAPPED_KEY, schema::binary(pair.wrapped_key))
-            .item(schema::SHRED_ON, schema::text(shred_on.to_string()))
+            .item(schema::expiries::SHRED_ON, schema::text(shred_on.to_string()))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;

@@ -42,6 +42,10 @@ pub struct DueRecord {
     pub kept_until: Day,
 }
 
+/// Where a page of due records ended.
+#[derive(Debug, Clone)]
+pub struct DueRecordsAfter(Item);
+
 impl Store {
     /// Stores an invoice of an account that is there; true when it is new. One that is there stays
     /// as it is: a tax record is never changed.
@@ -141,8 +145,8 @@ impl Store {
         self.has_items(schema::account::tax_pk(account)).await
     }
 
-    /// A page of the tax records whose last day was before this one, the oldest first, from the one
-    /// after `after`; read consistently.
+    /// A page of the tax records whose last day was before this one, the oldest first, from the
+    /// page that `after` came with; read consistently. One that cannot be read holds up no other.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -150,8 +154,8 @@ impl Store {
     pub async fn tax_records_due(
         &self,
         before: Day,
-        after: Option<&DueRecord>,
-    ) -> Result<Vec<DueRecord>, StoreError> {
+        after: Option<DueRecordsAfter>,
+    ) -> Result<(Vec<Result<DueRecord, StoreError>>, Option<DueRecordsAfter>), StoreError> {
         let answer = self
             .client
             .query()
@@ -160,12 +164,13 @@ impl Store {
             .key_condition_expression("pk = :pk AND sk < :day")
             .expression_attribute_values(":pk", schema::text(schema::account::TAX_DUE))
             .expression_attribute_values(":day", schema::text(before.to_string()))
-            .set_exclusive_start_key(after.map(due_key))
+            .set_exclusive_start_key(after.map(|after| after.0))
             .limit(DUE_PAGE)
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(due_record).collect()
+        let records = answer.items.unwrap_or_default().iter().map(due_record).collect();
+        Ok((records, answer.last_evaluated_key.map(DueRecordsAfter)))
     }
 
     /// Deletes a tax record.

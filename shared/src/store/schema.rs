@@ -3,7 +3,7 @@
 //! | table | partition `pk` | sort `sk` | holds |
 //! |---|---|---|---|
 //! | core | `ROUTE#route` | `CONNECTION` | a connection, found by where its webhooks are routed |
-//! | core | `CONNECTION#connection` | `CONTACT#contact` | a contact and its marks |
+//! | core | `CONNECTION#connection` | `CONTACT#contact` | a contact, its marks, its next sweep |
 //! | core | `ACCOUNT#account` | `ACCOUNT` | an account, its sealed profile, its public keys |
 //! | core | `ACCOUNT#account` | `CONNECTION#connection`, `MEMBER#member` | which ones it has |
 //! | core | `MEMBER#member` | `MEMBER` | which account a member belongs to, and as what |
@@ -37,6 +37,7 @@
 
 pub(super) mod account;
 pub(super) mod audit;
+pub(super) mod expiries;
 pub(super) mod exports;
 pub(super) mod lists;
 
@@ -68,8 +69,6 @@ pub(super) const BY_PERSON: &str = "by_person";
 pub(super) const UNDER_WAY: &str = "under_way";
 /// Index of `core`: connections by how far ahead their keys reach.
 pub(super) const PROVISIONING: &str = "provisioning";
-/// Index of `keys`: by the day on which they are destroyed.
-pub(super) const BY_SHRED_DATE: &str = "by_shred_date";
 /// Index of `messages`: a conversation by time.
 pub(super) const BY_SENT_AT: &str = "by_sent_at";
 
@@ -162,7 +161,6 @@ pub(super) const CHECKPOINT_JWS: &str = "checkpoint";
 pub(super) const INDEX_KEY: &str = "index_key";
 pub(super) const PUBLIC_KEY: &str = "public_key";
 pub(super) const WRAPPED_KEY: &str = "wrapped_key";
-pub(super) const SHRED_ON: &str = "shred_on";
 
 /// Of an answer that is kept: a digest of what was asked.
 pub(super) const FINGERPRINT: &str = "fingerprint";

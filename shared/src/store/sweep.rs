@@ -17,8 +17,8 @@ use crate::domain::time::Day;
 const BATCH_MAX: usize = 25;
 /// Single deletions under way at once.
 const SINGLES: usize = 32;
-/// What an erasure reads of a row: nothing that is sealed.
-const SWEPT: &str = "sk, sent_at, unsent, edit_day, expires_at, shown_until";
+/// What an erasure, or a sweep, reads of a row: nothing that is sealed.
+pub(super) const SWEPT: &str = "sk, sent_at, unsent, edit_day, expires_at, shown_until";
 /// Contacts of one page.
 const CONTACTS_PAGE: i32 = 100;
 
@@ -281,7 +281,7 @@ impl Store {
     }
 }
 
-fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
+pub(super) fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
     Ok(SweepRow {
         message: MessageId::parse(schema::get_text(item, schema::SK)?)
             .ok_or(StoreError::Corrupt(schema::SK))?,

@@ -2,30 +2,36 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
 use numib::domain::hold::Held;
 use numib::domain::hold::Hold;
 use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
+use numib::domain::tally::Tally;
 use numib::domain::time::Day;
-use numib::retention::{Expired, change_plan, destroy_expired_keys, retime};
+use numib::retention::{Expired, KeysLeft, change_plan, destroy_expired_keys, keys_left, retime};
 use numib::store::StoreError;
 use numib::store::messages::Order;
 
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
+use crate::wire::{Call, Wire};
 
 on_both_databases!(
     a_day_key_dies_with_the_first_run_after_its_last_message_expired,
     a_day_key_of_an_account_on_hold_waits_for_the_hold_and_no_longer,
     what_lives_longer_costs_an_expiry_nothing,
+    a_key_that_cannot_be_read_holds_up_no_other,
     a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns,
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
     a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
     retiming_goes_on_where_it_stopped,
     a_run_that_an_older_change_began_goes_by_the_newer_plan,
+    a_plan_that_changes_between_two_pages_of_a_conversation_counts_for_all_of_it,
+    a_hold_that_is_set_while_rows_are_read_keeps_those_that_were_about_to_go,
     what_is_held_loses_no_row_to_a_downgrade_and_its_old_keys_are_found_after_the_hold,
     what_had_expired_before_an_upgrade_stays_gone,
     an_account_that_is_being_deleted_keeps_its_plan,
@@ -136,6 +142,22 @@ async fn what_lives_longer_costs_an_expiry_nothing(db: &Database) {
     assert_eq!(calls[0], calls[1]);
 }
 
+//= R6.2
+async fn a_key_that_cannot_be_read_holds_up_no_other(db: &Database) {
+    let (damaged, whole) = (shop(db, Plan::Days7, &[0]).await, shop(db, Plan::Days7, &[0]).await);
+    let update = db.raw.update_item().table_name(&db.tables.keys);
+    let pk = format!("CONNECTION#{}", damaged.connection.id);
+    let update = update.key("pk", AttributeValue::S(pk));
+    let update = update.key("sk", AttributeValue::S(format!("DAY#{}", Day::of(now()))));
+    update.update_expression("REMOVE account_id").send().await.unwrap();
+    let dies = Plan::Days7.shred_on(Day::of(now()));
+    let done = expire(db, dies.start()).await;
+    assert_eq!((done.due, done.destroyed, done.failed, done.complete), (2, 1, 1, true));
+    assert_eq!((keys(db, &whole).await, keys(db, &damaged).await), (vec![], vec![0]));
+    let left = keys_left(&db.store, dies).await.unwrap();
+    assert_eq!(left, KeysLeft { held: 0, overdue: 1 });
+}
+
 //= R6.5
 async fn a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns(db: &Database) {
     let shop = shop(db, Plan::Days90, &[0, 6, 7, 8, 40]).await;
@@ -145,6 +167,8 @@ async fn a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns(db: &D
     assert_eq!(current.plan, Plan::Days7);
     // The day that began 8 days ago is over for good; of the one 7 days ago, a part may live.
     assert_eq!(keys(db, &shop).await, [7, 6, 0]);
+    let tallies = db.store.tally(Day::of(now())).await.unwrap();
+    assert_eq!(tallies.sum(Tally::KeysDestroyedByPlan), 2);
     assert_eq!(shown(db, &shop, current.plan, now()).await, 2);
     assert!(shop.row(db, "7001", &mid(0)).await.is_some());
     retimed(db, &shop, now()).await;
@@ -237,6 +261,61 @@ async fn a_run_that_an_older_change_began_goes_by_the_newer_plan(db: &Database) 
     retimed(db, &shop, now()).await;
     let dies = Plan::Days7.shred_on(Day::of(now())).start();
     assert_eq!(expire(db, dies).await.destroyed, 1);
+}
+
+//= R6.5
+async fn a_plan_that_changes_between_two_pages_of_a_conversation_counts_for_all_of_it(
+    db: &Database,
+) {
+    let shop = shop(db, Plan::Days7, &[0]).await;
+    let items: Vec<_> = (0..300)
+        .map(|number| shop.text("7001", ago(1000), &format!("more{number}"), "text"))
+        .collect();
+    assert_eq!(Intake::start(db).deliver(&shop.body(&items)).await.counts()["stored"], 300);
+    let account = shop.connection.account.clone();
+    change_plan(&db.store, &account, Plan::Days90, now()).await.unwrap();
+    let (other, whose) = (db.through(&Wire::default()), account.clone());
+    let is_second_page = |call: &Call| {
+        let after = &call.body["ExpressionAttributeValues"][":after"]["S"];
+        call.is("Query", "MessagesTable") && *after != "!"
+    };
+    db.wire.before_call(is_second_page, async move {
+        change_plan(&other.store, &whose, Plan::Days30, now()).await.unwrap();
+    });
+    let (mut cursor, mut runs) = (None, 0);
+    loop {
+        cursor = retime(&db.store, &account, cursor, now(), &|| true).await.unwrap();
+        runs += 1;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(db.wire.interlude_is_over());
+    assert_eq!(runs, 2, "it begins again once");
+    let (rows, more) = db.store.rows_after(&shop.conversation("7001"), None, 1000).await.unwrap();
+    assert_eq!((rows.len(), more), (301, false));
+    for row in rows {
+        assert_eq!(row.expires_at, Plan::Days30.expires_at(row.sent_at.unwrap(), now()));
+    }
+}
+
+//= R6.5, R6.7
+async fn a_hold_that_is_set_while_rows_are_read_keeps_those_that_were_about_to_go(db: &Database) {
+    let shop = shop(db, Plan::Days90, &[0, 8]).await;
+    let account = shop.connection.account.clone();
+    change_plan(&db.store, &account, Plan::Days7, now()).await.unwrap();
+    let (other, on) = (db.through(&Wire::default()), Held::Account(account.clone()));
+    let is_page = |call: &Call| call.is("Query", "MessagesTable");
+    db.wire.before_call(is_page, async move {
+        let (id, text) = (HoldId::parse("h").unwrap(), "x".to_owned());
+        let hold = Hold { id, reason: text.clone(), reference: text, set_at: now() };
+        other.store.put_hold(&on, &hold).await.unwrap();
+    });
+    let stopped = retime(&db.store, &account, None, now(), &|| true).await.unwrap();
+    assert!(db.wire.interlude_is_over() && stopped.is_some(), "it begins again");
+    assert_eq!(retime(&db.store, &account, stopped, now(), &|| true).await.unwrap(), None);
+    let rows = db.store.rows_after(&shop.conversation("7001"), None, 100).await.unwrap().0;
+    assert_eq!(rows.iter().filter(|row| row.is_held).count(), 2);
 }
 
 //= R6.5, R6.7

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
+use numib::domain::tally::Tally;
 use numib::domain::time::Day;
 use numib::retention::{account_of, change_plan, destroy_expired_keys, follow_hold, retime};
 use numib::store::messages::Order;
@@ -86,6 +87,8 @@ async fn time_to_live_has_no_hand_on_what_is_held_and_nobody_sees_it_longer(db: 
         assert_eq!(rows(db).await, (2, 2), "{number}");
         follow(db, on, now()).await;
         assert_eq!(rows(db).await, (0, 2), "{number}");
+        let counted = db.store.tally(Day::of(now())).await.unwrap().sum(Tally::RowsHeld);
+        assert_eq!(counted, 2 * (u64::try_from(number).unwrap() + 1));
         assert_eq!(shown(db, &shop, Plan::Days7, now()).await, 2);
         assert_eq!(shown(db, &shop, Plan::Days7, now() + DAY * 2).await, 1);
         assert_eq!(shown(db, &shop, Plan::Days365, now() + DAY * 8).await, 0);

@@ -4,8 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
 use numib::domain::plan::Plan;
+use numib::domain::row::sweep_on;
 use numib::domain::time::Day;
-use numib::retention::{change_plan, destroy_expired_keys, follow_hold, retime};
+use numib::retention::{
+    change_plan, destroy_expired_keys, follow_hold, retime, sweep_expired_rows,
+};
 use numib::store::StoreError;
 
 use crate::database::Database;
@@ -15,6 +18,7 @@ use crate::wire::Fate;
 
 on_dynoxide!(
     the_destruction_of_expired_keys_may_die_anywhere,
+    a_sweep_may_die_anywhere,
     a_downgrade_may_die_anywhere,
     an_upgrade_may_die_anywhere,
     a_hold_may_die_anywhere,
@@ -92,6 +96,16 @@ async fn the_destruction_of_expired_keys_may_die_anywhere(db: &Database) {
     let dies = Plan::Days7.shred_on(Day::of(now())).start();
     let run = async || destroy_expired_keys(&db.store, dies, &|| true).await.map(|_| ());
     ends_the_same(db, 60, run).await;
+}
+
+//= R6.2
+async fn a_sweep_may_die_anywhere(db: &Database) {
+    shop(db, Plan::Days7, &[0, 5, 6]).await;
+    let held = shop(db, Plan::Days7, &[6]).await;
+    db.store.put_hold(&Held::Connection(held.connection.id.clone()), &hold()).await.unwrap();
+    let over = sweep_on(now()).start() + SignedDuration::from_hours(48);
+    let run = async || sweep_expired_rows(&db.store, over, &|| true).await.map(|_| ());
+    ends_the_same(db, 70, run).await;
 }
 
 //= R6.5

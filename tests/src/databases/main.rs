@@ -33,5 +33,7 @@ mod lateness;
 mod order;
 mod retention;
 mod store;
+mod swept;
 mod tax;
 mod time_travel;
+mod worker;

@@ -41,6 +41,7 @@ on_ministack!(
     runs_at_the_same_time_agree_on_one_key_a_day,
     an_event_of_no_task_is_refused,
     erasures_that_are_stuck_are_queued_again_and_no_others,
+    an_erasure_that_a_worker_is_at_is_not_stuck_and_still_open,
 );
 
 pub(crate) fn event(at: Timestamp, task: &str) -> Event {
@@ -356,7 +357,7 @@ async fn erasures_that_are_stuck_are_queued_again_and_no_others(db: &Database) {
     let ended = ask("ended", SignedDuration::from_mins(20)).await;
     let mut request = db.store.request(&ended).await.unwrap().unwrap().request;
     request.state = State::Completed;
-    db.store.save_progress(request, None).await.unwrap();
+    db.store.save_progress(request).await.unwrap();
     db.wire.calls();
     let event = event(now(), "resume-erasures");
     let deadline = deadline_in(SignedDuration::from_mins(5));
@@ -366,4 +367,28 @@ async fn erasures_that_are_stuck_are_queued_again_and_no_others(db: &Database) {
     let sent: Vec<_> = sent.iter().filter(|call| call.operation == "SendMessage").collect();
     assert_eq!(sent.len(), 1);
     assert!(sent[0].body["MessageBody"].as_str().unwrap().contains(stuck.as_str()));
+}
+
+//= R5.8
+async fn an_erasure_that_a_worker_is_at_is_not_stuck_and_still_open(db: &Database) {
+    let (app, _) = function(db).await;
+    let (source, subject) = (Source::Operator, "long".to_owned());
+    let asked = Asked { source, reference: None, subject, targets: Vec::new(), due_at: None };
+    let asked_at = now() - SignedDuration::from_mins(45);
+    let id = erasure::begin(&db.store, asked, asked_at).await.unwrap().id;
+    let run = async |task: &str, at: Timestamp| {
+        let deadline = deadline_in(SignedDuration::from_mins(5));
+        Box::pin(handle(&app, event(at, task), deadline)).await.unwrap()
+    };
+    let mut request = db.store.request(&id).await.unwrap().unwrap().request;
+    request.state = State::Sweeping;
+    let saved_at = now() - SignedDuration::from_mins(5);
+    db.store.save_work(request, None, saved_at).await.unwrap();
+    assert_eq!(run("resume-erasures", now()).await["resumed"], 0);
+    assert_eq!(run("watch-deadlines", now()).await["open"], 1);
+    // Its worker died: nothing has saved it since.
+    let later = saved_at + SignedDuration::from_mins(16);
+    assert_eq!(run("resume-erasures", later).await["resumed"], 1);
+    // The one who asks of a day before it was asked for finds none.
+    assert_eq!(run("watch-deadlines", asked_at - SignedDuration::from_mins(1)).await["open"], 0);
 }

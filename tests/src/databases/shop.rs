@@ -8,7 +8,7 @@ use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MetaId, Mid, PersonId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
-use numib::domain::row::{Row, SUPPRESSION};
+use numib::domain::row::{Row, SUPPRESSION, sweep_on};
 use numib::domain::sealed::{PublicKey, Sealed, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Direction, Kind};
@@ -171,7 +171,8 @@ impl Shop {
             account: &self.connection.account,
             person: &PersonId::parse("person").unwrap(),
         };
-        db.store.move_conversation(parties, at, expires_at).await.unwrap();
+        let until = (expires_at, sweep_on(expires_at));
+        db.store.move_conversation(parties, at, until).await.unwrap();
     }
 
     pub(crate) fn key(&self, contact: &str, mid: &str) -> MessageKey {

@@ -85,6 +85,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         // It neither changes nor deletes one.
         limited("FileTaxRecords", r#""TAX-DUE", "TAX#*""#),
         limited("StoreAndReadAccountKeys", r#""ACCOUNT#*", "TAX#*""#),
+        limited("Tally", r#""RETENTION""#),
         limited("CheckPlans", r#""ACCOUNT#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
@@ -120,6 +121,7 @@ fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_d
         limited("StoreKeys", r#""CONNECTION#*""#),
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
         unlimited("FindKeysDue"),
+        unlimited("FindVisitsLeft"),
         limited("DestroyKeysDue", r#""CONNECTION#*""#),
         limited("FindTaxRecordsDue", r#""TAX-DUE", "TAX#*", "ACCOUNT#*""#),
         limited("PurgeTaxRecords", r#""TAX-DUE", "TAX#*""#),
@@ -194,6 +196,11 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         unlimited("FindRows"),
         unlimited("DeleteRows"),
         unlimited("RetimeRows"),
+        // Indexes, and conversations, have keys without a prefix.
+        unlimited("FindExpired"),
+        unlimited("FindOldestRows"),
+        unlimited("SweepRows"),
+        limited("Tally", r#""RETENTION""#),
         unlimited("FindKeys"),
         unlimited("DestroyAndRetimeKeys"),
         unlimited("Ledger"),

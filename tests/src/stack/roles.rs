@@ -82,6 +82,7 @@ impl Actor {
             (&tables.core, "provisioning", "provision_shard"),
             (&tables.core, "by_person", "person_id"),
             (&tables.core, "under_way", "under_way"),
+            (&tables.core, "by_sweep_date", "sweep_on"),
             (&tables.messages, "by_sent_at", "pk"),
             (&tables.keys, "by_shred_date", "shred_on"),
         ];
@@ -89,6 +90,7 @@ impl Actor {
         for (table, index, partition) in all {
             let query = self.dynamodb.query().table_name(table).index_name(index);
             let query = query.key_condition_expression(format!("{partition} = :of"));
+            let query = query.projection_expression("pk, sk");
             if allowed(query.expression_attribute_values(":of", text(NOBODY)).send().await) {
                 queried.push(index);
             }
@@ -222,7 +224,7 @@ async fn retentions_role_makes_keys_and_can_neither_open_them_nor_touch_messages
     assert_eq!(role.operations(&tables.ledger).await, ledger, "ledger");
     assert_eq!(
         role.indexes(&tables).await,
-        ["provisioning", "under_way", "by_shred_date"],
+        ["provisioning", "under_way", "by_sweep_date", "by_shred_date"],
         "indexes"
     );
     assert!(!role.may_read_secret(&deployed).await);
@@ -307,7 +309,13 @@ async fn the_eraser_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_ne
     let (today, wrapped) = wrapped(&deployed, &account).await;
     let (both, delete) = (&["UpdateItem", "DeleteItem"][..], &["DeleteItem"][..]);
     for (role, messages, keys, indexes, reads_secret) in [
-        (&outputs.erasure_role, &["PutItem", "UpdateItem"][..], both, &["inbox"][..], false),
+        (
+            &outputs.erasure_role,
+            &["PutItem", "UpdateItem", "DeleteItem"][..],
+            both,
+            &["inbox", "by_sweep_date", "by_sent_at", "by_shred_date"][..],
+            false,
+        ),
         (&outputs.data_deletion_role, &[], delete, &["by_person"], true),
     ] {
         let role = Actor::new(&deployed, role);

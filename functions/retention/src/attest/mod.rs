@@ -13,7 +13,7 @@ use numib::domain::audit::KEPT;
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::retention::{keys_left, tax_records_left};
+use numib::retention::{keys_left, tax_records_left, visits_left};
 use numib::seal::receipt::SigningError;
 use numib::store::{Store, StoreError};
 use serde::Serialize;
@@ -73,6 +73,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     let first = day.plus(1_i32.saturating_sub(HISTORY_DAYS));
     let tallies = app.store.tallies(first, day).await?;
     let left = keys_left(&app.store, day).await?;
+    let visits_left = visits_left(&app.store, day).await?;
     let tax = tax_records_left(&app.store, day).await?;
     let audit_left = audit_left(&app.store, day).await?;
     let watched = deadlines::watch(app, day.plus(1).start()).await?;
@@ -88,6 +89,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
         tallies,
         keys_held: left.held,
         keys_overdue: left.overdue,
+        visits_left,
         tax_held: tax.held,
         tax_overdue: tax.overdue,
         audit_left,

@@ -2,7 +2,7 @@
 //! anything from elsewhere, so that it reads the same in years.
 
 use askama::Template;
-use numib::domain::attestation::{DayTotal, Kept, Report, Requests, Rule, Why};
+use numib::domain::attestation::{DayTotal, How, Kept, Report, Requests, Rule, Why};
 use numib::domain::time::Day;
 
 const STYLE: &str = include_str!("../../templates/attestation.css");
@@ -29,6 +29,7 @@ struct Row {
     requirements: String,
     due: String,
     removed: String,
+    ways: Vec<(String, Words)>,
     held: String,
     why: Vec<Words>,
     left: String,
@@ -97,12 +98,14 @@ pub(super) fn html(report: &Report) -> askama::Result<String> {
 fn row(kept: &Kept) -> Row {
     let or_dash = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), grouped);
     let held = kept.held.iter().fold(0, |sum: u64, held| sum.saturating_add(held.count));
+    let ways = kept.removed_by.iter().filter(|by| by.count > 0);
     let reasons = kept.held.iter().filter(|held| held.count > 0);
     Row {
         name: name(kept.rule),
         requirements: kept.requirements.join(", "),
         due: or_dash(kept.due),
         removed: or_dash(kept.removed),
+        ways: ways.map(|by| (grouped(by.count), how(by.how))).collect(),
         held: grouped(held),
         why: reasons.map(|held| why(held.why)).collect(),
         left: or_dash(kept.left),
@@ -152,6 +155,15 @@ const fn name(rule: Rule) -> Words {
 const fn why(why: Why) -> Words {
     match why {
         Why::LegalHold => ("legal hold", "retención legal"),
+    }
+}
+
+const fn how(how: How) -> Words {
+    match how {
+        How::Schedule => ("on schedule", "según calendario"),
+        How::PlanChange => ("by a shorter plan", "por un plan más corto"),
+        How::TimeToLive => ("by the database", "por la base de datos"),
+        How::Sweep => ("swept", "barridas"),
     }
 }
 
@@ -238,6 +250,7 @@ mod tests {
         let mut tallies: BTreeMap<Day, Tallies> = tallies.collect();
         let today = tallies.get_mut(&day).unwrap();
         today.sums.extend([(Tally::KeysDestroyed, 1234), (Tally::KeysHeld, 12)]);
+        today.sums.insert(Tally::RowsSwept, 77);
         today.peaks.insert(Peak::KeysSeconds, 2100);
         let requests = Requests { open: 41, at_risk: 2, late: 0 };
         let written_at = "2028-03-01T00:30:00Z".parse().unwrap();
@@ -247,6 +260,7 @@ mod tests {
             tallies,
             keys_held: 0,
             keys_overdue: 0,
+            visits_left: 0,
             tax_held: 0,
             tax_overdue: 0,
             audit_left: 0,
@@ -262,7 +276,8 @@ mod tests {
             "Se cumplieron todas las reglas.",
             "2028-02-29",
             "<span>1\u{202f}246</span>",
-            "<span>1\u{202f}234</span>",
+            "<span>1\u{202f}234 <span>1\u{202f}234 on schedule</span>",
+            "<span>77 swept</span> <span lang=\"es\">77 barridas</span>",
             "legal hold",
             "retención legal",
             "35 min 0 s",

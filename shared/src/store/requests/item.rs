@@ -90,6 +90,15 @@ pub(super) fn progress(request: &Request, in_flight: Option<&InFlight>) -> Item 
     item
 }
 
+/// Progress that a worker has just made: until it makes none for long, it is not stuck.
+pub(super) fn worked_on(request: &Request, mut progress: Item, now: Timestamp) -> Item {
+    if request.state.is_work() {
+        let ready_at = request.due_at.unwrap_or(request.requested_at).max(now);
+        progress.insert(schema::READY_AT.to_owned(), schema::milliseconds(ready_at));
+    }
+    progress
+}
+
 pub(super) fn read(
     id: &RequestId,
     facts: &Item,

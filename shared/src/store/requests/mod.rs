@@ -11,6 +11,7 @@ pub use watch::Told;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use jiff::Timestamp;
 
 use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
@@ -18,7 +19,7 @@ use crate::store::accounts::{lock, unlock};
 use crate::store::messages::MessageKey;
 use crate::store::schema::{self, Item};
 use crate::store::{Store, StoreError, classify, unless_refused};
-use item::{facts, facts_key, kept_until, progress, read};
+use item::{facts, facts_key, kept_until, progress, read, worked_on};
 use places::place;
 
 /// Rows about to be deleted: written down with their count before they are, so that a worker that
@@ -258,17 +259,36 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another worker has saved it meanwhile.
-    pub async fn save_progress(
+    pub async fn save_progress(&self, request: Request) -> Result<Request, StoreError> {
+        self.save_item(request, |request| progress(request, None)).await
+    }
+
+    /// As [`Self::save_progress`], by a worker that is at it: it does not count as stuck from now
+    /// on, until it has not been saved for long.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another worker has saved it meanwhile.
+    pub async fn save_work(
+        &self,
+        request: Request,
+        in_flight: Option<&InFlight>,
+        now: Timestamp,
+    ) -> Result<Request, StoreError> {
+        self.save_item(request, |request| worked_on(request, progress(request, in_flight), now))
+            .await
+    }
+
+    async fn save_item(
         &self,
         mut request: Request,
-        in_flight: Option<&InFlight>,
+        item: impl FnOnce(&Request) -> Item,
     ) -> Result<Request, StoreError> {
         let read_at = request.version;
         request.version = read_at.saturating_add(1);
         self.client
             .put_item()
             .table_name(&self.tables.core)
-            .set_item(Some(progress(&request, in_flight)))
+            .set_item(Some(item(&request)))
             .condition_expression("version = :read")
             .expression_attribute_values(":read", schema::number(read_at))
             .send()

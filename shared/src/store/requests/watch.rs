@@ -49,8 +49,8 @@ impl Store {
         met(noted.map_err(|error| classify(&error)))
     }
 
-    /// Requests that a worker should have ended, due before that time: the oldest first, so many at
-    /// most.
+    /// Requests that a worker should have ended, due before that time and not saved by one since:
+    /// the oldest first, so many at most.
     ///
     /// # Errors
     /// [`StoreError`].

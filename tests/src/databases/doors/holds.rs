@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use jiff::SignedDuration;
 use numib::domain::erasure::State;
 use numib::domain::hold::Held;
 use numib::domain::ids::{HoldId, RequestId};
@@ -16,7 +17,7 @@ use super::{
     code, fill, operator, sign_in,
 };
 use crate::database::Database;
-use crate::shop::Shop;
+use crate::shop::{Shop, now};
 use crate::webhook::Answer;
 
 on_both_databases!(
@@ -123,6 +124,8 @@ async fn a_hold_is_set_once_and_listed_as_it_was_set(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let operator = operator(db).await;
     let on = Held::Contact(shop.conversation("7001"));
+    shop.moved(db, &shop.conversation("7001"), (now(), now() + SignedDuration::from_hours(1)))
+        .await;
     assert_eq!(list(&office, &operator, &on).await["holds"], json!([]));
     assert_problem(&lift(&office, &operator, "h1", &on).await, 404, "not-found");
     let first = set(&office, &operator, "h1", &on).await;
@@ -134,7 +137,7 @@ async fn a_hold_is_set_once_and_listed_as_it_was_set(db: &Database) {
     let expected = json!({
         "on": on.to_string(), "waiting": 0,
         "holds": [{"id": "h1", "reason": "court order", "reference": "AZ 7 / 26",
-                   "set_at": crate::shop::now().to_string()}],
+                   "set_at": now().to_string()}],
     });
     assert_eq!(listed, expected);
     let elsewhere = Held::parse("connection:c1").unwrap();
@@ -148,6 +151,8 @@ async fn a_worker_has_rows_follow_each_hold_and_each_lift(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let operator = operator(db).await;
     let on = Held::Contact(shop.conversation("7001"));
+    shop.moved(db, &shop.conversation("7001"), (now(), now() + SignedDuration::from_hours(1)))
+        .await;
     assert_eq!(set(&office, &operator, "h1", &on).await.status, 201);
     assert_eq!(office.queued_as("held"), [on.to_string()]);
     // Once more, in case the first was not queued.
@@ -158,8 +163,11 @@ async fn a_worker_has_rows_follow_each_hold_and_each_lift(db: &Database) {
     assert_eq!(lift(&office, &operator, "h1", &on).await.status, 404);
     assert_eq!(office.queued_as("held"), [on.to_string()], "the first may not have been queued");
     // Of what there is nothing, there is nothing to hold.
-    for nothing in ["account:nobody", "connection:none", "contact:none.nobody"] {
-        let nothing = Held::parse(nothing).unwrap();
+    // Nor where somebody has mistyped a contact of a channel that is there.
+    let mistyped = Held::Contact(shop.conversation("7009"));
+    let nothing = ["account:nobody", "connection:none", "contact:none.nobody"];
+    let nothing = nothing.iter().map(|nothing| Held::parse(nothing).unwrap());
+    for nothing in nothing.chain([mistyped]) {
         assert_problem(&set(&office, &operator, "h1", &nothing).await, 404, "not-found");
     }
 }

@@ -5,13 +5,14 @@ use numib::domain::erasure::State;
 use numib::domain::hold::Held;
 use numib::domain::hold::Hold;
 use numib::domain::ids::HoldId;
+use numib::erasure;
 
 use super::{
     ask, connection, contact, counts, fill, held, is_over, resume, signing_key, stored, work,
 };
 use crate::database::Database;
 use crate::shop::{Shop, now};
-use crate::wire::Call;
+use crate::wire::{Call, Wire};
 
 on_ministack!(
     what_is_held_is_not_erased_until_the_last_hold_is_lifted,
@@ -19,6 +20,8 @@ on_ministack!(
     a_hold_on_one_part_keeps_no_other,
     a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it,
 );
+
+on_both_databases!(a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on);
 
 fn hold(id: &str) -> Hold {
     Hold {
@@ -130,4 +133,31 @@ async fn a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it(d
     assert!(db.wire.interlude_is_over());
     assert_eq!(request.state, State::Shredded, "it sees by itself that the hold is gone");
     assert!(db.store.holds(&record).await.unwrap().waiting.is_empty());
+}
+
+//= R6.7
+async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &Database) {
+    let (kept, free) = (Shop::open(db).await, Shop::open(db).await);
+    let record = Held::Connection(kept.connection.id.clone());
+    let (other, on) = (db.through(&Wire::default()), record.clone());
+    // What is about to be destroyed is counted, and the counts are saved first.
+    let is_count = |call: &Call| call.is("PutItem", "CoreTable");
+    db.wire.before_call(is_count, async move {
+        assert!(other.store.put_hold(&on, &hold("h1")).await.unwrap());
+    });
+    let before = db.store.day_key_days(&kept.connection.id).await.unwrap();
+    let request = ask(db, &[connection(&kept), connection(&free)]).await.unwrap();
+    assert!(db.wire.interlude_is_over());
+    assert_eq!(request.state, State::Held);
+    assert_eq!(db.store.day_key_days(&kept.connection.id).await.unwrap(), before);
+    let waiting = db.store.holds(&record).await.unwrap().waiting;
+    assert_eq!(waiting, std::slice::from_ref(&request.id));
+    assert!(db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap());
+    let request = erasure::shred(&db.store, request, now()).await.unwrap();
+    assert_eq!(request.state, State::Shredded);
+    for shop in [&kept, &free] {
+        assert_eq!(db.store.day_key_days(&shop.connection.id).await.unwrap(), []);
+    }
+    let keys = u64::try_from(before.len()).unwrap() * 2;
+    assert_eq!(counts(&request)["day-key"], keys, "counted once");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
+use numib::domain::row::{ContactMarks, sweep_on};
 use numib::store::contacts::{Contact, INBOX_STEP, InboxEntry, InboxStart, Parties};
 
 use crate::database::Database;
@@ -24,7 +25,8 @@ async fn moved(db: &Database, conversation: &ConversationId, at: Timestamp) -> C
     let account = AccountId::parse("account").unwrap();
     let person = PersonId::parse("person").unwrap();
     let parties = Parties { conversation, account: &account, person: &person };
-    db.store.move_conversation(parties, at, expires_at).await.unwrap();
+    let until = (expires_at, sweep_on(expires_at));
+    db.store.move_conversation(parties, at, until).await.unwrap();
     seen(db, conversation).await
 }
 
@@ -38,10 +40,9 @@ async fn a_conversation_moves_up_at_most_once_a_minute(db: &Database) {
     let shop = Shop::open(db).await;
     let conversation = shop.conversation("7001");
     let first = moved(db, &conversation, now()).await;
-    assert_eq!(
-        first,
-        Contact { last_message_at: Some(now()), is_known: true, ..Contact::default() }
-    );
+    let sweep_on = Some(sweep_on(now() + SignedDuration::from_hours(24)));
+    let expected = Contact { last_message_at: Some(now()), is_known: true, sweep_on, ..first };
+    assert_eq!((first, first.marks), (expected, ContactMarks::default()));
     let before = db.dump().await;
     for too_soon in [now() - INBOX_STEP, now(), now() + INBOX_STEP] {
         let contact = moved(db, &conversation, too_soon).await;

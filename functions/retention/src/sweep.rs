@@ -1,0 +1,25 @@
+//! Has the rows swept that time to live has left: by the worker, since this function has no right
+//! to any row.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use numib::domain::attestation::Rule;
+use numib::edge::queue::QueueError;
+use serde::Serialize;
+
+use crate::App;
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    /// Whether the sweep is queued.
+    queued: bool,
+}
+
+/// Queues the sweep of what has expired by now.
+//= R6.2
+pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, QueueError> {
+    app.queue.expire(Rule::Rows, now, Duration::ZERO).await?;
+    Ok(Run { queued: true })
+}

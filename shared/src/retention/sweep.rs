@@ -1,0 +1,291 @@
+//! The sweep: what has expired and time to live has left is deleted (R6.2), conversation by
+//! conversation, each on the day that its contact names. That day is never after the one on which
+//! the oldest of its messages is to be swept: whoever gives a message its time writes that first,
+//! and looks at the contact after that; a visit moves the day on first, and looks at the messages
+//! again after that. So one of the two sees the other, and has it visited earlier.
+
+use jiff::Timestamp;
+
+use super::is_any_held;
+use super::rows::ends_at;
+use crate::domain::account::Account;
+use crate::domain::hold::Held;
+use crate::domain::row::sweep_on;
+use crate::domain::tally::{Peak, Tally};
+use crate::domain::time::Day;
+use crate::store::concurrent::{all, try_all};
+use crate::store::expiries::DueVisit;
+use crate::store::sweep::SweepRow;
+use crate::store::{Store, StoreError};
+
+/// Days that a run looks back over: it may not have run for so long, and still misses nothing.
+const LOOK_BACK_DAYS: i32 = 60;
+/// Conversations that are visited at once.
+const VISITS: usize = 16;
+/// Rows of one that are deleted at once.
+const DELETIONS: usize = 16;
+/// Rows of a visit's first page: most visits find that time to live has been there.
+const FIRST_PAGE: i32 = 25;
+/// Rows of each page after it.
+const PAGE: i32 = 250;
+
+/// What a run found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Conversations that were visited.
+    pub visited: u64,
+    /// Rows that were deleted.
+    pub rows: u64,
+    /// Conversations that a legal hold keeps: they are visited again tomorrow (R6.7).
+    pub held: u64,
+    /// Rows and conversations that could not be read or written; they are looked at again.
+    pub failed: u64,
+    /// Seconds from its expiry to the run, of the deleted row that waited longest.
+    pub seconds_late: u64,
+    /// Whether nothing is left to do.
+    pub complete: bool,
+}
+
+/// Deletes every row that has expired by `now` of the conversations whose day has come, the oldest
+/// day first, while there is time. Found by index: what lives on costs nothing.
+///
+/// # Errors
+/// [`StoreError`], but for those of one item, which are counted; what was deleted is deleted, and
+/// another run goes on.
+//= R6.2
+pub async fn sweep_expired_rows(
+    store: &Store,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Swept, StoreError> {
+    let today = Day::of(now);
+    let mut done = Swept { complete: true, ..Swept::default() };
+    for back in (0..=LOOK_BACK_DAYS).rev() {
+        let day = today.plus(0_i32.saturating_sub(back));
+        let mut after = None;
+        loop {
+            if !has_time() {
+                done.complete = false;
+                return Ok(done);
+            }
+            let (visits, next) = store.visits_due(day, after).await?;
+            let each = visits.into_iter().map(async |due| match due {
+                Ok(due) => visit(store, &due, now, has_time).await.inspect_err(|error| {
+                    tracing::error!(conversation = %due.conversation, %error, "not swept");
+                }),
+                Err(error) => {
+                    tracing::error!(%day, %error, "a contact to sweep cannot be read");
+                    Err(error)
+                }
+            });
+            for visited in all(each, VISITS).await {
+                done.add(visited)?;
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(done)
+}
+
+impl Swept {
+    /// Counts it for the attestation of the run's day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tally(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let today = Day::of(now);
+        store.add_tally(today, &[(Tally::RowsSwept, self.rows)]).await?;
+        if self.rows == 0 {
+            return Ok(());
+        }
+        store.raise_peak(today, Peak::RowsSeconds, self.seconds_late).await
+    }
+
+    fn add(&mut self, visited: Result<Self, StoreError>) -> Result<(), StoreError> {
+        let one = match visited {
+            Err(error) if error.is_of_one_item() => {
+                Self { failed: 1, complete: true, ..Self::default() }
+            }
+            visited => visited?,
+        };
+        self.visited = self.visited.saturating_add(one.visited);
+        self.rows = self.rows.saturating_add(one.rows);
+        self.held = self.held.saturating_add(one.held);
+        self.failed = self.failed.saturating_add(one.failed);
+        self.seconds_late = self.seconds_late.max(one.seconds_late);
+        self.complete &= one.complete;
+        Ok(())
+    }
+}
+
+/// A conversation, as it is while it is visited.
+struct Visit<'a> {
+    store: &'a Store,
+    due: &'a DueVisit,
+    now: Timestamp,
+    /// By whose plan its messages expire; `None` once that is gone.
+    account: Option<Account>,
+    done: Swept,
+    /// When it is to be visited again.
+    next: Option<Day>,
+}
+
+/// Deletes what has expired of one conversation, and notes when it is to be visited again.
+async fn visit(
+    store: &Store,
+    due: &DueVisit,
+    now: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<Swept, StoreError> {
+    let account = store.account(&due.account).await?;
+    let done = Swept { visited: 1, complete: true, ..Swept::default() };
+    let mut visit = Visit { store, due, now, account, done, next: None };
+    let (mut after, mut limit) = (None, FIRST_PAGE);
+    loop {
+        let (rows, more) = store.oldest_rows(&due.conversation, after, limit).await?;
+        if !visit.page(rows).await? {
+            break;
+        }
+        (after, limit) = (more, PAGE);
+        if after.is_none() {
+            break;
+        }
+        if !has_time() {
+            // It keeps its day, so the next run goes on.
+            visit.done.complete = false;
+            return Ok(visit.done);
+        }
+    }
+    visit.end().await?;
+    Ok(visit.done)
+}
+
+impl Visit<'_> {
+    /// Deletes what has expired of a page; false once nothing behind it can have. Messages expire
+    /// in the order in which they were sent.
+    async fn page(&mut self, rows: Vec<Result<SweepRow, StoreError>>) -> Result<bool, StoreError> {
+        let (mut gone, mut goes_on) = (Vec::new(), false);
+        for row in rows {
+            match row {
+                Ok(row) if self.has_expired(&row) => gone.push(row),
+                Ok(row) => self.again(self.day_of(&row)),
+                Err(error) => {
+                    let conversation = &self.due.conversation;
+                    tracing::error!(%conversation, %error, "a row cannot be swept");
+                    self.done.failed = self.done.failed.saturating_add(1);
+                    self.again(self.tomorrow());
+                    goes_on = true;
+                }
+            }
+        }
+        if gone.is_empty() {
+            return Ok(goes_on);
+        }
+        // Looked for right before, in the place where it would be too late: a hold that comes after
+        // this finds rows that had expired before it.
+        let DueVisit { account, conversation, .. } = self.due;
+        if is_any_held(self.store, &Held::of_conversation(account, conversation)).await? {
+            self.done.held = 1;
+            self.again(self.tomorrow());
+            return Ok(false);
+        }
+        let deletions = gone.iter().map(|row| self.store.delete_expired_row(conversation, row));
+        let deleted = try_all(deletions, DELETIONS).await?;
+        for (row, is_deleted) in gone.iter().zip(deleted) {
+            if is_deleted {
+                self.done.rows = self.done.rows.saturating_add(1);
+                let late = self.now.duration_since(row.expires_at).as_secs();
+                let late = u64::try_from(late).unwrap_or_default();
+                self.done.seconds_late = self.done.seconds_late.max(late);
+            } else {
+                // It is gone, or is not what it was.
+                self.again(self.tomorrow());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Moves the contact on to its next day, and then looks again.
+    async fn end(&mut self) -> Result<(), StoreError> {
+        let (store, conversation) = (self.store, &self.due.conversation);
+        // Refused, where somebody has it visited earlier, or was here: that day stands.
+        if !store.end_visit(self.due, self.next).await? {
+            return Ok(());
+        }
+        // A message that was stored, or re-timed, after it was looked for; and a plan that changed:
+        // whoever wrote it has looked at the contact before it was moved on.
+        self.account = store.account(&self.due.account).await?;
+        let (oldest, _) = store.oldest_rows(conversation, None, 1).await?;
+        let day = oldest
+            .first()
+            .map(|row| row.as_ref().map_or_else(|_| self.tomorrow(), |row| self.day_of(row)));
+        match day {
+            Some(day) if self.next.is_none_or(|next| day < next) => {
+                store.visit_by(conversation, day).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Has it visited again on that day at the latest.
+    fn again(&mut self, day: Day) {
+        self.next = Some(self.next.map_or(day, |next| next.min(day)));
+    }
+
+    fn has_expired(&self, row: &SweepRow) -> bool {
+        !row.is_held && self.ends_at(row) <= self.now
+    }
+
+    /// The day on which a row is to be swept: of one that a hold keeps, each day, since its time
+    /// comes back when that is lifted.
+    fn day_of(&self, row: &SweepRow) -> Day {
+        let tomorrow = self.tomorrow();
+        if row.is_held { tomorrow } else { sweep_on(self.ends_at(row)).max(tomorrow) }
+    }
+
+    /// By the plan of the account, to which not every row may have been re-timed yet.
+    fn ends_at(&self, row: &SweepRow) -> Timestamp {
+        self.account.as_ref().map_or(row.expires_at, |account| ends_at(row, account, self.now))
+    }
+
+    fn tomorrow(&self) -> Day {
+        Day::of(self.now).plus(1)
+    }
+}
+
+/// Conversations so many of which are counted: from there on the count says "so many or more".
+const COUNTED_MAX: usize = 10_000;
+
+/// How many conversations were to be visited until the end of that day, and were not, though no
+/// hold keeps them. By the same index, which may be a moment old, and as far back.
+///
+/// # Errors
+/// [`StoreError`].
+//= R6.2
+pub async fn visits_left(store: &Store, until: Day) -> Result<u64, StoreError> {
+    let mut found = Vec::new();
+    for back in 0..=LOOK_BACK_DAYS {
+        let day = until.plus(0_i32.saturating_sub(back));
+        let mut after = None;
+        while found.len() < COUNTED_MAX {
+            let (visits, next) = store.visits_due(day, after).await?;
+            found.extend(visits);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    let held = found.iter().map(async |due| match due {
+        Ok(DueVisit { account, conversation, .. }) => {
+            is_any_held(store, &Held::of_conversation(account, conversation)).await
+        }
+        // What cannot be read was not visited.
+        Err(_) => Ok(false),
+    });
+    let held = try_all(held, VISITS).await?;
+    Ok(held.into_iter().map(|is_held| u64::from(!is_held)).sum())
+}
