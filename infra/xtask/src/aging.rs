@@ -2,14 +2,17 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use jiff::SignedDuration;
-use numib::domain::ids::{AccountId, Channel, MemberId, MetaId};
+use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MemberId, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::edge::clock;
+use numib::edge::clock::{self, Stopwatch};
 use numib::seal::pseudonym::Pepper;
+use numib::store::Store;
 use numib::store::accounts::Member;
 use serde_json::json;
 
@@ -17,6 +20,10 @@ use crate::account;
 use crate::meta;
 use crate::progress::say;
 use crate::stack::{Login, Stack};
+
+/// A worker is started by its queue, and needs a moment.
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(500);
 
 /// Gives an account of seven days a message, and lets eight days pass.
 ///
@@ -64,22 +71,37 @@ pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow
     say(&format!("   {then}  {shown} shown, {keys} day keys"));
     ensure!(shown == 0, "a message outlived its key");
     say(&format!("   the schedule said   due {}, destroyed {}", ran["due"], ran["destroyed"]));
-    let (rows, _) = {
-        let contacts = store.contacts_after(connection, None).await?;
-        let contact = contacts.into_iter().next().context("no contact")?;
-        let connection = connection.clone();
-        let conversation = numib::domain::ids::ConversationId { connection, contact };
-        store.rows_after(&conversation, None, 10).await?
-    };
-    say(&format!("   in the table        {} row that nobody can open, until DynamoDB", rows.len()));
-    say("                       removes it by its time to live");
+    let rows = rows(&store, connection).await?;
+    say(&format!("   in the table        {rows} row that nobody can open"));
     let next = expired.plus(1).start().saturating_add(SignedDuration::from_mins(30))?;
     let report = stack.run_task("attest", &next.to_string())?;
     say(&format!(
         "   attested            violations {}, filed in S3 as JSON, JWS and a page",
         report["violations"]
     ));
+    sweep(stack, connection, expired.plus(2)).await
+}
+
+/// Shows what becomes of a row that time to live has left for two days.
+async fn sweep(stack: &Stack, connection: &ConnectionId, on: Day) -> anyhow::Result<()> {
+    let store = stack.store();
+    let at = on.start().saturating_add(SignedDuration::from_hours(1))?.to_string();
+    stack.run_task("sweep-expired-rows", &at)?;
+    let stopwatch = Stopwatch::start();
+    while rows(&store, connection).await? > 0 {
+        ensure!(stopwatch.elapsed() < PATIENCE, "the row is not swept");
+        tokio::time::sleep(POLL).await;
+    }
+    say(&format!("   {at}  0 rows in the table: what time to live leaves is swept"));
     Ok(())
+}
+
+/// How many rows there are of the connection's one contact.
+async fn rows(store: &Store, connection: &ConnectionId) -> anyhow::Result<usize> {
+    let contacts = store.contacts_after(connection, None).await?;
+    let contact = contacts.into_iter().next().context("no contact")?;
+    let conversation = ConversationId { connection: connection.clone(), contact };
+    Ok(store.rows_after(&conversation, None, 10).await?.0.len())
 }
 
 fn shown(stack: &Stack, login: &Login) -> anyhow::Result<usize> {
