@@ -25,7 +25,9 @@ pub(crate) async fn run(
     let is_complete = match rule {
         Rule::Rows => sweep(store, at, has_time).await?,
         Rule::DayKeys => destroy(store, at, has_time).await?,
-        Rule::AuditEvents | Rule::TaxRecords | Rule::Requests => return Err(WorkError::Unreadable),
+        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Requests => {
+            return Err(WorkError::Unreadable);
+        }
     };
     if is_complete || clock::now().duration_since(at) >= RUNS {
         return Ok(());

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
 use numib::domain::export::Export;
 use numib::domain::ids::ExportId;
+use numib::domain::tally::Tally;
+use numib::domain::time::Day;
 use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
@@ -54,14 +56,17 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError>
             app.store.delete_export(&export).await?;
         }
     }
+    let removed = u64::try_from(old.len()).unwrap_or(u64::MAX);
+    app.store.add_tally(Day::of(now), &[(Tally::ExportsRemoved, removed)]).await?;
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
-    let stuck = app.store.stuck_exports(before, RUN_MAX).await?;
-    for id in &stuck {
+    let mut resumed = 0_usize;
+    for id in &app.store.stuck_exports(before, RUN_MAX).await? {
         if is_left(app, id, now).await? {
             app.export_queue.send(id, Some(now)).await?;
+            resumed = resumed.saturating_add(1);
         }
     }
-    let done = Done { removed: old.len(), resumed: stuck.len() };
+    let done = Done { removed: old.len(), resumed };
     tracing::info!(removed = done.removed, resumed = done.resumed, "exports carried on");
     let mut metrics = Metrics::new(now);
     metrics.add("ExportsRemoved", Unit::Count, done.removed);

@@ -28,6 +28,8 @@ words! {
         AuditEvents = "audit-events",
         /// Tax records are purged when their period is over.
         TaxRecords = "tax-records",
+        /// Archives of exports are removed after seven days.
+        Exports = "exports",
         /// Requests are done by their deadline.
         Requests = "requests",
     }
@@ -64,6 +66,7 @@ impl Rule {
             Self::Rows => &["R6.2"],
             Self::AuditEvents => &["R6.4"],
             Self::TaxRecords => &["R6.3"],
+            Self::Exports => &["R5.4"],
             Self::Requests => &["R5.8", "R6.1"],
         }
     }
@@ -90,6 +93,8 @@ pub struct Facts {
     pub tax_overdue: u64,
     /// Days of accounts that have audit events older than they may be.
     pub audit_left: u64,
+    /// Exports whose seven days were over by the end of the day, and that are still there.
+    pub exports_left: u64,
     /// Requests at the end of the day.
     pub requests: Requests,
 }
@@ -242,19 +247,14 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
             let (expired, replanned) = (sum(Tally::KeysDestroyed), sum(Tally::KeysDestroyedByPlan));
             let removed = expired.saturating_add(replanned);
             let held = sum(Tally::KeysHeld).saturating_add(facts.keys_held);
-            let left = facts.keys_overdue;
             Kept {
-                due: Some(removed.saturating_add(held).saturating_add(left)),
-                removed: Some(removed),
                 removed_by: vec![
                     RemovedBy { how: How::Schedule, count: expired },
                     RemovedBy { how: How::PlanChange, count: replanned },
                 ],
                 longest_seconds: tallies.peak(Peak::KeysSeconds),
-                held: vec![Held { why: Why::LegalHold, count: held }],
-                left: Some(left),
                 late: sum(Tally::KeysDestroyedLate),
-                ..nothing
+                ..due(removed, Some(held), facts.keys_overdue, nothing)
             }
         }
         // No API shows an expired row, and no key opens it: late ones have an alarm, and break no
@@ -281,20 +281,21 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
         Rule::TaxRecords => {
             let removed = sum(Tally::TaxRecordsPurged);
             let held = sum(Tally::TaxRecordsHeld).saturating_add(facts.tax_held);
-            let left = facts.tax_overdue;
-            Kept {
-                due: Some(removed.saturating_add(held).saturating_add(left)),
-                removed: Some(removed),
-                held: vec![Held { why: Why::LegalHold, count: held }],
-                left: Some(left),
-                late: sum(Tally::TaxRecordsPurgedLate),
-                ..nothing
-            }
+            let late = sum(Tally::TaxRecordsPurgedLate);
+            Kept { late, ..due(removed, Some(held), facts.tax_overdue, nothing) }
         }
+        Rule::Exports => due(sum(Tally::ExportsRemoved), None, facts.exports_left, nothing),
         Rule::Requests => Kept { left: Some(facts.requests.late), ..nothing },
     };
     let violations = kept.left.unwrap_or_default().saturating_add(kept.late);
     Kept { violations, ..kept }
+}
+
+/// What was due, by what became of it; `held` where a hold can keep it.
+fn due(removed: u64, held: Option<u64>, left: u64, nothing: Kept) -> Kept {
+    let due = removed.saturating_add(held.unwrap_or_default()).saturating_add(left);
+    let held = held.map(|count| Held { why: Why::LegalHold, count }).into_iter().collect();
+    Kept { due: Some(due), removed: Some(removed), held, left: Some(left), ..nothing }
 }
 
 fn rows_removed(tallies: &Tallies) -> u64 {
@@ -365,6 +366,7 @@ mod tests {
                 tax_held: overdue,
                 tax_overdue: held,
                 audit_left: 0,
+                exports_left: 0,
                 requests,
             },
         )
@@ -381,6 +383,7 @@ mod tests {
             tax_held: 0,
             tax_overdue: 0,
             audit_left: 0,
+            exports_left: 0,
             requests: Requests::default(),
         }
     }
@@ -443,6 +446,15 @@ mod tests {
     fn audit_events_that_were_never_cut_are_a_violation() {
         let left = Facts { audit_left: 2, ..quiet() };
         assert_eq!(violations(&left), [(Rule::AuditEvents, 2)]);
+    }
+
+    //= R5.4
+    #[test]
+    fn an_archive_that_outlives_its_week_is_a_violation() {
+        let left = Facts { exports_left: 1, ..quiet() };
+        assert_eq!(violations(&left), [(Rule::Exports, 1)]);
+        let removed = Facts { tallies: counted(Tally::ExportsRemoved, 3), ..quiet() };
+        assert_eq!(violations(&removed), []);
     }
 
     //= R6.3

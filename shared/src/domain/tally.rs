@@ -30,6 +30,8 @@ words! {
         TaxRecordsPurgedLate = "tax-records-purged-late",
         /// Tax records whose period is over, and that a legal hold keeps (R6.7); each once a day.
         TaxRecordsHeld = "tax-records-held",
+        /// Exports that were removed with their archives, a week after they were asked for (R5.4).
+        ExportsRemoved = "exports-removed",
     }
 }
 

@@ -76,6 +76,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     let visits_left = visits_left(&app.store, day).await?;
     let tax = tax_records_left(&app.store, day).await?;
     let audit_left = audit_left(&app.store, day).await?;
+    let exports_left = app.store.old_exports(day.plus(1).start(), EXPORTS_COUNTED_MAX).await?;
     let watched = deadlines::watch(app, day.plus(1).start()).await?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let requests = Requests {
@@ -93,9 +94,13 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
         tax_held: tax.held,
         tax_overdue: tax.overdue,
         audit_left,
+        exports_left: count(exports_left.len()),
         requests,
     })
 }
+
+/// Exports so many of which are counted: from there on it says "so many or more".
+const EXPORTS_COUNTED_MAX: i32 = 1000;
 
 /// Days of accounts so many of which are counted: from there on it says "so many or more".
 const COUNTED_MAX: usize = 10_000;

@@ -145,6 +145,10 @@ const fn name(rule: Rule) -> Words {
         Rule::TaxRecords => {
             ("Tax records whose period is over", "Registros tributarios cuyo plazo venció")
         }
+        Rule::Exports => (
+            "Archives of exports, seven days after they were asked for",
+            "Archivos de exportaciones, siete días después de pedirse",
+        ),
         Rule::Requests => (
             "Requests of people and accounts, by their deadline",
             "Solicitudes de personas y cuentas, dentro de su plazo",
@@ -264,6 +268,7 @@ mod tests {
             tax_held: 0,
             tax_overdue: 0,
             audit_left: 0,
+            exports_left: 0,
             requests,
         })
     }

@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::export::KEPT;
+use numib::domain::tally::Tally;
+use numib::domain::time::Day;
 use retention::{App, handle};
 use serde_json::{Value, json};
 
@@ -36,7 +38,13 @@ async fn an_export_of_a_week_ago_is_removed_with_its_archive_and_no_other(db: &D
     let second = SignedDuration::from_secs(1);
     assert_eq!(run(&desk, now() + KEPT - second).await, said(0, 0));
     assert_eq!(desk.cloud.names().len(), 1);
+    let day = Day::of(now() + KEPT);
+    let left = async || db.store.old_exports(day.plus(1).start(), 9).await.unwrap().len();
+    assert_eq!(left().await, 1, "what an attestation of that day would state");
     assert_eq!(run(&desk, now() + KEPT).await, said(1, 0));
+    assert_eq!(left().await, 0);
+    let tallies = db.store.tallies(day, day).await.unwrap();
+    assert_eq!(tallies[&day].sum(Tally::ExportsRemoved), 1);
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
     let left = db.dump_table(&db.tables.core).await;
     let left: Vec<_> = left.iter().filter(|item| item.contains(id.as_str())).collect();
