@@ -1,7 +1,7 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, or stay for a hold, and owners told of a new
-//! privacy policy. Messages name requests, accounts, held records or versions; what needs more time
-//! than an invocation has is queued again.
+//! the receipt. And has rows expire by another plan, or stay for a hold, identities go that were
+//! invited in vain, and owners told of a new privacy policy. Messages name requests, accounts,
+//! members, held records or versions; what needs more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::domain::hold::Held;
-use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
+use numib::domain::ids::{AccountId, MemberId, PolicyVersion, RequestId};
 use numib::domain::plan::PlanCursor;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
@@ -144,6 +144,11 @@ async fn work(
         Work::Retime { retime: account, cursor } => {
             let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
             retime(app, &account, cursor, has_time).await
+        }
+        Work::Invited { invited, account } => {
+            let invited = MemberId::parse(&invited).ok_or(WorkError::Unreadable)?;
+            let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
+            Ok(app.eraser.forget_unless_member(&invited, &account).await?)
         }
         Work::Announce { announce: version } => {
             let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;

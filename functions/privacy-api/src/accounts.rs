@@ -12,13 +12,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::members::unreached;
 use crate::plan::BAD_PLAN;
-use crate::{body, keys};
+use crate::{body, keys, members};
 
 const BAD_EMAIL: Problem =
     Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
-const TAKEN: Problem = Problem::conflict("This person is a member of an account already.");
+const TAKEN: Problem = Problem::conflict(
+    "This person is a member of an account already, or somebody has this address unverified.",
+);
 
 /// Whose account is opened, and with what plan.
 #[derive(Deserialize, JsonSchema)]
@@ -48,15 +49,9 @@ pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let Wanted { owner_email, plan_days } = body::json(call.request)?;
     let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
-    let app = call.app;
-    let owner = app.user_pool.invite(&address).await.map_err(unreached)?;
-    if app.store.member(&owner).await?.is_some() {
-        return Err(TAKEN);
-    }
-    // The group first: a call that dies here may be repeated.
-    app.user_pool.set_role(&owner, Role::Owner).await.map_err(unreached)?;
     let id = random::account_id().map_err(keys::failed)?;
-    match app.store.open_account(&id, plan, &owner).await {
+    let owner = members::invite(call, &address, (&id, Role::Owner)).await?.ok_or(TAKEN)?;
+    match call.app.store.open_account(&id, plan, &owner).await {
         Err(StoreError::Conflict) => return Err(TAKEN),
         opened => opened?,
     }

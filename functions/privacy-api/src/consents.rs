@@ -4,9 +4,11 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose, may_be_processed};
 use numib::edge::problem::{Problem, json};
+use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::LOCKED;
 use crate::body;
 use crate::call::Call;
 
@@ -86,7 +88,10 @@ pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         decided_by: call.caller.member.clone(),
         decided_at: call.now,
     };
-    call.app.store.keep_decision(call.account(), &decision).await?;
+    match call.app.store.keep_decision(call.account(), &decision).await {
+        Err(StoreError::Conflict) => return Err(LOCKED),
+        kept => kept?,
+    }
     let standing = Standing::new(purpose, Some(&decision));
     Ok(json(StatusCode::OK, "application/json", &standing))
 }

@@ -239,7 +239,7 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
         }
         "addMember" => {
             let described = gives::<members::Added>(of, 201, "They are invited.");
-            takes::<members::Invited>(of, described)
+            takes::<members::NewMember>(of, described)
         }
         "changeRole" => {
             let described = gives::<members::Changed>(of, 200, "The role they have now.");

@@ -12,11 +12,10 @@ use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::LOCKED;
 use crate::call::Call;
 use crate::{App, body, keys, version};
 
-const LOCKED: Problem =
-    Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
 pub(crate) const BAD_VERSION: Problem = Problem::field(
     "version",
     "`version` is a version of the privacy policy: 1 to 64 of A–Z a–z 0–9 - _.",

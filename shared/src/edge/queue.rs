@@ -1,5 +1,5 @@
 //! The work queues: erasures, one message per request by its id, with what follows a change of plan
-//! or of a legal hold, and the announcement of a policy; and exports.
+//! or of a legal hold, or an invitation, and the announcement of a policy; and exports.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::erasure::Request;
 use crate::domain::hold::Held;
-use crate::domain::ids::{AccountId, ExportId, PolicyVersion, RequestId};
+use crate::domain::ids::{AccountId, ExportId, MemberId, PolicyVersion, RequestId};
 use crate::domain::plan::PlanCursor;
 
 /// What a message says.
@@ -39,6 +39,13 @@ pub enum Work {
         /// Where to go on.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
+    },
+    /// An invitation.
+    Invited {
+        /// Whose identity is removed, if they are no member by now.
+        invited: String,
+        /// The account that they were to be members of.
+        account: String,
     },
     /// A new version of the privacy policy.
     Announce {
@@ -134,6 +141,21 @@ impl ErasureQueue {
         delay: Duration,
     ) -> Result<(), QueueError> {
         self.0.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
+    }
+
+    /// Asks a worker to look, after this delay, whether someone who was invited has become a member,
+    /// and to remove their identity if not.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn look_after(
+        &self,
+        invited: &MemberId,
+        account: &AccountId,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let (invited, account) = (invited.to_string(), account.to_string());
+        self.0.put(&Work::Invited { invited, account }, delay).await
     }
 
     /// Asks a worker to tell the owners of accounts of a version of the privacy policy.

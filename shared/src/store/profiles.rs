@@ -1,4 +1,5 @@
-//! What changes in an account's own item: its sealed profile, and the policy that it accepted.
+//! What changes in an account's own item: its sealed profile, the policy that it accepted, and how
+//! many people it invited today.
 
 use jiff::Timestamp;
 
@@ -7,6 +8,7 @@ use super::schema;
 use super::{Store, StoreError, classify};
 use crate::domain::account::AccountState;
 use crate::domain::ids::{AccountId, PolicyVersion};
+use crate::domain::time::Day;
 
 impl Store {
     /// Puts a sealed profile in the place of the one of this version; returns the new version. The
@@ -43,6 +45,42 @@ impl Store {
         }
         update.send().await.map_err(|error| classify(&error))?;
         Ok(next)
+    }
+
+    /// Counts an invitation that an account is about to send, if it has sent fewer than `max` on
+    /// this day.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has sent so many, or is not active.
+    //= R4.3
+    pub async fn count_invitation(
+        &self,
+        account: &AccountId,
+        today: Day,
+        max: u32,
+    ) -> Result<(), StoreError> {
+        let count = |update: &str, condition: &str| {
+            self.client
+                .update_item()
+                .table_name(&self.tables.core)
+                .set_key(Some(account_key(account)))
+                .update_expression(update)
+                .condition_expression(format!("#state = :active AND {condition}"))
+                .expression_attribute_names("#state", schema::STATE)
+                .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+                .expression_attribute_values(":today", schema::text(today.to_string()))
+                .expression_attribute_values(":one", schema::number(1))
+        };
+        let again = "invited_on = :today AND invitations < :max";
+        let again = count("ADD invitations :one", again);
+        let again = again.expression_attribute_values(":max", schema::number(max)).send().await;
+        match again.map_err(|error| classify(&error)) {
+            Err(StoreError::Conflict) => {}
+            counted => return counted.map(|_| ()),
+        }
+        let first = "(attribute_not_exists(invited_on) OR invited_on <> :today)";
+        let first = count("SET invited_on = :today, invitations = :one", first).send().await;
+        first.map(|_| ()).map_err(|error| classify(&error))
     }
 
     /// Notes that an account accepted a version of the privacy policy; one that it accepted before
