@@ -41,6 +41,7 @@ pub(crate) struct Opened {
     account: String,
     /// The member who owns it.
     owner: String,
+    plan_days: u16,
 }
 
 /// Opens an account, and has its owner invited by e-mail.
@@ -55,6 +56,7 @@ pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         Err(StoreError::Conflict) => return Err(TAKEN),
         opened => opened?,
     }
-    let body = Opened { account: id.to_string(), owner: owner.to_string() };
+    let (account, owner) = (id.to_string(), owner.to_string());
+    let body = Opened { account, owner, plan_days };
     Ok(json(StatusCode::CREATED, "application/json", &body))
 }

@@ -143,8 +143,8 @@ impl ErasureQueue {
         self.0.put(&Work::Hold { held: held.to_string(), cursor }, delay).await
     }
 
-    /// Asks a worker to look, after this delay, whether someone who was invited has become a member,
-    /// and to remove their identity if not.
+    /// Asks a worker to look, after this delay, whether someone who was invited has become a
+    /// member, and to remove their identity if not.
     ///
     /// # Errors
     /// [`QueueError`].

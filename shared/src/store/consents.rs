@@ -10,8 +10,8 @@ impl Store {
     /// Keeps a decision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when there is one about that purpose in the same millisecond, or the
-    /// account is not active: what is written at the moment of its erasure would stay for ever.
+    /// [`StoreError::Conflict`] when there is one about that purpose in the same millisecond, or
+    /// the account is not active: what is written at its very end would stay for ever.
     //= R2.2, R6.1
     pub async fn keep_decision(
         &self,

@@ -85,8 +85,8 @@ impl Store {
     /// an owner of the account.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the role is another one by now, or the other owner's is, or the
-    /// account is not active.
+    /// [`StoreError::Conflict`] when the role is another one by now, or the other owner's is, or
+    /// the account is not active.
     //= R4.3
     pub async fn change_role(
         &self,

@@ -76,7 +76,10 @@ async fn each_decision_is_kept_and_the_latest_says_whether_a_purpose_may_be_proc
     let trail = office.look(&owner, "GET /v1/audit-events", "").await.json();
     let trail = trail["events"].as_array().unwrap();
     assert_eq!(trail.len(), 4);
-    assert_eq!(trail[0]["subjects"], json!(["consent marketing-email"]));
+    assert_eq!(
+        trail[0]["subjects"],
+        json!(["consent marketing-email", "decision granted", "policy 2026-11"])
+    );
     let stranger = sign_in(db, &other.connection.account, Role::Privacy).await;
     assert_eq!(office.look(&stranger, LIST, "").await.json(), none);
 }

@@ -23,17 +23,17 @@ on_both_databases!(
     a_change_of_role_that_died_halfway_may_be_repeated,
 );
 
-const ADD: &str = "POST /v1/members";
-const CHANGE: &str = "PATCH /v1/members/{id}";
-const REPORT: &str = "POST /v1/members/{id}/minor-report";
-const OPEN: &str = "POST /v1/operator/accounts";
+pub(super) const ADD: &str = "POST /v1/members";
+pub(super) const CHANGE: &str = "PATCH /v1/members/{id}";
+pub(super) const REPORT: &str = "POST /v1/members/{id}/minor-report";
+pub(super) const OPEN: &str = "POST /v1/operator/accounts";
 
-fn an_account() -> AccountId {
+pub(super) fn an_account() -> AccountId {
     AccountId::parse(&random_id().unwrap()).unwrap()
 }
 
 /// A user pool that knows nobody but this one by that address, if anyone, and what it is asked.
-fn pool(db: &Database, knows: Option<(&str, &str, bool)>) -> (UserPool, Wire) {
+pub(super) fn pool(db: &Database, knows: Option<(&str, &str, bool)>) -> (UserPool, Wire) {
     let attribute = |name: &str, value: &str| json!({"Name": name, "Value": value});
     let known = knows.map(|(sub, email, is_verified)| {
         let verified = attribute("email_verified", &is_verified.to_string());
