@@ -13,9 +13,9 @@ use crate::domain::role::Role;
 /// Users of a page; the pool gives no more.
 const PAGE: i32 = 60;
 
-/// Where a page of users begins.
+/// Where a page of users begins: what the pool said with the page before, and nobody else reads.
 #[derive(Debug, Clone)]
-pub struct Page(String);
+pub struct Page(pub String);
 
 /// Someone who was invited.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,7 @@ use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
+use numib::identity::Page;
 use numib::retention;
 use numib::store::StoreError;
 use numib::store::holds::Holds;
@@ -150,12 +151,13 @@ async fn work(
             let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
             Ok(app.eraser.forget_unless_member(&invited, &account).await?)
         }
-        Work::Announce { announce: version } => {
+        Work::Announce { announce: version, page } => {
             let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
-            if !announce::run(app, &version, clock::now(), has_time).await? {
-                app.queue.announce(&version).await?;
+            let page = page.map(Page);
+            match announce::run(app, &version, page, clock::now(), has_time).await? {
+                Some(Page(next)) => Ok(app.queue.announce(&version, Some(next)).await?),
+                None => Ok(()),
             }
-            Ok(())
         }
     }
 }

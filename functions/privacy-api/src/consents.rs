@@ -2,21 +2,21 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose, may_be_processed};
+use numib::domain::consent::{Choice, Decision, Purpose, may_be_processed};
 use numib::edge::problem::{Problem, json};
 use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::LOCKED;
-use crate::body;
 use crate::call::Call;
+use crate::{body, policies};
 
 const BAD_DECISION: Problem =
     Problem::field("decision", "`decision` is granted, withdrawn or objected.");
 const BAD_VERSION: Problem = Problem::field(
     "policy_version",
-    "`policy_version` is 1 to 32 of A–Z a–z 0–9 . _ and -: the policy that was shown.",
+    "`policy_version` is a version of the privacy policy that was published: the one that was shown.",
 );
 
 /// A decision.
@@ -26,7 +26,7 @@ pub(crate) struct Decided {
     #[schemars(regex(pattern = "^(granted|withdrawn|objected)$"))]
     decision: String,
     /// The policy that was shown.
-    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,32}$"))]
+    #[schemars(regex(pattern = policies::VERSION))]
     policy_version: String,
 }
 
@@ -81,10 +81,12 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let purpose = call.parameter("purpose", Purpose::parse)?;
     let Decided { decision, policy_version } = body::json(call.request)?;
+    let choice = Choice::parse(&decision).ok_or(BAD_DECISION)?;
+    let (policy_version, _) = policies::published(call, &policy_version, BAD_VERSION).await?;
     let decision = Decision {
         purpose,
-        choice: Choice::parse(&decision).ok_or(BAD_DECISION)?,
-        policy_version: PolicyVersion::parse(&policy_version).ok_or(BAD_VERSION)?,
+        choice,
+        policy_version,
         decided_by: call.caller.member.clone(),
         decided_at: call.now,
     };

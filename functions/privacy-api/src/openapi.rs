@@ -227,8 +227,11 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
             takes::<Profile>(of, described)
         }
         "acceptPolicy" => {
-            let described = gives::<profile::PrivacyPolicy>(of, 200, "It is accepted.");
-            takes::<profile::PrivacyPolicy>(of, described)
+            let described = gives::<policies::PrivacyPolicy>(of, 200, "It is accepted.");
+            takes::<policies::PrivacyPolicy>(of, described)
+        }
+        "listPolicyVersions" => {
+            gives::<policies::PolicyVersions>(of, 200, "Those that are in force latest first.")
         }
         "listInvoices" => {
             let described = gives::<invoices::Invoices>(of, 200, "A page.");
@@ -257,17 +260,17 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
             Described { problems: &[409], ..takes::<invoices::Filed>(of, described) }
         }
         "publishPolicy" => {
-            let mut described = gives::<profile::PrivacyPolicy>(of, 201, "It is published.");
-            let again = of.subschema_for::<profile::PrivacyPolicy>();
+            let mut described = gives::<policies::PrivacyPolicy>(of, 201, "It is published.");
+            let again = of.subschema_for::<policies::PrivacyPolicy>();
             described.answers.push((200, "It was there; whoever was not is told.", again));
-            takes::<policies::Published>(of, described)
+            takes::<policies::NewPolicyVersion>(of, described)
         }
         _ => Described::default(),
     }
 }
 
 fn shown(of: &mut SchemaGenerator) -> Described {
-    let described = gives::<profile::Shown>(of, 200, "The account.");
+    let described = gives::<profile::ShownAccount>(of, 200, "The account.");
     Described { is_tagged: true, ..described }
 }
 

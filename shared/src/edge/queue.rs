@@ -51,6 +51,9 @@ pub enum Work {
     Announce {
         /// The version that owners are to be told of.
         announce: String,
+        /// The page of owners to go on with.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<String>,
     },
 }
 
@@ -158,12 +161,17 @@ impl ErasureQueue {
         self.0.put(&Work::Invited { invited, account }, delay).await
     }
 
-    /// Asks a worker to tell the owners of accounts of a version of the privacy policy.
+    /// Asks a worker to tell the owners of accounts of a version of the privacy policy, from this
+    /// page of them on.
     ///
     /// # Errors
     /// [`QueueError`].
-    pub async fn announce(&self, version: &PolicyVersion) -> Result<(), QueueError> {
-        self.0.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
+    pub async fn announce(
+        &self,
+        version: &PolicyVersion,
+        page: Option<String>,
+    ) -> Result<(), QueueError> {
+        self.0.put(&Work::Announce { announce: version.to_string(), page }, Duration::ZERO).await
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::schema::{self, Item, lists};
 use super::{Store, StoreError, classify};
-use crate::domain::consent::{Choice, Decision, PolicyVersion, Purpose};
-use crate::domain::ids::{AccountId, MemberId};
+use crate::domain::consent::{Choice, Decision, Purpose};
+use crate::domain::ids::{AccountId, MemberId, PolicyVersion};
 
 impl Store {
     /// Keeps a decision.

@@ -2,6 +2,7 @@
 
 mod account;
 mod accounts;
+mod announce;
 pub(crate) mod audit;
 mod consents;
 mod contacts;
