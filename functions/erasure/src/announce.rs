@@ -109,7 +109,7 @@ async fn owns(store: &Store, id: &MemberId) -> Result<Option<AccountState>, Stor
 
 fn report(version: &PolicyVersion, tally: &Tally, now: Timestamp) {
     let &Tally { told, failed, passed_over } = tally;
-    tracing::info!(version = %version, told, failed, passed_over, "owners told of a policy version");
+    tracing::info!(version = %version, told, failed, passed_over, "owners told of a policy");
     let mut metrics = Metrics::new(now);
     metrics.add("OwnersTold", Unit::Count, told);
     metrics.add("OwnersPassedOver", Unit::Count, passed_over);

@@ -24,8 +24,7 @@ const TAKEN: Problem = Problem::conflict(
 /// Whose account is opened, and with what plan.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "NewAccount")]
-pub(crate) struct Wanted {
+pub(crate) struct NewAccount {
     /// Where the owner is invited.
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     owner_email: String,
@@ -47,7 +46,7 @@ pub(crate) struct Opened {
 /// Opens an account, and has its owner invited by e-mail.
 //= R1.2, R4.3
 pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Wanted { owner_email, plan_days } = body::json(call.request)?;
+    let NewAccount { owner_email, plan_days } = body::json(call.request, &[BAD_EMAIL, BAD_PLAN])?;
     let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
     let id = random::account_id().map_err(keys::failed)?;

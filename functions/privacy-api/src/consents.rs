@@ -16,13 +16,13 @@ const BAD_DECISION: Problem =
     Problem::field("decision", "`decision` is granted, withdrawn or objected.");
 const BAD_VERSION: Problem = Problem::field(
     "policy_version",
-    "`policy_version` is a version of the privacy policy that was published: the one that was shown.",
+    "`policy_version` is the version of the privacy policy that was shown: one that was published.",
 );
 
 /// A decision.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Decided {
+pub(crate) struct NewDecision {
     #[schemars(regex(pattern = "^(granted|withdrawn|objected)$"))]
     decision: String,
     /// The policy that was shown.
@@ -38,6 +38,7 @@ pub(crate) struct Consents {
 
 /// Where a purpose stands.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Consent")]
 pub(crate) struct Standing {
     /// `product-analytics` or `marketing-email`.
     purpose: &'static str,
@@ -80,7 +81,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 //= R2.2
 pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let purpose = call.parameter("purpose", Purpose::parse)?;
-    let Decided { decision, policy_version } = body::json(call.request)?;
+    let NewDecision { decision, policy_version } =
+        body::json(call.request, &[BAD_DECISION, BAD_VERSION])?;
     let choice = Choice::parse(&decision).ok_or(BAD_DECISION)?;
     let (policy_version, _) = policies::published(call, &policy_version, BAD_VERSION).await?;
     let decision = Decision {

@@ -35,6 +35,7 @@ pub(crate) struct Erased {
 
 /// It is unreadable, or a hold keeps it; a worker does the rest.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AcceptedRequest")]
 pub(crate) struct Accepted {
     /// The code to follow it by.
     request: String,

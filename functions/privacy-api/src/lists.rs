@@ -72,6 +72,7 @@ enum Outcome {
 
 /// A line of the answer. It has no id: who posted the list has it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReportedLine")]
 struct Reported {
     line: usize,
     state: Outcome,

@@ -139,7 +139,7 @@ pub(crate) struct NewMember {
 /// not told.
 //= R4.3, R1.2
 pub(crate) async fn add(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let NewMember { email, role } = body::json(call.request)?;
+    let NewMember { email, role } = body::json(call.request, &[BAD_EMAIL, BAD_ROLE])?;
     let address = profile::email(&email).ok_or(BAD_EMAIL)?;
     let role = role_of(&role)?;
     may(call, role)?;
@@ -196,8 +196,7 @@ pub(crate) async fn invite(
 /// The role that a member gets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "WantedRole")]
-pub(crate) struct Wanted {
+pub(crate) struct WantedRole {
     #[schemars(regex(pattern = ROLES))]
     role: String,
 }
@@ -207,7 +206,7 @@ pub(crate) struct Wanted {
 //= R4.3
 pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let id = call.parameter("id", MemberId::parse)?;
-    let Wanted { role } = body::json(call.request)?;
+    let WantedRole { role } = body::json(call.request, &[BAD_ROLE])?;
     let to = role_of(&role)?;
     let from = role_in_account(call, &id).await?.ok_or(Problem::not_found())?;
     // A call that died once the database had the role is repeated with the version from before it.

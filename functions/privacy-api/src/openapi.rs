@@ -155,10 +155,12 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
         }
         "listConnections" => gives::<lookup::Channels>(of, 200, "The channels."),
         "searchContacts" => {
-            let described = gives::<contacts::Found>(of, 200, "Who was found.");
-            takes::<contacts::Sought>(of, described)
+            let described = gives::<contacts::FoundContacts>(of, 200, "Who was found.");
+            takes::<contacts::ContactSearch>(of, described)
         }
-        "restrictContact" | "liftRestriction" => gives::<contacts::Shown>(of, 200, "The contact."),
+        "restrictContact" | "liftRestriction" => {
+            gives::<contacts::ShownContact>(of, 200, "The contact.")
+        }
         "listRequests" => {
             let mut query_ = paged();
             let account = json!({"type": "string", "description": "For operators only."});
@@ -170,7 +172,7 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
         "listConsents" => gives::<consents::Consents>(of, 200, "Where each purpose stands."),
         "decideConsent" => {
             let described = gives::<consents::Standing>(of, 200, "Where the purpose stands now.");
-            takes::<consents::Decided>(of, described)
+            takes::<consents::NewDecision>(of, described)
         }
         "listAuditEvents" => {
             let mut query_ = paged();
@@ -246,18 +248,18 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
         }
         "changeRole" => {
             let described = gives::<members::Changed>(of, 200, "The role they have now.");
-            let described = takes::<members::Wanted>(of, described);
+            let described = takes::<members::WantedRole>(of, described);
             Described { problems: &[409], is_tagged: true, is_conditional: true, ..described }
         }
         "removeMember" | "reportMinorMember" => Described { problems: &[409, 412], ..accepted(of) },
         "openAccount" => {
             let described = gives::<accounts::Opened>(of, 201, "It is open, its owner invited.");
-            takes::<accounts::Wanted>(of, described)
+            takes::<accounts::NewAccount>(of, described)
         }
         "fileInvoice" => {
             let mut described = gives::<invoices::Stored>(of, 201, "It is filed.");
             described.answers.push((200, "It was there.", of.subschema_for::<invoices::Stored>()));
-            Described { problems: &[409], ..takes::<invoices::Filed>(of, described) }
+            Described { problems: &[409], ..takes::<invoices::NewInvoice>(of, described) }
         }
         "publishPolicy" => {
             let mut described = gives::<policies::PrivacyPolicy>(of, 201, "It is published.");

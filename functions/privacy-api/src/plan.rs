@@ -44,7 +44,7 @@ pub(crate) struct Changed {
 pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let &Call { app, request, now, .. } = call;
     let account = call.parameter("account_id", AccountId::parse)?;
-    let Wanted { plan_days } = body::json(request)?;
+    let Wanted { plan_days } = body::json(request, &[BAD_PLAN])?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
     if app.store.account(&account).await?.is_none() {
         return Err(NOT_ACTIVE);

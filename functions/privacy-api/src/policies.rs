@@ -57,7 +57,8 @@ pub(crate) struct NewPolicyVersion {
 /// again, those are told who were not.
 //= R10.1
 pub(crate) async fn publish(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let NewPolicyVersion { version, effective_on } = body::json(call.request)?;
+    let NewPolicyVersion { version, effective_on } =
+        body::json(call.request, &[BAD_VERSION, BAD_DAY])?;
     // Digits alone might be an id of somebody's: the audit trail would leave them out.
     let is_number = version.bytes().all(|byte| byte.is_ascii_digit());
     let version = PolicyVersion::parse(&version).filter(|_| !is_number).ok_or(BAD_VERSION)?;
@@ -90,7 +91,7 @@ pub(crate) async fn published(
 /// that it accepts is kept, with who did and when first.
 //= R10.1
 pub(crate) async fn accept(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let PrivacyPolicy { version } = body::json(call.request)?;
+    let PrivacyPolicy { version } = body::json(call.request, &[NOT_PUBLISHED])?;
     let (version, effective_on) = published(call, &version, NOT_PUBLISHED).await?;
     let (at, by) = (call.now, call.caller.member.clone());
     let acceptance = Acceptance { version, effective_on, at, by };

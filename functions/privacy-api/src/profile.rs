@@ -33,14 +33,18 @@ pub(crate) async fn correct(call: &Call<'_>) -> Result<Response<Body>, Problem> 
     let profile = open(call.app, &account).await?;
     let mut profile = serde_json::to_value(profile).map_err(keys::failed)?;
     json_patch::merge(&mut profile, &patch);
-    let profile = serde_json::from_value(profile).map_err(|_| body::UNREADABLE)?;
+    let rules = rules();
+    let rules = body::Rules { needed: &[], optional: &rules };
+    let profile = body::of_object(&profile, rules)?;
     replace(call, account, profile).await
 }
 
 /// `PUT /v1/account`: puts another profile in the place of this one.
 //= R5.2
 pub(crate) async fn rectify(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let profile = body::json(call.request)?;
+    let rules = rules();
+    let rules = body::Rules { needed: &[], optional: &rules };
+    let profile = body::json_by(call.request, rules)?;
     let account = own(call).await?;
     version::matches(call.request, account.profile_version)?;
     replace(call, account, profile).await
@@ -106,6 +110,10 @@ fn answer(account: &Account, profile: Profile) -> Response<Body> {
     };
     let response = json(StatusCode::OK, "application/json", &body);
     version::tagged(response, account.profile_version)
+}
+
+fn rules() -> Vec<Problem> {
+    Field::ALL.iter().copied().map(unsound).collect()
 }
 
 const fn unsound(field: Field) -> Problem {

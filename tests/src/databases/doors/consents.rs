@@ -106,7 +106,7 @@ async fn what_is_no_decision_is_refused_by_name(db: &Database) {
         ("marketing-email", body("granted", ""), 400, "policy_version"),
         ("marketing-email", body("granted", "never"), 400, "policy_version"),
         ("marketing-email", body("granted", "a b"), 400, "policy_version"),
-        ("marketing-email", json!({"decision": "granted"}), 400, "body"),
+        ("marketing-email", json!({"decision": "granted"}), 400, "policy_version"),
     ] {
         assert_problem(&decide(&office, &owner, purpose, body).await, status, kind);
     }
