@@ -13,9 +13,18 @@ use crate::domain::role::Role;
 /// Users of a page; the pool gives no more.
 const PAGE: i32 = 60;
 
-/// Where a page of users begins.
+/// Where a page of users begins: what the pool said with the page before, and nobody else reads.
 #[derive(Debug, Clone)]
-pub struct Page(String);
+pub struct Page(pub String);
+
+/// Someone who was invited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invited {
+    /// Who they are.
+    pub member: MemberId,
+    /// Whether the pool has had them only since now.
+    pub is_new: bool,
+}
 
 /// The user pool did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,11 +48,16 @@ impl UserPool {
 
     /// Has someone invited by e-mail, and returns who they are from now on. Who is in the pool
     /// already is not invited again: whether they are somebody's member is for the database to say.
+    /// `None` where someone has the address who has not shown that it is theirs: people choose what
+    /// they sign in with, and whoever writes another's address there must not be taken for them.
     ///
     /// # Errors
     /// [`IdentityError`].
-    //= R1.2
-    pub async fn invite(&self, address: &Personal<String>) -> Result<MemberId, IdentityError> {
+    //= R1.2, R4.3
+    pub async fn invite(
+        &self,
+        address: &Personal<String>,
+    ) -> Result<Option<Invited>, IdentityError> {
         let attribute = |name: &str, value: &str| {
             let built = AttributeType::builder().name(name).value(value).build();
             built.map_err(|error| IdentityError(error.to_string()))
@@ -58,17 +72,27 @@ impl UserPool {
             .desired_delivery_mediums(DeliveryMediumType::Email)
             .send()
             .await;
-        let attributes = match created {
-            Ok(created) => created.user.and_then(|user| user.attributes),
+        let (attributes, is_new) = match created {
+            Ok(created) => (created.user.and_then(|user| user.attributes), true),
             Err(error) if error.code() == Some("UsernameExistsException") => {
                 let call = self.client.admin_get_user();
                 let call = call.user_pool_id(&self.id).username(address.expose());
-                unless_unknown(call.send().await)?.and_then(|user| user.user_attributes)
+                let user = unless_unknown(call.send().await)?;
+                let attributes = user.and_then(|user| user.user_attributes).unwrap_or_default();
+                let verified = verified_email(&attributes);
+                let is_theirs = |email: &Personal<String>| {
+                    email.expose().eq_ignore_ascii_case(address.expose())
+                };
+                if !verified.as_ref().is_some_and(is_theirs) {
+                    return Ok(None);
+                }
+                (Some(attributes), false)
             }
             Err(error) => return Err(failed(&error)),
         };
-        let id = sub(&attributes.unwrap_or_default());
-        id.ok_or_else(|| IdentityError("a user without a sub".to_owned()))
+        let member = sub(&attributes.unwrap_or_default());
+        let member = member.ok_or_else(|| IdentityError("a user without a sub".to_owned()))?;
+        Ok(Some(Invited { member, is_new }))
     }
 
     /// Puts a member into the group of this role, and out of those of all others.

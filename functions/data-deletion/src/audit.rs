@@ -1,10 +1,9 @@
 //! Records in the chain of each account what Meta had erased of its data (R1.3).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use numib::domain::audit::{Action, Actor, Event, Outcome, Subject};
+use numib::domain::audit::{Action, Actor, Event, Outcome, SUBJECTS_MAX, Subject, erased_of_each};
 use numib::domain::erasure::Target;
 use numib::domain::ids::{AccountId, RequestId};
 use numib::edge::telemetry::{Metrics, Unit};
@@ -18,8 +17,6 @@ use crate::App;
 const TIME: Duration = Duration::from_secs(2);
 /// Accounts whose chains are written at once.
 const AT_ONCE: usize = 16;
-/// Subjects of one event: what is more has an event of its own.
-const SUBJECTS_MAX: usize = 20;
 
 /// Why an event was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +38,7 @@ pub(crate) async fn record(
     targets: &[Target],
     now: Timestamp,
 ) {
-    let mut accounts = BTreeMap::<&AccountId, Vec<Subject>>::new();
-    for target in targets {
-        accounts.entry(target.account()).or_default().extend(subject(target));
-    }
-    // The code shows what all of them had of the person: none of theirs to know.
-    let code = code.filter(|_| accounts.len() == 1);
-    let code = code.and_then(|code| Subject::parse(&format!("request {code}")));
-    for subjects in accounts.values_mut() {
-        subjects.extend(code.clone());
-    }
+    let accounts = erased_of_each(targets, code);
     let recorded = accounts.iter().map(async |(account, subjects)| {
         let appended = append(app, account, (action, subjects), now);
         tokio::time::timeout(TIME, appended).await.map_err(Unrecorded::from).flatten()
@@ -88,16 +76,4 @@ async fn append(
         app.store.append_audit_event(account, event).await?;
     }
     Ok(())
-}
-
-fn subject(target: &Target) -> Option<Subject> {
-    let text = match target {
-        Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
-            format!("conversation {conversation}")
-        }
-        Target::Connection { connection, .. } => format!("connection {connection}"),
-        Target::Member { member, .. } => format!("member {member}"),
-        Target::Account { account } => format!("account {account}"),
-    };
-    Subject::parse(&text)
 }

@@ -1,5 +1,8 @@
 //! Tells the owners of accounts that there is a new version of the privacy policy, each once. Who
 //! was told is written down after the e-mail: a worker that dies in between tells one owner again.
+//!
+//! What goes wrong with one owner holds up no other: it is counted, an alarm rings, and who
+//! publishes the version again has those told who were not.
 
 use jiff::Timestamp;
 use numib::domain::account::AccountState;
@@ -9,62 +12,73 @@ use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::identity::IdentityError;
+use numib::identity::{IdentityError, Page};
 use numib::store::{Store, StoreError};
 
 use crate::App;
 
-/// Why the owners, or some of them, were not told. The message comes again.
+/// Why the owners were not told. The message comes again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnnounceError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    #[error("some of the owners were not told")]
-    Untold,
 }
 
-/// Tells every owner who has not been told, while there is time; false where some are left. Owners
-/// are found in the user pool, which has their addresses, page by page and from the start: who was
-/// told is passed over.
+/// What became of the owners.
+#[derive(Debug, Default)]
+struct Tally {
+    told: u64,
+    failed: u64,
+    /// Without a verified address, or of an account that is being deleted, which may be taken back.
+    passed_over: u64,
+}
+
+/// Tells every owner who has not been told, from a page of them on, while there is time; the page
+/// to go on with where some are left. Owners are found in the user pool, which has their addresses.
 //= R10.1
 pub(crate) async fn run(
     app: &App,
     version: &PolicyVersion,
+    mut page: Option<Page>,
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<bool, AnnounceError> {
+) -> Result<Option<Page>, AnnounceError> {
     let store = &app.eraser.store;
-    let Some(mailer) = &app.mailer else { return Ok(true) };
-    let Some(effective_on) = store.policy_version(version).await? else { return Ok(true) };
+    let Some(mailer) = &app.mailer else { return Ok(None) };
+    let Some(effective_on) = store.policy_version(version).await? else { return Ok(None) };
     let mail = mail(version, effective_on, &app.public_url);
-    let (mut told, mut failed) = (0_u64, 0_u64);
-    let mut page = None;
-    let is_complete = loop {
+    let mut tally = Tally::default();
+    loop {
         let (owners, next) = app.eraser.user_pool.owners(page).await?;
         for (id, address) in owners {
-            let Some(address) = address else { continue };
-            if store.was_told(&id, version).await? || !owns(store, &id).await? {
-                continue;
-            }
-            match tell(store, mailer, (&id, version), (&address, &mail), now).await {
-                Ok(()) => told = told.saturating_add(1),
-                Err(error) => {
-                    tracing::error!(error = %error, "an owner was not told");
-                    failed = failed.saturating_add(1);
-                }
-            }
+            let count = match owns(store, &id).await? {
+                Some(_) if store.was_told(&id, version).await? => continue,
+                Some(AccountState::Active) => match &address {
+                    Some(address) => {
+                        match tell(store, mailer, (&id, version), (address, &mail), now).await {
+                            Ok(()) => &mut tally.told,
+                            Err(error) => {
+                                tracing::error!(error = %error, "an owner was not told");
+                                &mut tally.failed
+                            }
+                        }
+                    }
+                    None => &mut tally.passed_over,
+                },
+                Some(AccountState::Locked) => &mut tally.passed_over,
+                Some(AccountState::Erased) | None => continue,
+            };
+            *count = count.saturating_add(1);
         }
         page = next;
-        match page {
-            None => break true,
-            Some(_) if !has_time() => break false,
-            Some(_) => {}
+        if page.is_none() || !has_time() {
+            break;
         }
-    };
-    report(version, told, failed, now);
-    if failed > 0 { Err(AnnounceError::Untold) } else { Ok(is_complete) }
+    }
+    report(version, &tally, now);
+    Ok(page)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,18 +100,19 @@ async fn tell(
     Ok(store.put_told(id, version, now).await?)
 }
 
-/// Whether somebody in the owners' group owns an account that serves.
-async fn owns(store: &Store, id: &MemberId) -> Result<bool, StoreError> {
-    let Some(member) = store.member(id).await? else { return Ok(false) };
+/// The state of the account that somebody in the owners' group owns, if they do.
+async fn owns(store: &Store, id: &MemberId) -> Result<Option<AccountState>, StoreError> {
+    let Some(member) = store.member(id).await? else { return Ok(None) };
     let account = store.account(&member.account).await?;
-    let is_active = account.is_some_and(|account| account.state == AccountState::Active);
-    Ok(is_active && member.role == Role::Owner)
+    Ok(account.filter(|_| member.role == Role::Owner).map(|account| account.state))
 }
 
-fn report(version: &PolicyVersion, told: u64, failed: u64, now: Timestamp) {
-    tracing::info!(version = %version, told, failed, "owners told of a policy version");
+fn report(version: &PolicyVersion, tally: &Tally, now: Timestamp) {
+    let &Tally { told, failed, passed_over } = tally;
+    tracing::info!(version = %version, told, failed, passed_over, "owners told of a policy");
     let mut metrics = Metrics::new(now);
     metrics.add("OwnersTold", Unit::Count, told);
+    metrics.add("OwnersPassedOver", Unit::Count, passed_over);
     metrics.add("NoticesFailed", Unit::Count, failed);
     metrics.emit();
 }

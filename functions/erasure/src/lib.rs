@@ -1,7 +1,8 @@
 //! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
 //! the receipt. And has rows expire by another plan, or stay for a hold, sweeps those that time to
-//! live has left, and has owners told of a new privacy policy. Messages name requests, accounts,
-//! held records, rules or versions; what needs more time than an invocation has is queued again.
+//! live has left, has identities go that were invited in vain, and owners told of a new privacy
+//! policy. Messages name requests, accounts, members, held records, rules or versions; what needs
+//! more time than an invocation has is queued again.
 //!
 //! An operator invokes it by hand to apply the erasure ledger again after a restore:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
@@ -15,13 +16,14 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::domain::hold::Held;
-use numib::domain::ids::{AccountId, PolicyVersion, RequestId};
+use numib::domain::ids::{AccountId, MemberId, PolicyVersion, RequestId};
 use numib::domain::plan::PlanCursor;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::{ErasureQueue, QueueError, Work};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
+use numib::identity::Page;
 use numib::retention;
 use numib::store::StoreError;
 use numib::store::holds::Holds;
@@ -147,12 +149,18 @@ async fn work(
             retime(app, &account, cursor, has_time).await
         }
         Work::Expire { expire: rule, at } => expire::run(app, rule, at, has_time).await,
-        Work::Announce { announce: version } => {
+        Work::Invited { invited, account } => {
+            let invited = MemberId::parse(&invited).ok_or(WorkError::Unreadable)?;
+            let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
+            Ok(app.eraser.forget_unless_member(&invited, &account).await?)
+        }
+        Work::Announce { announce: version, page } => {
             let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
-            if !announce::run(app, &version, clock::now(), has_time).await? {
-                app.queue.announce(&version).await?;
+            let page = page.map(Page);
+            match announce::run(app, &version, page, clock::now(), has_time).await? {
+                Some(Page(next)) => Ok(app.queue.announce(&version, Some(next)).await?),
+                None => Ok(()),
             }
-            Ok(())
         }
     }
 }

@@ -16,11 +16,10 @@ const MESSAGES_LIMIT: usize = 50;
 /// Longer than any cursor we make.
 const CURSOR_LEN_MAX: usize = 256;
 
-const BAD_LIMIT: Problem = Problem::bad_request("limit", "`limit` is a number from 1 to 100.");
+const BAD_LIMIT: Problem = Problem::field("limit", "`limit` is a number from 1 to 100.");
 const BAD_CURSOR: Problem =
-    Problem::bad_request("cursor", "The cursor is not one that this list gave out.");
-const TWO_CURSORS: Problem =
-    Problem::bad_request("cursor", "`older` and `newer` exclude each other.");
+    Problem::field("cursor", "The cursor is not one that this list gave out.");
+const TWO_CURSORS: Problem = Problem::field("cursor", "`older` and `newer` exclude each other.");
 
 /// A page of conversations, asked for.
 #[derive(Debug)]

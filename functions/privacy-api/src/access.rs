@@ -7,10 +7,14 @@ use numib::edge::problem::Problem;
 use numib::store::Store;
 use numib::store::accounts::Member;
 
+use crate::call::Call;
 use crate::who::Who;
 
-const LOCKED: Problem =
+const CLOSED: Problem =
     Problem::forbidden("The account is being deleted: until then only its owner gets in.");
+/// Its owner gets in, and changes nothing.
+pub(crate) const LOCKED: Problem =
+    Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
 
 /// The member that calls, if the route is for it.
 ///
@@ -37,6 +41,16 @@ async fn is_open(store: &Store, member: &Member) -> Result<(), Problem> {
     match account.map(|account| account.state) {
         Some(AccountState::Active) => Ok(()),
         Some(AccountState::Locked) if member.role == Role::Owner => Ok(()),
-        Some(AccountState::Locked | AccountState::Erased) | None => Err(LOCKED),
+        Some(AccountState::Locked | AccountState::Erased) | None => Err(CLOSED),
     }
+}
+
+/// Whether the caller's account may be changed.
+///
+/// # Errors
+/// 409 while it is being deleted.
+pub(crate) async fn is_active(call: &Call<'_>) -> Result<(), Problem> {
+    let account = call.app.store.account(call.account()).await?;
+    let is_active = account.is_some_and(|account| account.state == AccountState::Active);
+    if is_active { Ok(()) } else { Err(LOCKED) }
 }

@@ -12,19 +12,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::members::unreached;
 use crate::plan::BAD_PLAN;
-use crate::{body, keys};
+use crate::{body, keys, members};
 
 const BAD_EMAIL: Problem =
     Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
-const TAKEN: Problem = Problem::conflict("This person is a member of an account already.");
+const TAKEN: Problem = Problem::conflict(
+    "This person is a member of an account already, or somebody has this address unverified.",
+);
 
 /// Whose account is opened, and with what plan.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "NewAccount")]
-pub(crate) struct Wanted {
+pub(crate) struct NewAccount {
     /// Where the owner is invited.
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     owner_email: String,
@@ -40,26 +40,22 @@ pub(crate) struct Opened {
     account: String,
     /// The member who owns it.
     owner: String,
+    plan_days: u16,
 }
 
 /// Opens an account, and has its owner invited by e-mail.
 //= R1.2, R4.3
 pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Wanted { owner_email, plan_days } = body::json(call.request)?;
+    let NewAccount { owner_email, plan_days } = body::json(call.request, &[BAD_EMAIL, BAD_PLAN])?;
     let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
-    let app = call.app;
-    let owner = app.user_pool.invite(&address).await.map_err(unreached)?;
-    if app.store.member(&owner).await?.is_some() {
-        return Err(TAKEN);
-    }
-    // The group first: a call that dies here may be repeated.
-    app.user_pool.set_role(&owner, Role::Owner).await.map_err(unreached)?;
     let id = random::account_id().map_err(keys::failed)?;
-    match app.store.open_account(&id, plan, &owner).await {
+    let owner = members::invite(call, &address, (&id, Role::Owner)).await?.ok_or(TAKEN)?;
+    match call.app.store.open_account(&id, plan, &owner).await {
         Err(StoreError::Conflict) => return Err(TAKEN),
         opened => opened?,
     }
-    let body = Opened { account: id.to_string(), owner: owner.to_string() };
+    let (account, owner) = (id.to_string(), owner.to_string());
+    let body = Opened { account, owner, plan_days };
     Ok(json(StatusCode::CREATED, "application/json", &body))
 }

@@ -18,7 +18,7 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) request: &'a Request,
     /// Who calls, by their token.
-    pub(crate) caller: &'a Caller,
+    pub(crate) caller: Caller,
     /// Who that is in the database: of a role that the route is for.
     pub(crate) member: Member,
     pub(crate) now: Timestamp,

@@ -2,29 +2,31 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose, may_be_processed};
+use numib::domain::consent::{Choice, Decision, Purpose, may_be_processed};
 use numib::edge::problem::{Problem, json};
+use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::body;
+use crate::access::LOCKED;
 use crate::call::Call;
+use crate::{body, policies};
 
 const BAD_DECISION: Problem =
     Problem::field("decision", "`decision` is granted, withdrawn or objected.");
 const BAD_VERSION: Problem = Problem::field(
     "policy_version",
-    "`policy_version` is 1 to 32 of A–Z a–z 0–9 . _ and -: the policy that was shown.",
+    "`policy_version` is the version of the privacy policy that was shown: one that was published.",
 );
 
 /// A decision.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Decided {
+pub(crate) struct NewDecision {
     #[schemars(regex(pattern = "^(granted|withdrawn|objected)$"))]
     decision: String,
     /// The policy that was shown.
-    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,32}$"))]
+    #[schemars(regex(pattern = policies::VERSION))]
     policy_version: String,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct Consents {
 
 /// Where a purpose stands.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Consent")]
 pub(crate) struct Standing {
     /// `product-analytics` or `marketing-email`.
     purpose: &'static str,
@@ -78,15 +81,21 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 //= R2.2
 pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let purpose = call.parameter("purpose", Purpose::parse)?;
-    let Decided { decision, policy_version } = body::json(call.request)?;
+    let NewDecision { decision, policy_version } =
+        body::json(call.request, &[BAD_DECISION, BAD_VERSION])?;
+    let choice = Choice::parse(&decision).ok_or(BAD_DECISION)?;
+    let (policy_version, _) = policies::published(call, &policy_version, BAD_VERSION).await?;
     let decision = Decision {
         purpose,
-        choice: Choice::parse(&decision).ok_or(BAD_DECISION)?,
-        policy_version: PolicyVersion::parse(&policy_version).ok_or(BAD_VERSION)?,
+        choice,
+        policy_version,
         decided_by: call.caller.member.clone(),
         decided_at: call.now,
     };
-    call.app.store.keep_decision(call.account(), &decision).await?;
+    match call.app.store.keep_decision(call.account(), &decision).await {
+        Err(StoreError::Conflict) => return Err(LOCKED),
+        kept => kept?,
+    }
     let standing = Standing::new(purpose, Some(&decision));
     Ok(json(StatusCode::OK, "application/json", &standing))
 }

@@ -23,7 +23,7 @@ const BAD_META_ID: Problem =
 /// Whom to look for. In a body, for ids of people are never in URLs, which are logged everywhere.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sought {
+pub(crate) struct ContactSearch {
     /// A PSID or IGSID.
     #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
     meta_id: String,
@@ -31,13 +31,14 @@ pub(crate) struct Sought {
 
 /// Who was found.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Found {
-    contacts: Vec<Shown>,
+pub(crate) struct FoundContacts {
+    contacts: Vec<ShownContact>,
 }
 
 /// A contact.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Shown {
+#[schemars(rename = "Contact")]
+pub(crate) struct ShownContact {
     /// Its id is that of its conversation.
     conversation: String,
     connection_id: String,
@@ -45,7 +46,7 @@ pub(crate) struct Shown {
     restricted_at: Option<String>,
 }
 
-impl Shown {
+impl ShownContact {
     fn new(conversation: &ConversationId, contact: &Contact) -> Self {
         Self {
             conversation: conversation.to_string(),
@@ -59,7 +60,7 @@ impl Shown {
 /// stored, so nobody is found by one.
 //= R5.3
 pub(crate) async fn search(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Sought { meta_id: id } = body::json(call.request)?;
+    let ContactSearch { meta_id: id } = body::json(call.request, &[BAD_META_ID])?;
     let id = meta_id(&id).ok_or(BAD_META_ID)?;
     let store = &call.app.store;
     let person = call.app.secrets.get().await?.pepper.person(&id);
@@ -69,8 +70,8 @@ pub(crate) async fn search(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     // The index may be a moment old.
     let sight = store.look_again(&BTreeSet::new(), &own).await?;
     let known = sight.contacts.iter().filter(|(_, contact)| contact.is_known);
-    let contacts = known.map(|(conversation, contact)| Shown::new(conversation, contact));
-    let body = Found { contacts: contacts.collect() };
+    let contacts = known.map(|(conversation, contact)| ShownContact::new(conversation, contact));
+    let body = FoundContacts { contacts: contacts.collect() };
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
@@ -112,5 +113,5 @@ async fn shown(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let id = call.parameter("id", ConversationId::parse)?;
     let found = call.app.store.account_conversation(call.account(), &id).await?;
     let (_, contact) = found.ok_or(Problem::not_found())?;
-    Ok(json(StatusCode::OK, "application/json", &Shown::new(&id, &contact)))
+    Ok(json(StatusCode::OK, "application/json", &ShownContact::new(&id, &contact)))
 }

@@ -28,6 +28,7 @@ const AT_ONCE: usize = 8;
 
 /// The deletion of an account.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AccountDeletion")]
 pub(crate) struct Deletion {
     /// The code of the account's own deletion.
     request: String,

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::erasure::Request as Erasure;
+use numib::domain::erasure::{Request as Erasure, Target};
+use numib::domain::ids::RequestId;
 use numib::edge::problem::{Problem, json};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{self, Asked};
@@ -19,11 +20,22 @@ pub(crate) async fn erase(call: &Call<'_>, asked: Asked) -> Result<Response<Body
     let erasure = erasure::begin(&app.store, asked, now).await?;
     app.queue.carry_on(&erasure, now).await?;
     report(1, now);
-    Ok(accepted(call, &erasure))
+    let mut response = accepted(call, &erasure);
+    response.extensions_mut().insert(Erased { code: Some(erasure.id), targets: erasure.targets });
+    Ok(response)
+}
+
+/// Beside an answer: what is erased, for the audit trails of those whose it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Erased {
+    /// By which request, where it is one.
+    pub(crate) code: Option<RequestId>,
+    pub(crate) targets: Vec<Target>,
 }
 
 /// It is unreadable, or a hold keeps it; a worker does the rest.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AcceptedRequest")]
 pub(crate) struct Accepted {
     /// The code to follow it by.
     request: String,

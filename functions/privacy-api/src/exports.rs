@@ -5,7 +5,6 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::archive::ArchiveError;
 use numib::archive::exports::LINK_LIFE;
-use numib::domain::account::AccountState;
 use numib::domain::export::{EXPORTS_MAX, Export, Failure, State};
 use numib::domain::ids::{AccountId, ExportId};
 use numib::edge::problem::{Problem, json};
@@ -16,13 +15,12 @@ use numib::store::exports::OpenedExport;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::App;
 use crate::call::Call;
+use crate::{App, access};
 
 /// Exports that are looked at at once; an account has a week's.
 const AT_ONCE: usize = 8;
 
-const LOCKED: Problem = Problem::forbidden("The account is being deleted: it exports nothing.");
 const NOT_READY: Problem = Problem::conflict("The archive is not ready yet.");
 const NONE: Problem = Problem::conflict("The export has failed: there is no archive. Ask again.");
 const GONE: Problem = Problem::new(
@@ -76,7 +74,7 @@ pub(crate) struct Link {
 /// Asks for an export; where one is under way, it is that one.
 //= R5.1, R5.4
 pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    is_active(call).await?;
+    access::is_active(call).await?;
     let store = &call.app.store;
     let id = random::export_id().map_err(failed)?;
     let export = Export::new(id, call.account().clone(), call.now);
@@ -125,7 +123,7 @@ pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 /// A link to the archive, made for this click.
 //= R5.4
 pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    is_active(call).await?;
+    access::is_active(call).await?;
     let export = found(call).await?;
     match export.state {
         State::Asked | State::Running => return Err(NOT_READY),
@@ -144,14 +142,6 @@ pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem>
     let bytes = response.body().as_ref().to_vec();
     *response.body_mut() = Body::Binary(bytes);
     Ok(response)
-}
-
-/// A locked account lets its owner in, but hands out nothing.
-//= R6.1
-async fn is_active(call: &Call<'_>) -> Result<(), Problem> {
-    let account = call.app.store.account(call.account()).await?;
-    let is_active = account.is_some_and(|account| account.state == AccountState::Active);
-    if is_active { Ok(()) } else { Err(LOCKED) }
 }
 
 /// One of this account's.

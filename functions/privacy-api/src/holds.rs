@@ -59,7 +59,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let &Call { app, request, now, .. } = call;
     let id = hold_id(request)?;
-    let Wanted { on, reason, reference } = body::json(request)?;
+    let Wanted { on, reason, reference } =
+        body::json(request, &[BAD_ON, BAD_REASON, BAD_REFERENCE])?;
     let on = Held::parse(&on).ok_or(BAD_ON)?;
     if !is_reason(&reason) {
         return Err(BAD_REASON);
@@ -147,6 +148,7 @@ fn is_reason(text: &str) -> bool {
 
 /// The holds on a record.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HoldsOnRecord")]
 pub(crate) struct Record {
     on: String,
     holds: Vec<Shown>,
@@ -167,6 +169,7 @@ struct Shown {
 
 /// What lifting a hold did.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LiftedHold")]
 pub(crate) struct Lifted {
     on: String,
     /// How many requests go on.

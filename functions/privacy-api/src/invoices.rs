@@ -33,8 +33,7 @@ const OTHER: Problem =
 /// An invoice, as it is filed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "NewInvoice")]
-pub(crate) struct Filed {
+pub(crate) struct NewInvoice {
     /// Not in the future, and not so long ago that it need not be kept.
     #[schemars(extend("format" = "date"))]
     issued_on: String,
@@ -68,7 +67,7 @@ pub(crate) struct Stored {
 /// A page of an account's invoices, the highest id first.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Invoices {
-    invoices: Vec<Shown>,
+    invoices: Vec<ShownInvoice>,
     /// Where the next page starts; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -77,7 +76,7 @@ pub(crate) struct Invoices {
 /// An invoice, and until when it is kept.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Invoice")]
-struct Shown {
+struct ShownInvoice {
     invoice: String,
     /// A date.
     issued_on: String,
@@ -95,7 +94,11 @@ struct Shown {
 pub(crate) async fn file(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let id = call.parameter("invoice_id", InvoiceId::parse)?;
     let account = call.parameter("account_id", AccountId::parse)?;
-    let filed: Filed = body::json(call.request)?;
+    let optional = [unsound(Field::Fel)];
+    let needed = [Field::Number, Field::Currency, Field::TotalMinor, Field::Lines].map(unsound);
+    let needed = [&[BAD_DAY, BAD_JURISDICTION][..], &needed].concat();
+    let rules = body::Rules { needed: &needed, optional: &optional };
+    let filed: NewInvoice = body::json_by(call.request, rules)?;
     let jurisdiction = Jurisdiction::parse(&filed.jurisdiction).ok_or(BAD_JURISDICTION)?;
     let issued_on = Day::parse(&filed.issued_on).ok_or(BAD_DAY)?;
     let kept_until = jurisdiction.kept_until(issued_on);
@@ -104,7 +107,7 @@ pub(crate) async fn file(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     if issued_on > today.plus(1) || kept_until < today {
         return Err(BAD_DAY);
     }
-    let Filed { number, currency, total_minor, fel, lines, .. } = filed;
+    let NewInvoice { number, currency, total_minor, fel, lines, .. } = filed;
     let content = Content { number, currency, total_minor, fel, lines };
     let content = content.checked().map_err(unsound)?;
 
@@ -170,8 +173,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
-fn shown(invoice: &StoredInvoice, content: Content) -> Shown {
-    Shown {
+fn shown(invoice: &StoredInvoice, content: Content) -> ShownInvoice {
+    ShownInvoice {
         invoice: invoice.id.to_string(),
         issued_on: invoice.issued_on.to_string(),
         jurisdiction: invoice.jurisdiction.as_str(),

@@ -86,10 +86,16 @@ pub const LIST_TIME: Duration = Duration::from_secs(20);
 pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
     let stopwatch = clock::Stopwatch::start();
     let route = Route::find(route_key(request));
-    let response = answer(app, request, route, now).await;
+    let admitted = admit(app, request, route, now).await;
+    // As they were before: whoever removes themselves is nobody's member afterwards.
+    let account = admitted.as_ref().ok().map(|(_, call)| call.account().clone());
+    let response = match &admitted {
+        Ok((route, call)) => answer(route, call).await,
+        Err(problem) => Err(problem.clone()),
+    };
     let response = response.unwrap_or_else(|problem| problem.response());
     let is_recorded = match route {
-        Some(route) => audit::record(app, request, (route, &response), now).await,
+        Some(route) => audit::record(app, request, (route, &response), account, now).await,
         None => true,
     };
     let status = response.status().as_u16();
@@ -105,21 +111,25 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
     response
 }
 
-async fn answer(
-    app: &App,
-    request: &Request,
-    route: Option<&Route>,
+/// Lets a caller in, if the route is for them.
+async fn admit<'a>(
+    app: &'a App,
+    request: &'a Request,
+    route: Option<&'static Route>,
     now: Timestamp,
-) -> Result<Response<Body>, Problem> {
-    let caller = &auth::caller(request)?;
+) -> Result<(&'static Route, Call<'a>), Problem> {
+    let caller = auth::caller(request)?;
     let route = route.ok_or(Problem::not_found())?;
-    let member = access::member(&app.store, caller, &route.who).await?;
+    let member = access::member(&app.store, &caller, &route.who).await?;
     if route.needs_fresh_sign_in {
         caller.has_just_signed_in(now)?;
     }
-    let call = &Call { app, request, caller, member, now };
+    Ok((route, Call { app, request, caller, member, now }))
+}
+
+async fn answer(route: &Route, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     if route.key.starts_with("POST ") {
-        once::done(call, route.handler).await
+        once::done(call, route).await
     } else {
         (route.handler)(call).await
     }

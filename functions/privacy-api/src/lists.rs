@@ -11,7 +11,7 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::domain::erasure::{Request as Erasure, Source};
+use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{MetaId, RequestId};
 use numib::edge::clock::Stopwatch;
 use numib::edge::problem::{Problem, json};
@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::erase::report;
+use crate::erase::{Erased, report};
 use crate::{App, body};
 
 /// So long after the time for lists, what is under way is given up.
@@ -51,7 +51,7 @@ const NOT_TEXT: Problem = Problem::bad_request("list", "The list is not text in 
 const OPEN_QUOTE: Problem =
     Problem::bad_request("list", "A quote of the list is never closed. Nothing of it was done.");
 const EMPTY: Problem = Problem::bad_request("list", "The list has no line with an id.");
-const BAD_FROM: Problem = Problem::bad_request("from", "`from` is the number of a line, from 1.");
+const BAD_FROM: Problem = Problem::field("from", "`from` is the number of a line, from 1.");
 
 /// What became of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -72,6 +72,7 @@ enum Outcome {
 
 /// A line of the answer. It has no id: who posted the list has it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReportedLine")]
 struct Reported {
     line: usize,
     state: Outcome,
@@ -135,12 +136,14 @@ pub(crate) async fn import(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let file = name(bytes);
     let secrets = app.secrets.get().await?;
     let importer = Importer { app, pepper: &secrets.pepper, file: &file, now };
-    let taken = importer.take(&entries, &stopwatch).await;
+    let (taken, targets) = importer.take(&entries, &stopwatch).await;
     let report = answer(&file, &entries, &taken);
     if report.lines.is_empty() && report.resume_from.is_some() {
         return Err(Problem::internal());
     }
-    Ok(json(StatusCode::OK, "application/json", &report))
+    let mut response = json(StatusCode::OK, "application/json", &report);
+    response.extensions_mut().insert(Erased { code: None, targets });
+    Ok(response)
 }
 
 /// The line to go on from, where the caller says so. Nothing is lost without it, but to give the
@@ -181,12 +184,16 @@ struct Importer<'a> {
 
 impl Importer<'_> {
     /// Takes the ids in their order, each once, until they end, time runs out, or something fails
-    /// that is not one person's.
-    async fn take<'b>(&self, entries: &'b [Entry], stopwatch: &Stopwatch) -> Taken<'b> {
+    /// that is not one person's. Says what is erased that was not before.
+    async fn take<'b>(
+        &self,
+        entries: &'b [Entry],
+        stopwatch: &Stopwatch,
+    ) -> (Taken<'b>, Vec<Target>) {
         let mut seen = BTreeSet::new();
         let ids = entries.iter().filter_map(|entry| entry.id.as_ref());
         let ids: Vec<&MetaId> = ids.filter(|id| seen.insert(*id)).collect();
-        let mut taken = Taken::new();
+        let (mut taken, mut targets) = (Taken::new(), Vec::new());
         for some in ids.chunks(AT_ONCE) {
             let left = self.app.list_time.saturating_add(GRACE);
             let left = left.saturating_sub(stopwatch.elapsed());
@@ -198,8 +205,9 @@ impl Importer<'_> {
             let mut goes_on = stopwatch.elapsed() < self.app.list_time;
             for (id, outcome) in some.iter().zip(outcomes) {
                 match outcome {
-                    Ok((outcome, code)) => {
+                    Ok((outcome, code, erased)) => {
                         taken.insert(*id, (outcome, Some(code)));
+                        targets.extend(erased);
                     }
                     Err(error) if error.is_of_one_person() => {
                         tracing::error!(error = %error, "an id of a list was not taken");
@@ -216,18 +224,18 @@ impl Importer<'_> {
             }
         }
         report(taken.len(), self.now);
-        taken
+        (taken, targets)
     }
 
     /// The one request of this file for a person: the one it has had before, or a new one, or the
     /// one that is under way.
-    async fn person(&self, id: &MetaId) -> Result<(Outcome, RequestId), Refused> {
+    async fn person(&self, id: &MetaId) -> Result<(Outcome, RequestId, Vec<Target>), Refused> {
         let store = &self.app.store;
         let person = self.pepper.person(id);
         let once = format!("{} {person}", self.file);
         let met = store.request_asked_once(&once).await.map_err(ErasureError::from)?;
-        let request = if let Some(met) = met {
-            erasure::resume(store, &met, self.now).await?
+        let (request, is_new) = if let Some(met) = met {
+            (erasure::resume(store, &met, self.now).await?, false)
         } else {
             let targets = scope::of_person(store, self.pepper, id, None, self.now).await?;
             let asked = Asked {
@@ -237,10 +245,12 @@ impl Importer<'_> {
                 targets,
                 due_at: None,
             };
-            erasure::begin_once(store, asked, &once, self.now).await?
+            (erasure::begin_once(store, asked, &once, self.now).await?, true)
         };
         self.app.queue.carry_on(&request, self.now).await?;
-        Ok((self.outcome(&request), request.id))
+        let outcome = self.outcome(&request);
+        let erases = is_new && matches!(outcome, Outcome::Requested);
+        Ok((outcome, request.id, if erases { request.targets } else { Vec::new() }))
     }
 
     /// From what never changes of a request, so that it is the same whenever it is asked.

@@ -31,13 +31,15 @@ const BAD_DAY: Problem = Problem::field("day", "`day` is a date in UTC, such as 
 
 /// The channels of an account.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Connections")]
 pub(crate) struct Channels {
-    connections: Vec<Listed>,
+    connections: Vec<ShownConnection>,
 }
 
 /// A connected channel.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Listed {
+#[schemars(rename = "Connection")]
+struct ShownConnection {
     id: String,
     /// `messenger` or `instagram`.
     channel: &'static str,
@@ -59,7 +61,7 @@ pub(crate) async fn connections(call: &Call<'_>) -> Result<Response<Body>, Probl
     let own = sight.connections.into_values().filter(|one| one.account == *call.account());
     let mut connections: Vec<Connection> = own.collect();
     connections.sort_by_key(|one| std::cmp::Reverse(one.connected_at));
-    let channel = |one: Connection| Listed {
+    let channel = |one: Connection| ShownConnection {
         id: one.id.to_string(),
         channel: one.channel.as_str(),
         state: one.state.as_str(),
@@ -122,6 +124,7 @@ fn read_place(cursor: &str) -> Option<RequestPlace> {
 
 /// A page of a day's events, the earliest first.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvents")]
 pub(crate) struct Events {
     events: Vec<Event>,
     /// Where the next page starts; absent at the end of the day.
@@ -131,6 +134,7 @@ pub(crate) struct Events {
 
 /// Something that someone did, or tried to do.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvent")]
 struct Event {
     id: String,
     /// RFC 3339, UTC.

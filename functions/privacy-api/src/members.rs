@@ -1,15 +1,18 @@
 //! Who belongs to an account, and as what (R4.3). Their addresses are in the user pool alone.
 
+use std::time::Duration;
+
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::erasure::{Source, Target};
-use numib::domain::ids::MemberId;
+use numib::domain::ids::{AccountId, MemberId};
 use numib::domain::personal::Personal;
 use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
+use numib::domain::time::Day;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::Asked;
-use numib::identity::IdentityError;
+use numib::identity::{IdentityError, Invited};
 use numib::store::StoreError;
 use numib::store::accounts::Member;
 use numib::store::concurrent::try_all;
@@ -18,10 +21,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::erase::erase;
-use crate::{body, page, version};
+use crate::{access, body, page, version};
 
 /// Addresses that are asked for at once.
 const AT_ONCE: usize = 8;
+
+/// Members of an account, those included who are being erased.
+const MEMBERS_MAX: usize = 100;
+/// People whom an account invites in a day.
+const INVITATIONS_MAX: u32 = 50;
+/// So long until a call that invited someone has made them a member, or never will.
+const DECIDED: Duration = Duration::from_mins(1);
 
 /// The roles that a member of an account may have.
 const ROLES: &str = "^(owner|admin|agent|privacy)$";
@@ -30,15 +40,23 @@ const BAD_EMAIL: Problem = Problem::field("email", "`email` is an e-mail address
 const BAD_ROLE: Problem =
     Problem::field("role", "`role` is `owner`, `admin`, `agent` or `privacy`.");
 const NOT_ADDED: Problem = Problem::conflict("This person cannot be added to the account.");
+const TOO_MANY: Problem =
+    Problem::conflict("An account has 100 members at most, those included who are being erased.");
+const TOO_OFTEN: Problem = Problem::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "too-many-requests",
+    "An account invites 50 people a day at most. Go on tomorrow (UTC).",
+);
 const LAST_OWNER: Problem =
     Problem::conflict("This is the account's last owner: make somebody else one first.");
-const NOT_YOURS: Problem =
-    Problem::forbidden("Owners and admins are for an owner to make and to change.");
+const NOT_YOURS: Problem = Problem::forbidden(
+    "Owners, admins and data-protection officers are for an owner to make and to change.",
+);
 
 /// A page of an account's members.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Members {
-    members: Vec<Shown>,
+    members: Vec<ShownMember>,
     /// Where the next page starts; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -47,7 +65,7 @@ pub(crate) struct Members {
 /// A member, with their address: so it is never printed.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Member")]
-struct Shown {
+struct ShownMember {
     member: String,
     /// `owner`, `admin`, `agent` or `privacy`.
     role: &'static str,
@@ -63,6 +81,8 @@ struct Shown {
 pub(crate) struct Changed {
     member: String,
     role: &'static str,
+    /// What it was before; the same, where they had it already.
+    previous_role: &'static str,
 }
 
 /// A member who was added.
@@ -70,6 +90,7 @@ pub(crate) struct Changed {
 #[schemars(rename = "AddedMember")]
 pub(crate) struct Added {
     member: String,
+    role: &'static str,
 }
 
 /// `GET /v1/members`: the members, in no particular order that lasts.
@@ -88,14 +109,14 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 }
 
 /// A member with their address; `None` for one who is being erased.
-async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<Shown>, Problem> {
+async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<ShownMember>, Problem> {
     let Some(member) = call.app.store.member(id).await? else { return Ok(None) };
     if member.account != *call.account() {
         return Ok(None);
     }
     let address = call.app.user_pool.email(id).await.map_err(unreached)?;
     let role = member.role.as_str();
-    Ok(Some(Shown {
+    Ok(Some(ShownMember {
         member: id.to_string(),
         role,
         email: address.as_ref().map(Personal::expose).cloned(),
@@ -107,8 +128,7 @@ async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<Shown>, Problem>
 /// Who is invited, and as what.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "NewMember")]
-pub(crate) struct Invited {
+pub(crate) struct NewMember {
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     email: String,
     #[schemars(regex(pattern = ROLES))]
@@ -119,30 +139,64 @@ pub(crate) struct Invited {
 /// not told.
 //= R4.3, R1.2
 pub(crate) async fn add(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let Invited { email, role } = body::json(call.request)?;
+    let NewMember { email, role } = body::json(call.request, &[BAD_EMAIL, BAD_ROLE])?;
     let address = profile::email(&email).ok_or(BAD_EMAIL)?;
     let role = role_of(&role)?;
     may(call, role)?;
-    let app = call.app;
-    let id = app.user_pool.invite(&address).await.map_err(unreached)?;
-    if app.store.member(&id).await?.is_some() {
-        return Err(NOT_ADDED);
-    }
-    // The group first: a call that dies here may be repeated.
-    app.user_pool.set_role(&id, role).await.map_err(unreached)?;
-    let member = Member { account: call.account().clone(), role };
-    match app.store.add_member(&id, &member).await {
+    has_room(call).await?;
+    let account = call.account().clone();
+    let id = invite(call, &address, (&account, role)).await?.ok_or(NOT_ADDED)?;
+    let member = Member { account, role };
+    match call.app.store.add_member(&id, &member).await {
         Err(StoreError::Conflict) => return Err(NOT_ADDED),
         added => added?,
     }
-    Ok(json(StatusCode::CREATED, "application/json", &Added { member: id.to_string() }))
+    Ok(json(
+        StatusCode::CREATED,
+        "application/json",
+        &Added { member: id.to_string(), role: role.as_str() },
+    ))
+}
+
+/// Whether the account may invite one more: nobody gets an e-mail from one that is being deleted,
+/// and none sends any number of them. Counted before, so that of many at once none is too many.
+async fn has_room(call: &Call<'_>) -> Result<(), Problem> {
+    let store = &call.app.store;
+    access::is_active(call).await?;
+    if store.account_members(call.account()).await?.len() >= MEMBERS_MAX {
+        return Err(TOO_MANY);
+    }
+    let today = Day::of(call.now);
+    match store.count_invitation(call.account(), today, INVITATIONS_MAX).await {
+        Err(StoreError::Conflict) => Err(TOO_OFTEN),
+        counted => Ok(counted?),
+    }
+}
+
+/// Has someone invited who is nobody's member, and puts them into the group of their role; `None`
+/// where they cannot be. The group comes before the membership: a call that dies in between may be
+/// repeated, and if it is not, a worker removes the identity that it made.
+pub(crate) async fn invite(
+    call: &Call<'_>,
+    address: &Personal<String>,
+    (account, role): (&AccountId, Role),
+) -> Result<Option<MemberId>, Problem> {
+    let app = call.app;
+    let invited = app.user_pool.invite(address).await.map_err(unreached)?;
+    let Some(Invited { member, is_new }) = invited else { return Ok(None) };
+    if is_new {
+        app.queue.look_after(&member, account, DECIDED).await?;
+    } else if app.store.member(&member).await?.is_some() {
+        return Ok(None);
+    }
+    app.user_pool.set_role(&member, role).await.map_err(unreached)?;
+    Ok(Some(member))
 }
 
 /// The role that a member gets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "WantedRole")]
-pub(crate) struct Wanted {
+pub(crate) struct WantedRole {
     #[schemars(regex(pattern = ROLES))]
     role: String,
 }
@@ -152,12 +206,18 @@ pub(crate) struct Wanted {
 //= R4.3
 pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let id = call.parameter("id", MemberId::parse)?;
-    let Wanted { role } = body::json(call.request)?;
+    let WantedRole { role } = body::json(call.request, &[BAD_ROLE])?;
     let to = role_of(&role)?;
     let from = role_in_account(call, &id).await?.ok_or(Problem::not_found())?;
-    version::matches(call.request, from.as_str())?;
+    // A call that died once the database had the role is repeated with the version from before it.
+    if from == to {
+        version::named(call.request)?;
+    } else {
+        version::matches(call.request, from.as_str())?;
+    }
     may(call, from)?;
     may(call, to)?;
+    access::is_active(call).await?;
     let app = call.app;
     if from != to {
         let other = other_owner(call, &id, from).await?;
@@ -169,7 +229,8 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     }
     app.user_pool.set_role(&id, to).await.map_err(unreached)?;
     app.user_pool.sign_out(&id).await.map_err(unreached)?;
-    let body = Changed { member: id.to_string(), role: to.as_str() };
+    let (member, role, previous_role) = (id.to_string(), to.as_str(), from.as_str());
+    let body = Changed { member, role, previous_role };
     Ok(version::tagged(json(StatusCode::OK, "application/json", &body), to.as_str()))
 }
 
@@ -194,7 +255,9 @@ async fn erase_member(call: &Call<'_>, source: Source) -> Result<Response<Body>,
     }
     // Else a call before this one has died after it had shut them out.
     if let Some(role) = role_in_account(call, &id).await? {
-        if source != Source::Minor {
+        // Whoever reports a minor need not be who makes members, but nobody gets rid of those
+        // above them this way.
+        if source != Source::Minor || matches!(role, Role::Owner | Role::Admin) {
             may(call, role)?;
         }
         let other = other_owner(call, &id, role).await?;

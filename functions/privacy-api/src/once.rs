@@ -7,7 +7,8 @@ use numib::edge::problem::{Problem, answer};
 use numib::seal::pseudonym::Pepper;
 use numib::store::answers::{Answer, Attempt, Begun};
 
-use crate::call::{Call, Handler};
+use crate::call::Call;
+use crate::route::Route;
 
 /// Characters of a key.
 const KEY_LEN_MAX: usize = 128;
@@ -33,8 +34,8 @@ const UNDER_WAY: Problem = Problem::new(
 .with_header("retry-after", "1");
 
 /// Has a call done once for its key; one without a key is just done.
-pub(crate) async fn done(call: &Call<'_>, handler: Handler) -> Result<Response<Body>, Problem> {
-    let Some(key) = key(call.request)? else { return handler(call).await };
+pub(crate) async fn done(call: &Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
+    let Some(key) = key(call.request)? else { return (route.handler)(call).await };
     let attempt = attempt(call, &call.app.secrets.get().await?.pepper, key);
     let store = &call.app.store;
     match store.begin_attempt(&attempt).await? {
@@ -43,8 +44,8 @@ pub(crate) async fn done(call: &Call<'_>, handler: Handler) -> Result<Response<B
         Begun::Other => return Err(OTHER),
         Begun::Answered(given) => return Ok(again(given)),
     }
-    let response = handler(call).await.unwrap_or_else(|problem| problem.response());
-    let kept = match kept(&response) {
+    let response = (route.handler)(call).await.unwrap_or_else(|problem| problem.response());
+    let kept = match kept(&response).filter(|_| !route.only_looks()) {
         Some(answer) => store.keep_answer(&attempt, &answer).await,
         None => store.give_up_attempt(&attempt).await,
     };
@@ -90,11 +91,13 @@ fn attempt(call: &Call<'_>, pepper: &Pepper, key: &str) -> Attempt {
 /// What is kept of an answer; `None` where the same may end otherwise next time.
 fn kept(response: &Response<Body>) -> Option<Answer> {
     let Body::Text(body) = response.body() else { return None };
-    if response.status().is_server_error() || body.len() > ANSWER_LEN_MAX {
+    let status = response.status();
+    let may_end_otherwise = status.is_server_error() || status == StatusCode::CONFLICT;
+    if may_end_otherwise || body.len() > ANSWER_LEN_MAX {
         return None;
     }
     let content_type = response.headers().get("content-type")?.to_str().ok()?.to_owned();
-    Some(Answer { status: response.status().as_u16(), content_type, body: body.clone() })
+    Some(Answer { status: status.as_u16(), content_type, body: body.clone() })
 }
 
 fn again(given: Answer) -> Response<Body> {

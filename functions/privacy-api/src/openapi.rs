@@ -155,10 +155,12 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
         }
         "listConnections" => gives::<lookup::Channels>(of, 200, "The channels."),
         "searchContacts" => {
-            let described = gives::<contacts::Found>(of, 200, "Who was found.");
-            takes::<contacts::Sought>(of, described)
+            let described = gives::<contacts::FoundContacts>(of, 200, "Who was found.");
+            takes::<contacts::ContactSearch>(of, described)
         }
-        "restrictContact" | "liftRestriction" => gives::<contacts::Shown>(of, 200, "The contact."),
+        "restrictContact" | "liftRestriction" => {
+            gives::<contacts::ShownContact>(of, 200, "The contact.")
+        }
         "listRequests" => {
             let mut query_ = paged();
             let account = json!({"type": "string", "description": "For operators only."});
@@ -170,7 +172,7 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
         "listConsents" => gives::<consents::Consents>(of, 200, "Where each purpose stands."),
         "decideConsent" => {
             let described = gives::<consents::Standing>(of, 200, "Where the purpose stands now.");
-            takes::<consents::Decided>(of, described)
+            takes::<consents::NewDecision>(of, described)
         }
         "listAuditEvents" => {
             let mut query_ = paged();
@@ -227,8 +229,11 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
             takes::<Profile>(of, described)
         }
         "acceptPolicy" => {
-            let described = gives::<profile::PrivacyPolicy>(of, 200, "It is accepted.");
-            takes::<profile::PrivacyPolicy>(of, described)
+            let described = gives::<policies::PrivacyPolicy>(of, 200, "It is accepted.");
+            takes::<policies::PrivacyPolicy>(of, described)
+        }
+        "listPolicyVersions" => {
+            gives::<policies::PolicyVersions>(of, 200, "Those that are in force latest first.")
         }
         "listInvoices" => {
             let described = gives::<invoices::Invoices>(of, 200, "A page.");
@@ -239,35 +244,35 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
         }
         "addMember" => {
             let described = gives::<members::Added>(of, 201, "They are invited.");
-            takes::<members::Invited>(of, described)
+            takes::<members::NewMember>(of, described)
         }
         "changeRole" => {
             let described = gives::<members::Changed>(of, 200, "The role they have now.");
-            let described = takes::<members::Wanted>(of, described);
+            let described = takes::<members::WantedRole>(of, described);
             Described { problems: &[409], is_tagged: true, is_conditional: true, ..described }
         }
         "removeMember" | "reportMinorMember" => Described { problems: &[409, 412], ..accepted(of) },
         "openAccount" => {
             let described = gives::<accounts::Opened>(of, 201, "It is open, its owner invited.");
-            takes::<accounts::Wanted>(of, described)
+            takes::<accounts::NewAccount>(of, described)
         }
         "fileInvoice" => {
             let mut described = gives::<invoices::Stored>(of, 201, "It is filed.");
             described.answers.push((200, "It was there.", of.subschema_for::<invoices::Stored>()));
-            Described { problems: &[409], ..takes::<invoices::Filed>(of, described) }
+            Described { problems: &[409], ..takes::<invoices::NewInvoice>(of, described) }
         }
         "publishPolicy" => {
-            let mut described = gives::<profile::PrivacyPolicy>(of, 201, "It is published.");
-            let again = of.subschema_for::<profile::PrivacyPolicy>();
+            let mut described = gives::<policies::PrivacyPolicy>(of, 201, "It is published.");
+            let again = of.subschema_for::<policies::PrivacyPolicy>();
             described.answers.push((200, "It was there; whoever was not is told.", again));
-            takes::<policies::Published>(of, described)
+            takes::<policies::NewPolicyVersion>(of, described)
         }
         _ => Described::default(),
     }
 }
 
 fn shown(of: &mut SchemaGenerator) -> Described {
-    let described = gives::<profile::Shown>(of, 200, "The account.");
+    let described = gives::<profile::ShownAccount>(of, 200, "The account.");
     Described { is_tagged: true, ..described }
 }
 

@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::{body, exports};
 
 pub(crate) const BAD_PLAN: Problem =
-    Problem::field("plan", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
+    Problem::field("plan_days", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
 const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
 /// So long until nobody writes by the old plan any more: what this may take, and then intake.
 const SETTLED: Duration = Duration::from_secs(45);
@@ -44,8 +44,11 @@ pub(crate) struct Changed {
 pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let &Call { app, request, now, .. } = call;
     let account = call.parameter("account_id", AccountId::parse)?;
-    let Wanted { plan_days } = body::json(request)?;
+    let Wanted { plan_days } = body::json(request, &[BAD_PLAN])?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
+    if app.store.account(&account).await?.is_none() {
+        return Err(NOT_ACTIVE);
+    }
     // Queued first, so that no change is left half done: the run goes by what it finds then.
     app.queue.retime(&account, None, SETTLED).await?;
     match retention::change_plan(&app.store, &account, plan, now).await {

@@ -3,24 +3,19 @@
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::account::{Account, AccountState, Use};
-use numib::domain::ids::{AccountId, PolicyVersion};
+use numib::domain::ids::AccountId;
 use numib::domain::profile::{Field, Profile};
 use numib::edge::problem::{Problem, json};
 use numib::seal::account::{open_profile, seal_profile};
 use numib::seal::key_pair::Sealer;
 use numib::store::StoreError;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::access::LOCKED;
 use crate::call::Call;
+use crate::policies::AcceptedPolicy;
 use crate::{App, body, keys, version};
-
-const LOCKED: Problem =
-    Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
-pub(crate) const BAD_VERSION: Problem = Problem::field(
-    "version",
-    "`version` is a version of the privacy policy: 1 to 64 of A–Z a–z 0–9 - _.",
-);
 
 /// `GET /v1/account`: the account with its profile.
 pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
@@ -38,39 +33,21 @@ pub(crate) async fn correct(call: &Call<'_>) -> Result<Response<Body>, Problem> 
     let profile = open(call.app, &account).await?;
     let mut profile = serde_json::to_value(profile).map_err(keys::failed)?;
     json_patch::merge(&mut profile, &patch);
-    let profile = serde_json::from_value(profile).map_err(|_| body::UNREADABLE)?;
+    let rules = rules();
+    let rules = body::Rules { needed: &[], optional: &rules };
+    let profile = body::of_object(&profile, rules)?;
     replace(call, account, profile).await
 }
 
 /// `PUT /v1/account`: puts another profile in the place of this one.
 //= R5.2
 pub(crate) async fn rectify(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let profile = body::json(call.request)?;
+    let rules = rules();
+    let rules = body::Rules { needed: &[], optional: &rules };
+    let profile = body::json_by(call.request, rules)?;
     let account = own(call).await?;
     version::matches(call.request, account.profile_version)?;
     replace(call, account, profile).await
-}
-
-/// A version of the privacy policy.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "PolicyVersion")]
-pub(crate) struct PrivacyPolicy {
-    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
-    pub(crate) version: String,
-}
-
-/// `POST /v1/account/policy-acceptance`: the account accepts a version of the privacy policy.
-//= R10.1
-pub(crate) async fn accept(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let PrivacyPolicy { version } = body::json(call.request)?;
-    let version = PolicyVersion::parse(&version).ok_or(BAD_VERSION)?;
-    match call.app.store.accept_policy(call.account(), &version, call.now).await {
-        Err(StoreError::Conflict) => return Err(LOCKED),
-        accepted => accepted?,
-    }
-    let body = PrivacyPolicy { version: version.to_string() };
-    Ok(json(StatusCode::OK, "application/json", &body))
 }
 
 /// The old value is not kept: it is overwritten where it was (R5.2).
@@ -109,7 +86,7 @@ async fn open(app: &App, account: &Account) -> Result<Profile, Problem> {
 /// An account, as those who run it see it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Account")]
-pub(crate) struct Shown {
+pub(crate) struct ShownAccount {
     account: String,
     /// `active`; or, while it is being deleted, `locked` and then `erased`.
     state: &'static str,
@@ -117,33 +94,26 @@ pub(crate) struct Shown {
     plan_days: u16,
     /// The request that deletes it.
     deletion: Option<String>,
-    /// The privacy policy that was accepted last.
+    /// The latest version of the privacy policy that was accepted.
     policy: Option<AcceptedPolicy>,
     profile: Profile,
 }
 
-/// The privacy policy that an account accepted last.
-#[derive(Debug, Serialize, JsonSchema)]
-struct AcceptedPolicy {
-    version: String,
-    /// RFC 3339, UTC.
-    accepted_at: String,
-}
-
 fn answer(account: &Account, profile: Profile) -> Response<Body> {
-    let body = Shown {
+    let body = ShownAccount {
         account: account.id.to_string(),
         state: account.state.as_str(),
         plan_days: account.plan.days(),
         deletion: account.deletion.as_ref().map(ToString::to_string),
-        policy: account.accepted.as_ref().map(|accepted| AcceptedPolicy {
-            version: accepted.version.to_string(),
-            accepted_at: accepted.at.to_string(),
-        }),
+        policy: account.accepted.as_ref().map(AcceptedPolicy::new),
         profile,
     };
     let response = json(StatusCode::OK, "application/json", &body);
     version::tagged(response, account.profile_version)
+}
+
+fn rules() -> Vec<Problem> {
+    Field::ALL.iter().copied().map(unsound).collect()
 }
 
 const fn unsound(field: Field) -> Problem {

@@ -30,6 +30,7 @@ const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or 
 /// What an operator lodges for a person.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewRequest")]
 pub(crate) struct Lodged {
     /// A Meta id.
     #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
@@ -45,7 +46,8 @@ pub(crate) struct Lodged {
 //= R5.7, R9.1, R8.3
 pub(crate) async fn lodge(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let &Call { app, request, now, .. } = call;
-    let Lodged { id, source, reference } = body::json(request)?;
+    let Lodged { id, source, reference } =
+        body::json(request, &[BAD_ID, BAD_SOURCE, BAD_REFERENCE])?;
     let id = meta_id(&id).ok_or(BAD_ID)?;
     let lodges = |source: &Source| matches!(source, Source::Operator | Source::Minor);
     let source = Source::parse(&source).filter(lodges).ok_or(BAD_SOURCE)?;
@@ -76,6 +78,7 @@ pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 
 /// How far an erasure is.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Request")]
 pub(crate) struct Followed {
     /// Its code.
     request: String,

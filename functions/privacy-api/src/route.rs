@@ -30,6 +30,13 @@ impl Route {
         ROUTES.iter().find(|route| route.key == key)
     }
 
+    /// Whether a POST changes nothing, so that each shows what there is now: what was erased since
+    /// is in no answer, and a link lives for minutes.
+    //= R8.3
+    pub(crate) const fn only_looks(&self) -> bool {
+        matches!(self.action, Some(Action::SearchContacts | Action::DownloadExport))
+    }
+
     /// Its path's parameters, each with what it is the id of: of `/v1/holds/{hold_id}` a `hold`.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let segments = self.key.split('/');

@@ -282,7 +282,16 @@ pub static ROUTES: &[Route] = &[
         who: OWNER,
         needs_fresh_sign_in: false,
         action: Some(Action::AcceptPolicy),
-        handler: |call| Box::pin(profile::accept(call)),
+        handler: |call| Box::pin(policies::accept(call)),
+    },
+    Route {
+        key: "GET /v1/policy-versions",
+        name: "listPolicyVersions",
+        summary: "The versions of the privacy policy, and which are in force and accepted",
+        who: FOLLOWERS,
+        needs_fresh_sign_in: false,
+        action: None,
+        handler: |call| Box::pin(policies::list(call)),
     },
     Route {
         key: "GET /v1/invoices",

@@ -26,11 +26,20 @@ pub(crate) fn tagged(mut response: Response<Body>, version: impl Display) -> Res
     response
 }
 
-/// Whether the request names this version.
+/// Whether the request names this version, or says that any will do (`*`).
 ///
 /// # Errors
 /// 428 where it names none, 412 where it names another.
 pub(crate) fn matches(request: &Request, version: impl Display) -> Result<(), Problem> {
-    let named = request.headers().get(header::IF_MATCH).ok_or(NO_VERSION)?;
-    if named.as_bytes() == format!("\"{version}\"").as_bytes() { Ok(()) } else { Err(STALE) }
+    let said = named(request)?.as_bytes();
+    let is_met = said == b"*" || said == format!("\"{version}\"").as_bytes();
+    if is_met { Ok(()) } else { Err(STALE) }
+}
+
+/// The version that the request names, whichever it is.
+///
+/// # Errors
+/// 428 where it names none.
+pub(crate) fn named(request: &Request) -> Result<&HeaderValue, Problem> {
+    request.headers().get(header::IF_MATCH).ok_or(NO_VERSION)
 }

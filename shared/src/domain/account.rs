@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::deadline::deadline;
-use super::ids::{AccountId, PolicyVersion, RequestId};
+use super::ids::{AccountId, MemberId, PolicyVersion, RequestId};
 use super::plan::Plan;
 use super::sealed::PublicKey;
+use super::time::Day;
 
 words! {
     /// Whether an account serves its members.
@@ -41,7 +42,7 @@ pub struct Account {
     pub account_key: Option<PublicKey>,
     /// What its tax records are sealed to, once that has been needed.
     pub tax_key: Option<PublicKey>,
-    /// The privacy policy that it accepted last (R10.1).
+    /// The latest version of the privacy policy that it accepted (R10.1).
     pub accepted: Option<Acceptance>,
 }
 
@@ -59,8 +60,12 @@ pub enum Use {
 pub struct Acceptance {
     /// Which version.
     pub version: PolicyVersion,
-    /// When.
+    /// From when on that is in force: which of two versions is the later one.
+    pub effective_on: Day,
+    /// When it was accepted first.
     pub at: Timestamp,
+    /// By which owner.
+    pub by: MemberId,
 }
 
 /// When a locked account is erased: after so many days in which its owner may take that back, and
@@ -78,7 +83,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::time::Day;
 
     //= R6.1
     #[test]

@@ -20,6 +20,8 @@ pub struct Problem {
     pub detail: &'static str,
     /// The field or parameter that breaks a rule, which `detail` is.
     pub field: Option<&'static str>,
+    /// Other fields that do, and the rules that they break.
+    pub others: Vec<(&'static str, &'static str)>,
     /// A header of the answer that says it to programs.
     pub header: Option<(&'static str, &'static str)>,
 }
@@ -30,8 +32,8 @@ struct Wire<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<[Broken<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Broken<'a>>,
 }
 
 #[derive(Serialize)]
@@ -44,7 +46,7 @@ impl Problem {
     /// A problem of the given status.
     #[must_use]
     pub const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self { status, kind, detail, field: None, header: None }
+        Self { status, kind, detail, field: None, others: Vec::new(), header: None }
     }
 
     /// The same, with a header of the answer.
@@ -66,6 +68,13 @@ impl Problem {
         let mut problem = Self::bad_request(name, rule);
         problem.field = Some(name);
         problem
+    }
+
+    /// The same, of one more field.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.others.extend(other.field.map(|field| (field, other.detail)));
+        self
     }
 
     /// 404: it does not exist, or not for this caller.
@@ -99,12 +108,14 @@ impl Problem {
     /// The HTTP answer.
     #[must_use]
     pub fn response(&self) -> Response<Body> {
+        let first = self.field.map(|field| (field, self.detail));
+        let broken = first.into_iter().chain(self.others.iter().copied());
         let wire = Wire {
             r#type: format!("tag:numib.app,2026:problem/{}", self.kind),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail,
-            errors: self.field.map(|field| [Broken { field, rule: self.detail }]),
+            errors: broken.map(|(field, rule)| Broken { field, rule }).collect(),
         };
         let mut response = json(self.status, "application/problem+json", &wire);
         if let Some((name, value)) = self.header {
@@ -180,12 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_breaks_its_rule_is_named() {
-        let response = Problem::field("limit", "A number.").response();
+    fn every_field_that_breaks_its_rule_is_named() {
+        let cursor = Problem::field("cursor", "A word.");
+        let response = Problem::field("limit", "A number.").and(&cursor).response();
         let Body::Text(text) = response.body() else { panic!("text") };
         let body: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(body["type"], "tag:numib.app,2026:problem/limit");
-        let expected = serde_json::json!([{"field": "limit", "rule": "A number."}]);
+        let expected = serde_json::json!([{"field": "limit", "rule": "A number."},
+                                          {"field": "cursor", "rule": "A word."}]);
         assert_eq!(body["errors"], expected);
     }
 }

@@ -1,5 +1,6 @@
 //! The work queues: erasures, one message per request by its id, with what follows a change of plan
-//! or of a legal hold, what has expired, and the announcement of a policy; and exports.
+//! or of a legal hold, what has expired, an invitation, and the announcement of a policy; and
+//! exports.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::attestation::Rule;
 use crate::domain::erasure::Request;
 use crate::domain::hold::Held;
-use crate::domain::ids::{AccountId, ExportId, PolicyVersion, RequestId};
+use crate::domain::ids::{AccountId, ExportId, MemberId, PolicyVersion, RequestId};
 use crate::domain::plan::PlanCursor;
 
 /// What a message says.
@@ -48,10 +49,20 @@ pub enum Work {
         /// When the schedule that queued it was due: what had expired by then goes.
         at: Timestamp,
     },
+    /// An invitation.
+    Invited {
+        /// Whose identity is removed, if they are no member by now.
+        invited: String,
+        /// The account that they were to be members of.
+        account: String,
+    },
     /// A new version of the privacy policy.
     Announce {
         /// The version that owners are to be told of.
         announce: String,
+        /// The page of owners to go on with.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<String>,
     },
 }
 
@@ -157,12 +168,32 @@ impl ErasureQueue {
         self.0.put(&Work::Expire { expire: rule, at }, delay).await
     }
 
-    /// Asks a worker to tell the owners of accounts of a version of the privacy policy.
+    /// Asks a worker to look, after this delay, whether someone who was invited has become a
+    /// member, and to remove their identity if not.
     ///
     /// # Errors
     /// [`QueueError`].
-    pub async fn announce(&self, version: &PolicyVersion) -> Result<(), QueueError> {
-        self.0.put(&Work::Announce { announce: version.to_string() }, Duration::ZERO).await
+    pub async fn look_after(
+        &self,
+        invited: &MemberId,
+        account: &AccountId,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let (invited, account) = (invited.to_string(), account.to_string());
+        self.0.put(&Work::Invited { invited, account }, delay).await
+    }
+
+    /// Asks a worker to tell the owners of accounts of a version of the privacy policy, from this
+    /// page of them on.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn announce(
+        &self,
+        version: &PolicyVersion,
+        page: Option<String>,
+    ) -> Result<(), QueueError> {
+        self.0.put(&Work::Announce { announce: version.to_string(), page }, Duration::ZERO).await
     }
 }
 

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use crate::archive::ArchiveError;
 use crate::archive::exports::Exports;
 use crate::domain::erasure::{InvalidTransition, Request, State};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{AccountId, MemberId, RequestId};
 use crate::identity::{IdentityError, UserPool};
 use crate::seal::SealError;
 use crate::seal::receipt::{SigningError, SigningKey};
@@ -93,6 +93,25 @@ pub enum Progress {
 }
 
 impl Eraser {
+    /// Removes the identity of someone who was to be a member of an account, where they are
+    /// nobody's member: their invitation came to nothing, and no erasure would ever find them. Who
+    /// has a place in the account, and is no member, is being erased, or kept by a hold.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; may be repeated.
+    //= R1.2, R6.1
+    pub async fn forget_unless_member(
+        &self,
+        invited: &MemberId,
+        account: &AccountId,
+    ) -> Result<(), ErasureError> {
+        let is_member = self.store.member(invited).await?.is_some();
+        if is_member || self.store.has_member(account, invited).await? {
+            return Ok(());
+        }
+        Ok(self.user_pool.delete(invited).await?)
+    }
+
     /// Takes a request as far as it gets while `has_time` says so.
     ///
     /// # Errors

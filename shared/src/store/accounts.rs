@@ -6,14 +6,13 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::Update;
 
 use super::contacts::Contact;
+use super::profiles::acceptances;
 use super::requests::request_id;
 use super::schema::{self, Item};
 use super::{Store, StoreError, Tables, classify, unless_refused};
-use crate::domain::account::{Acceptance, Account, AccountState};
+use crate::domain::account::{Account, AccountState};
 use crate::domain::connection::Connection;
-use crate::domain::ids::{
-    AccountId, ConnectionId, ConversationId, MemberId, PolicyVersion, RequestId, RouteId,
-};
+use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RequestId, RouteId};
 use crate::domain::plan::Plan;
 use crate::domain::role::Role;
 use crate::domain::sealed::PublicKey;
@@ -226,7 +225,7 @@ fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
             .unwrap_or_default(),
         account_key: public_key(item, schema::account::ACCOUNT_KEY)?,
         tax_key: public_key(item, schema::account::TAX_KEY)?,
-        accepted: acceptance(item)?,
+        accepted: acceptances(item)?.into_iter().next(),
     })
 }
 
@@ -237,18 +236,6 @@ fn optional_bytes<'a>(item: &'a Item, name: &'static str) -> Result<Option<&'a [
 fn public_key(item: &Item, name: &'static str) -> Result<Option<PublicKey>, StoreError> {
     let point = |bytes| PublicKey::from_sec1(bytes).ok_or(StoreError::Corrupt(name));
     optional_bytes(item, name)?.map(point).transpose()
-}
-
-fn acceptance(item: &Item) -> Result<Option<Acceptance>, StoreError> {
-    let Some(version) = schema::get_optional(item, schema::account::POLICY_VERSION)? else {
-        return Ok(None);
-    };
-    Ok(Some(Acceptance {
-        version: PolicyVersion::parse(version)
-            .ok_or(StoreError::Corrupt(schema::account::POLICY_VERSION))?,
-        at: schema::get_milliseconds(item, schema::account::POLICY_ACCEPTED_AT)?
-            .ok_or(StoreError::Corrupt(schema::account::POLICY_ACCEPTED_AT))?,
-    }))
 }
 
 fn route(item: &Item) -> Result<RouteId, StoreError> {

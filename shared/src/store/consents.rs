@@ -3,33 +3,29 @@
 
 use super::schema::{self, Item, lists};
 use super::{Store, StoreError, classify};
-use crate::domain::consent::{Choice, Decision, PolicyVersion, Purpose};
-use crate::domain::ids::{AccountId, MemberId};
+use crate::domain::consent::{Choice, Decision, Purpose};
+use crate::domain::ids::{AccountId, MemberId, PolicyVersion};
 
 impl Store {
     /// Keeps a decision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when there is one about that purpose in the same millisecond.
-    //= R2.2
+    /// [`StoreError::Conflict`] when there is one about that purpose in the same millisecond, or
+    /// the account is not active: what is written at its very end would stay for ever.
+    //= R2.2, R6.1
     pub async fn keep_decision(
         &self,
         account: &AccountId,
         decision: &Decision,
     ) -> Result<(), StoreError> {
         let sk = lists::consent_sk(decision.purpose, decision.decided_at);
-        self.client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(schema::key(lists::consents_pk(account), sk)))
-            .item(schema::CHOICE, schema::text(decision.choice.as_str()))
-            .item(schema::POLICY_VERSION, schema::text(decision.policy_version.as_str()))
-            .item(schema::ACTOR, schema::text(decision.decided_by.as_str()))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let mut item = schema::key(lists::consents_pk(account), sk);
+        item.extend([
+            (schema::CHOICE.to_owned(), schema::text(decision.choice.as_str())),
+            (schema::POLICY_VERSION.to_owned(), schema::text(decision.policy_version.as_str())),
+            (schema::ACTOR.to_owned(), schema::text(decision.decided_by.as_str())),
+        ]);
+        self.transact(vec![self.put_new(item)?, self.is_active(account)?]).await
     }
 
     /// The latest decision about a purpose, read consistently.

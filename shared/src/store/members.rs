@@ -46,19 +46,11 @@ impl Store {
     /// active.
     //= R4.3
     pub async fn add_member(&self, id: &MemberId, member: &Member) -> Result<(), StoreError> {
-        let active = ConditionCheck::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(&member.account)))
-            .condition_expression("#state = :active")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .build()
-            .map_err(refused)?;
         self.transact(vec![
             self.put_new(member_item(id, member))?,
             // Who has a place, and is no member, is being erased.
             self.put_new(place_key(&member.account, id))?,
-            TransactWriteItem::builder().condition_check(active).build(),
+            self.is_active(&member.account)?,
         ])
         .await
     }
@@ -93,7 +85,8 @@ impl Store {
     /// an owner of the account.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the role is another one by now, or the other owner's is.
+    /// [`StoreError::Conflict`] when the role is another one by now, or the other owner's is, or
+    /// the account is not active.
     //= R4.3
     pub async fn change_role(
         &self,
@@ -112,7 +105,8 @@ impl Store {
             .expression_attribute_values(":to", schema::text(to.as_str()))
             .build()
             .map_err(refused)?;
-        let mut writes = vec![TransactWriteItem::builder().update(change).build()];
+        let change = TransactWriteItem::builder().update(change).build();
+        let mut writes = vec![change, self.is_active(account)?];
         writes.extend(other_owner.map(|other| self.still_owns(account, other)).transpose()?);
         self.transact(writes).await
     }
@@ -208,7 +202,7 @@ impl Store {
         self.delete_core(place_key(account, id)).await
     }
 
-    fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.tables.core)
             .set_item(Some(item))
@@ -238,6 +232,19 @@ impl Store {
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
+    /// That an account is active, checked with what is written.
+    pub(super) fn is_active(&self, account: &AccountId) -> Result<TransactWriteItem, StoreError> {
+        let active = ConditionCheck::builder()
+            .table_name(&self.tables.core)
+            .set_key(Some(account_key(account)))
+            .condition_expression("#state = :active")
+            .expression_attribute_names("#state", schema::STATE)
+            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
+            .build()
+            .map_err(refused)?;
+        Ok(TransactWriteItem::builder().condition_check(active).build())
+    }
+
     fn still_owns(
         &self,
         account: &AccountId,
@@ -255,7 +262,7 @@ impl Store {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), StoreError> {
+    pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), StoreError> {
         let transaction = self.client.transact_write_items().set_transact_items(Some(writes));
         transaction.send().await.map(|_| ()).map_err(|error| classify(&error))
     }

@@ -1,5 +1,6 @@
 //! Versions of the privacy policy: `core`, `POLICY#version` / `POLICY`, with one item per owner who
-//! was told of it under `MEMBER#member`, for as long as security records are kept.
+//! was told of it under `MEMBER#member`, for as long as security records are kept. `POLICIES` lists
+//! them.
 
 use jiff::Timestamp;
 
@@ -21,17 +22,14 @@ impl Store {
         version: &PolicyVersion,
         effective_on: Day,
     ) -> Result<bool, StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(version_key(version)))
-            .item(schema::account::EFFECTIVE_ON, schema::text(effective_on.to_string()))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match put.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
+        let mut item = version_key(version);
+        let day = schema::text(effective_on.to_string());
+        item.insert(schema::account::EFFECTIVE_ON.to_owned(), day);
+        let place = schema::account::policy_place(version, effective_on);
+        let place = schema::key(schema::account::POLICIES.to_owned(), place);
+        let put = self.transact(vec![self.put_new(item)?, self.put_new(place)?]).await;
+        match put {
+            Ok(()) => Ok(true),
             Err(StoreError::Conflict) => match self.policy_version(version).await? {
                 Some(day) if day == effective_on => Ok(false),
                 _ => Err(StoreError::Conflict),
@@ -47,6 +45,34 @@ impl Store {
     pub async fn policy_version(&self, version: &PolicyVersion) -> Result<Option<Day>, StoreError> {
         let item = self.item(&self.tables.core, version_key(version)).await?;
         item.map(|item| schema::get_day(&item, schema::account::EFFECTIVE_ON)).transpose()
+    }
+
+    /// So many versions, those first that are in force from the latest day on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R10.1
+    pub async fn policy_versions(
+        &self,
+        limit: i32,
+    ) -> Result<Vec<(PolicyVersion, Day)>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.core)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", schema::text(schema::account::POLICIES))
+            .scan_index_forward(false)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let version = |item: &Item| {
+            schema::account::policy_of(schema::get_text(item, schema::SK)?)
+                .ok_or(StoreError::Corrupt(schema::SK))
+        };
+        answer.items.unwrap_or_default().iter().map(version).collect()
     }
 
     /// Whether an owner was told of a version.

@@ -23,6 +23,7 @@
 //! | core | `TAX-DUE` | `date#account#invoice` | the last day on which a tax record is kept |
 //! | core | `POLICY#version` | `POLICY` | a version of the privacy policy |
 //! | core | `POLICY#version` | `MEMBER#member` | that an owner was told of it |
+//! | core | `POLICIES` | `date#version` | that there is that version: a list of all of them |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ACCOUNT#account` | `KEY` | the wrapped key of an account's profile |

@@ -80,6 +80,8 @@ pub(crate) enum Fate {
     Throttled,
     /// The database fails.
     Failed,
+    /// It is refused, with this code.
+    Refused(&'static str),
     /// There is no connection.
     Lost,
     /// It reaches the database, but the answer is lost.
@@ -182,6 +184,7 @@ impl HttpConnector for Tapped {
                 }
                 Fate::Throttled => Ok(error(400, "ThrottlingException")),
                 Fate::Failed => Ok(error(500, "InternalServerError")),
+                Fate::Refused(code) => Ok(error(400, code)),
                 Fate::Lost => Err(ConnectorError::io("lost".into())),
                 Fate::Unheard => {
                     inner.call(request).await?;

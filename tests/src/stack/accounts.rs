@@ -87,7 +87,7 @@ async fn followed(deployed: &Deployed, login: &Login, code: &str) -> Value {
 #[tokio::test]
 async fn an_account_is_opened_with_its_owner_who_corrects_its_profile() {
     let deployed = deployed().await;
-    let (account, owner, _) = opened(&deployed).await;
+    let (account, owner, operator) = opened(&deployed).await;
     let shown = expect(&deployed.get("/v1/account", &owner), 200);
     assert_eq!((&shown["state"], &shown["plan_days"]), (&json!("active"), &json!(30)));
     assert_eq!(shown["profile"], json!({}));
@@ -103,10 +103,13 @@ async fn an_account_is_opened_with_its_owner_who_corrects_its_profile() {
     let wrong = patch(&deployed, "/v1/account", &owner, "\"2\"", &json!({"phone": "1"}));
     let wrong = expect(&wrong, 400);
     assert_eq!(wrong["type"], "tag:numib.app,2026:problem/phone");
-    let accept = json!({"version": "2026-11-24"});
+    let version = format!("v{}", random_id().unwrap());
+    let publish = json!({"version": version, "effective_on": "2026-11-24"});
+    expect(&post(&deployed, "/v1/operator/policy-versions", &operator, &publish), 201);
+    let accept = json!({"version": version});
     expect(&post(&deployed, "/v1/account/policy-acceptance", &owner, &accept), 200);
     let shown = expect(&deployed.get("/v1/account", &owner), 200);
-    assert_eq!(shown["policy"]["version"], "2026-11-24");
+    assert_eq!(shown["policy"]["version"], version.as_str());
     assert!(deployed.store.has_account_key(&account, Use::Profile).await.unwrap());
     assert!(!deployed.stack.dump().unwrap().contains("Canary"));
 }

@@ -78,7 +78,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
         limited("OpenAccountsAndAddMembers", r#""ACCOUNT#*", "MEMBER#*""#),
         limited("ChangeRoles", r#""MEMBER#*""#),
-        limited("PublishPolicies", r#""POLICY#*""#),
+        limited("PublishAndListPolicies", r#""POLICY#*", "POLICIES""#),
         limited("ShutMembersOut", r#""MEMBER#*""#),
         limited("CheckOwners", r#""MEMBER#*""#),
         limited("ReadTaxRecords", r#""TAX#*""#),

@@ -8,18 +8,22 @@
 mod chain;
 pub mod export;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::chain::{Broken, Fault, Hash, Link, Point, verify};
-use super::ids::{AccountId, AddressId, EventId, MemberId, UserAgentId};
+use super::erasure::Target;
+use super::ids::{AccountId, AddressId, EventId, MemberId, RequestId, UserAgentId};
 
 /// An event is kept at most so long (R6.4).
 pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// What turns too old within this time is cut already: the cut may fail for so long, and still
 /// nothing is kept longer than promised.
 const MARGIN: SignedDuration = SignedDuration::from_hours(12);
+/// Subjects of an event: who has more to say says it in several.
+pub const SUBJECTS_MAX: usize = 20;
 /// Characters of a subject.
 const SUBJECT_LEN_MAX: usize = 200;
 
@@ -121,6 +125,8 @@ pub enum Actor {
     Meta,
     /// A clock of ours.
     Schedule,
+    /// Our staff, in the chain of an account: who of them it was is in their own.
+    Operator,
 }
 
 impl Actor {
@@ -130,6 +136,7 @@ impl Actor {
         match text {
             "meta" => Some(Self::Meta),
             "schedule" => Some(Self::Schedule),
+            "operator" => Some(Self::Operator),
             _ => MemberId::parse(text.strip_prefix("member ")?).map(Self::Member),
         }
     }
@@ -141,6 +148,7 @@ impl fmt::Display for Actor {
             Self::Member(member) => write!(f, "member {member}"),
             Self::Meta => f.write_str("meta"),
             Self::Schedule => f.write_str("schedule"),
+            Self::Operator => f.write_str("operator"),
         }
     }
 }
@@ -169,6 +177,39 @@ impl Subject {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What an erasure is of, as far as it is told: of a message its conversation.
+    fn of(target: &Target) -> Option<Self> {
+        let text = match target {
+            Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
+                format!("conversation {conversation}")
+            }
+            Target::Connection { connection, .. } => format!("connection {connection}"),
+            Target::Member { member, .. } => format!("member {member}"),
+            Target::Account { account } => format!("account {account}"),
+        };
+        Self::parse(&text)
+    }
+}
+
+/// What an erasure is of, for each account that it is of: under its code, where there is one and no
+/// other account is in it. What the code shows is what all of them had, and none of theirs to know.
+//= R1.3
+#[must_use]
+pub fn erased_of_each<'a>(
+    targets: &'a [Target],
+    code: Option<&RequestId>,
+) -> BTreeMap<&'a AccountId, Vec<Subject>> {
+    let mut accounts = BTreeMap::<&AccountId, Vec<Subject>>::new();
+    for target in targets {
+        accounts.entry(target.account()).or_default().extend(Subject::of(target));
+    }
+    let code = code.filter(|_| accounts.len() == 1);
+    let code = code.and_then(|code| Subject::parse(&format!("request {code}")));
+    for subjects in accounts.values_mut() {
+        subjects.extend(code.clone());
+    }
+    accounts
 }
 
 /// Something that someone did, or tried to do.
@@ -209,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_actor_reads_back_what_it_wrote_and_nothing_else() {
-        for text in ["meta", "schedule", "member 0b5c-1"] {
+        for text in ["meta", "schedule", "operator", "member 0b5c-1"] {
             assert_eq!(Actor::parse(text).unwrap().to_string(), text);
         }
         for bad in ["", "member", "member ", "member a b", "ana@example.com"] {

@@ -2,6 +2,7 @@
 //! it accepts.
 
 use crate::domain::ids::{AccountId, InvoiceId, PolicyVersion};
+use crate::domain::time::Day;
 
 /// Public half of an account's key, to which its profile is sealed.
 pub(in crate::store) const ACCOUNT_KEY: &str = "account_key";
@@ -9,9 +10,8 @@ pub(in crate::store) const ACCOUNT_KEY: &str = "account_key";
 pub(in crate::store) const TAX_KEY: &str = "tax_key";
 pub(in crate::store) const PROFILE: &str = "profile";
 pub(in crate::store) const PROFILE_VERSION: &str = "profile_version";
-pub(in crate::store) const POLICY_VERSION: &str = "policy_version";
-/// Epoch milliseconds.
-pub(in crate::store) const POLICY_ACCEPTED_AT: &str = "policy_accepted_at";
+/// Prefix of the attributes that say which versions of the privacy policy it accepted, one each.
+pub(in crate::store) const ACCEPTED_PREFIX: &str = "accepted#";
 /// From which day on a version of the privacy policy is in force.
 pub(in crate::store) const EFFECTIVE_ON: &str = "effective_on";
 pub(in crate::store) const ISSUED_ON: &str = "issued_on";
@@ -20,6 +20,8 @@ pub(in crate::store) const JURISDICTION: &str = "jurisdiction";
 pub(in crate::store) const KEPT_UNTIL: &str = "kept_until";
 /// Sort key of a wrapped key of an account.
 pub(in crate::store) const KEY: &str = "KEY";
+/// Partition of the list of versions of the privacy policy.
+pub(in crate::store) const POLICIES: &str = "POLICIES";
 /// Sort key of a version of the privacy policy.
 pub(in crate::store) const POLICY: &str = "POLICY";
 /// Partition of the last days of tax records.
@@ -29,6 +31,17 @@ pub(in crate::store) const INVOICE_PREFIX: &str = "INVOICE#";
 
 pub(in crate::store) fn policy_pk(version: &PolicyVersion) -> String {
     format!("POLICY#{version}")
+}
+
+/// Its order is that of the days from which they are in force.
+pub(in crate::store) fn policy_place(version: &PolicyVersion, effective_on: Day) -> String {
+    format!("{effective_on}#{version}")
+}
+
+/// The version and day named by a sort key.
+pub(in crate::store) fn policy_of(sk: &str) -> Option<(PolicyVersion, Day)> {
+    let (effective_on, version) = sk.split_once('#')?;
+    Some((PolicyVersion::parse(version)?, Day::parse(effective_on)?))
 }
 
 pub(in crate::store) fn tax_pk(account: &AccountId) -> String {

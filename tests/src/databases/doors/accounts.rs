@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::join;
 use xtask::account::random_id;
 
-use super::{Office, Said, assert_problem, sign_in};
+use super::{Office, Said, assert_problem, operator, sign_in};
 use crate::database::Database;
 use crate::shop::{key_pair, now};
 use crate::webhook::Answer;
@@ -19,6 +19,8 @@ on_both_databases!(
     a_correction_of_a_version_that_is_not_the_latest_changes_nothing,
     of_two_owners_who_remove_each_other_at_once_one_stays,
     an_owner_sees_no_invoice_of_another_account,
+    the_longest_invoice_of_the_schema_is_filed,
+    every_field_that_is_wrong_is_named_with_its_rule,
 );
 
 fn an_account() -> AccountId {
@@ -87,4 +89,56 @@ async fn an_owner_sees_no_invoice_of_another_account(db: &Database) {
         let answer = office.look(&other, "GET /v1/invoices", query).await;
         assert_eq!((answer.status, answer.json()), (200, json!({"invoices": []})), "{query}");
     }
+}
+
+//= R6.3
+async fn the_longest_invoice_of_the_schema_is_filed(db: &Database) {
+    let (office, account) = (Office::open(db), an_account());
+    sign_in(db, &account, Role::Owner).await;
+    let staff = operator(db).await;
+    db.store.put_account_key(&account, Use::TaxRecords, key_pair()).await.unwrap();
+    let (number, line) = ("😀".repeat(40), "😀".repeat(200));
+    let fel =
+        json!({"uuid": "0A1B2C3D-0000-4000-8000-00112233AABB", "serie": number, "numero": number});
+    let invoice = json!({"issued_on": Day::of(now()).to_string(), "jurisdiction": "GT",
+                         "number": number, "currency": "GTQ", "total_minor": 1, "fel": fel,
+                         "lines": vec![line; 50]});
+    let said = Said {
+        parameters: json!({"account_id": account.as_str(), "invoice_id": "i-1"}),
+        content_type: Some("application/json"),
+        body: Some(invoice.to_string().replace('😀', "\\ud83d\\ude00")),
+        ..Said::default()
+    };
+    let route = "PUT /v1/operator/accounts/{account_id}/invoices/{invoice_id}";
+    let filed = office.call(&staff, route, said).await;
+    assert_eq!(filed.status, 201, "{}", filed.text);
+}
+
+async fn every_field_that_is_wrong_is_named_with_its_rule(db: &Database) {
+    let (office, account) = (Office::open(db), an_account());
+    let owner = sign_in(db, &account, Role::Owner).await;
+    let staff = operator(db).await;
+    let fields = |answer: &Answer| {
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        let errors = answer.json()["errors"].as_array().unwrap().clone();
+        assert!(errors.iter().all(|one| one["rule"].as_str().unwrap().len() > 10));
+        errors.iter().map(|one| one["field"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (profile, wrong) in [
+        (json!({"phone": 5, "name": []}), &["name", "phone"][..]),
+        (json!({"address": {"lines": "x"}}), &["address"]),
+        (json!({"phone": "5"}), &["phone"]),
+        (json!({"shoe": 5}), &["body"]),
+    ] {
+        for route in ["PATCH /v1/account", "PUT /v1/account"] {
+            let (content_type, body) = (Some("application/json"), Some(profile.to_string()));
+            let said = Said { content_type, body, version: Some("\"0\""), ..Said::default() };
+            assert_eq!(fields(&office.call(&owner, route, said).await), wrong, "{profile}");
+        }
+    }
+    let asked = json!({"plan_days": "8"});
+    let opened = office.post(&staff, "POST /v1/operator/accounts", &asked).await;
+    assert_eq!(fields(&opened), ["owner_email", "plan_days"]);
+    let lists = office.look(&owner, "GET /v1/members", "limit=0").await;
+    assert_eq!(fields(&lists), ["limit"]);
 }

@@ -1,17 +1,24 @@
 //! What the doors record of those who come to them.
 
+use numib::domain::account::Use;
 use numib::domain::audit::{self, Actor, Event, Link, Subject};
-use numib::domain::ids::AccountId;
+use numib::domain::ids::{AccountId, PolicyVersion};
 use numib::domain::role::Role;
+use numib::domain::time::Day;
 use serde_json::{Value, json};
 
+use super::members::{ADD, CHANGE, OPEN, REPORT, an_account, pool};
 use super::{
     CANCEL, CONNECTION, CONTACT, DELETE_ACCOUNT, LIFT_HOLD, LISTS, LODGE, MESSAGE, Office,
     SET_HOLD, Said, operator, sign_in,
 };
 use crate::database::Database;
-use crate::shop::{Shop, now};
+use crate::shop::{Shop, key_pair, now};
 use crate::wire::Fate;
+
+const DECIDE: &str = "PUT /v1/consents/{purpose}";
+const ACCEPT: &str = "POST /v1/account/policy-acceptance";
+const PLAN: &str = "PUT /v1/operator/accounts/{account_id}/plan";
 
 on_both_databases!(
     each_change_is_one_event_of_who_did_what_and_what_became_of_it,
@@ -19,6 +26,9 @@ on_both_databases!(
     whoever_is_refused_is_recorded_and_whoever_only_looks_is_not,
     no_address_user_agent_or_meta_id_is_recorded_as_it_is,
     what_is_done_stays_done_where_it_cannot_be_recorded,
+    what_was_decided_is_recorded_with_the_policy_the_role_and_the_plan,
+    whoever_removes_themselves_is_in_the_chain_of_the_account_they_were_in,
+    what_staff_do_to_an_account_is_in_its_chain_without_who_of_them,
 );
 
 pub(crate) async fn events(db: &Database, account: &AccountId) -> Vec<Event> {
@@ -174,4 +184,94 @@ async fn what_is_done_stays_done_where_it_cannot_be_recorded(db: &Database) {
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!(office.queued().len(), 1);
     assert_eq!(events(db, &shop.connection.account).await, []);
+}
+
+//= R1.3, R2.2, R4.3
+async fn what_was_decided_is_recorded_with_the_policy_the_role_and_the_plan(db: &Database) {
+    let (mut office, account) = (Office::open(db), an_account());
+    let owner = sign_in(db, &account, Role::Owner).await;
+    let version = an_account().to_string();
+    let policy = PolicyVersion::parse(&version).unwrap();
+    db.store.put_policy_version(&policy, Day::of(now())).await.unwrap();
+    db.store.put_account_key(&account, Use::Profile, key_pair()).await.unwrap();
+    let body = |body: Value| Some(body.to_string());
+    let call = |parameters: Value, body| {
+        let content_type = Some("application/json");
+        Said { parameters, content_type, body, version: Some("*"), ..Said::default() }
+    };
+    let decision = json!({"decision": "objected", "policy_version": version});
+    let purpose = json!({"purpose": "marketing-email"});
+    let decided = office.call(&owner, DECIDE, call(purpose, body(decision))).await;
+    assert_eq!(decided.status, 200, "{}", decided.text);
+    let accepted = office.post(&owner, ACCEPT, &json!({"version": version})).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.text);
+    let name = call(json!({}), body(json!({"name": "Ana"})));
+    assert_eq!(office.call(&owner, "PATCH /v1/account", name).await.status, 200);
+    office.app.user_pool = pool(db, None).0;
+    let added = office.post(&owner, ADD, &json!({"email": "a@b.example", "role": "agent"})).await;
+    let member = code(&added, "member");
+    let role = call(json!({"id": member}), body(json!({"role": "admin"})));
+    assert_eq!(office.call(&owner, CHANGE, role).await.status, 200);
+    let recorded: Vec<_> = events(db, &account).await.iter().map(said).collect();
+    let expected = [
+        format!(
+            "decide-consent done: consent marketing-email, decision objected, policy {version}"
+        ),
+        format!("accept-policy done: policy {version}"),
+        format!("correct-profile done: account {account}, profile v1"),
+        format!("add-member done: member {member}, role agent"),
+        format!("change-role done: member {member}, was agent, role admin"),
+    ];
+    assert_eq!(recorded, expected);
+}
+
+//= R1.3
+async fn whoever_removes_themselves_is_in_the_chain_of_the_account_they_were_in(db: &Database) {
+    let (mut office, account) = (Office::open(db), an_account());
+    let officer = sign_in(db, &account, Role::Privacy).await;
+    office.app.user_pool = pool(db, None).0;
+    let parameters = json!({"id": officer["sub"]});
+    let report = Said { parameters, ..Said::default() };
+    let reported = office.call(&officer, REPORT, report).await;
+    let (member, request) = (officer["sub"].as_str().unwrap(), code(&reported, "request"));
+    let recorded: Vec<_> = events(db, &account).await.iter().map(said).collect();
+    assert_eq!(recorded, [format!("report-minor-member done: member {member}, request {request}")]);
+}
+
+//= R1.3
+async fn what_staff_do_to_an_account_is_in_its_chain_without_who_of_them(db: &Database) {
+    let (mut office, shop) = (Office::open(db), Shop::open(db).await);
+    super::fill(db, &shop).await;
+    let (account, staff) = (&shop.connection.account, operator(db).await);
+    let parameters = json!({"account_id": account.as_str()});
+    let (content_type, body) = (Some("application/json"), Some(json!({"plan_days": 90})));
+    let body = body.map(|body| body.to_string());
+    let plan = Said { parameters, content_type, body, ..Said::default() };
+    assert_eq!(office.call(&staff, PLAN, plan).await.status, 200);
+    let lodged = json!({"id": "7001", "source": "minor", "reference": "T-1"});
+    let lodged = code(&office.post(&staff, LODGE, &lodged).await, "request");
+    let list = Some("7001\n7002\n".to_owned());
+    let list = Said { content_type: Some("text/csv"), body: list, ..Said::default() };
+    for _ in 0..2 {
+        assert_eq!(office.call(&staff, LISTS, list.clone()).await.status, 200);
+    }
+    let recorded = events(db, account).await;
+    let conversation = |contact: &str| shop.conversation(contact);
+    assert_eq!(
+        recorded.iter().map(said).collect::<Vec<_>>(),
+        [
+            format!("change-plan done: account {account}, plan 90-days"),
+            format!("lodge-request done: conversation {}, request {lodged}", conversation("7001")),
+            format!("import-list done: conversation {}", conversation("7002")),
+        ]
+    );
+    let is_nobody = |event: &Event| event.actor == Actor::Operator && event.address.is_none();
+    assert!(recorded.iter().all(is_nobody));
+    office.app.user_pool = pool(db, None).0;
+    let open = json!({"owner_email": "new@shop.example", "plan_days": 30});
+    let opened = office.post(&staff, OPEN, &open).await;
+    let (account, owner) = (code(&opened, "account"), code(&opened, "owner"));
+    let recorded = events(db, &AccountId::parse(&account).unwrap()).await;
+    let expected = format!("open-account done: account {account}, member {owner}, plan 30-days");
+    assert_eq!(recorded.iter().map(said).collect::<Vec<_>>(), [expected]);
 }

@@ -1,10 +1,12 @@
 //! What an account decides about optional purposes.
 
 use numib::domain::consent::{Choice, Purpose, may_be_processed};
+use numib::domain::ids::PolicyVersion;
 use numib::domain::role::Role;
+use numib::domain::time::Day;
 use serde_json::{Value, json};
 
-use super::{Office, Said, assert_problem, sign_in};
+use super::{Office, Said, assert_problem, operator, sign_in};
 use crate::database::Database;
 use crate::shop::{Shop, now};
 use crate::webhook::{Answer, event, request};
@@ -13,10 +15,18 @@ on_both_databases!(
     each_decision_is_kept_and_the_latest_says_whether_a_purpose_may_be_processed,
     what_is_no_decision_is_refused_by_name,
     decisions_go_with_their_account,
+    an_account_accepts_published_versions_only_and_sees_which_is_in_force,
 );
 
 const LIST: &str = "GET /v1/consents";
+const ACCEPT: &str = "POST /v1/account/policy-acceptance";
 const DECIDE: &str = "PUT /v1/consents/{purpose}";
+
+pub(super) async fn publish(db: &Database, version: &str, effective_on: &str) {
+    let (version, day) =
+        (PolicyVersion::parse(version).unwrap(), Day::parse(effective_on).unwrap());
+    db.store.put_policy_version(&version, day).await.unwrap();
+}
 
 async fn decide(office: &Office<'_>, member: &Value, purpose: &str, body: Value) -> Answer {
     let parameters = json!({"purpose": purpose});
@@ -42,6 +52,7 @@ async fn each_decision_is_kept_and_the_latest_says_whether_a_purpose_may_be_proc
     db: &Database,
 ) {
     let (office, shop, other) = (Office::open(db), Shop::open(db).await, Shop::open(db).await);
+    publish(db, "2026-11", "2026-11-01").await;
     let account = &shop.connection.account;
     let owner = sign_in(db, account, Role::Owner).await;
     let before = office.look(&owner, LIST, "").await.json();
@@ -76,7 +87,10 @@ async fn each_decision_is_kept_and_the_latest_says_whether_a_purpose_may_be_proc
     let trail = office.look(&owner, "GET /v1/audit-events", "").await.json();
     let trail = trail["events"].as_array().unwrap();
     assert_eq!(trail.len(), 4);
-    assert_eq!(trail[0]["subjects"], json!(["consent marketing-email"]));
+    assert_eq!(
+        trail[0]["subjects"],
+        json!(["consent marketing-email", "decision granted", "policy 2026-11"])
+    );
     let stranger = sign_in(db, &other.connection.account, Role::Privacy).await;
     assert_eq!(office.look(&stranger, LIST, "").await.json(), none);
 }
@@ -90,8 +104,9 @@ async fn what_is_no_decision_is_refused_by_name(db: &Database) {
         ("sales", body("granted", "1"), 404, "not-found"),
         ("marketing-email", body("maybe", "1"), 400, "decision"),
         ("marketing-email", body("granted", ""), 400, "policy_version"),
+        ("marketing-email", body("granted", "never"), 400, "policy_version"),
         ("marketing-email", body("granted", "a b"), 400, "policy_version"),
-        ("marketing-email", json!({"decision": "granted"}), 400, "body"),
+        ("marketing-email", json!({"decision": "granted"}), 400, "policy_version"),
     ] {
         assert_problem(&decide(&office, &owner, purpose, body).await, status, kind);
     }
@@ -103,8 +118,43 @@ async fn decisions_go_with_their_account(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let account = &shop.connection.account;
     let owner = sign_in(db, account, Role::Owner).await;
+    publish(db, "2026-11", "2026-11-01").await;
     decide_later(&office, &owner, "granted", 1).await;
     db.store.delete_decisions(account).await.unwrap();
     assert_eq!(db.store.decisions(account).await.unwrap(), []);
     assert!(!db.dump().await.iter().any(|item| item.contains(&format!("CONSENTS#{account}"))));
+}
+
+//= R10.1
+async fn an_account_accepts_published_versions_only_and_sees_which_is_in_force(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
+    let today = Day::of(now());
+    publish(db, "old", "2026-01-01").await;
+    publish(db, "current", &today.to_string()).await;
+    publish(db, "coming", &today.plus(1).to_string()).await;
+    let accept =
+        async |version: &str| office.post(&owner, ACCEPT, &json!({"version": version})).await;
+    for bad in ["never", "", "a b"] {
+        assert_problem(&accept(bad).await, 400, "version");
+    }
+    for good in ["current", "old"] {
+        assert_eq!(accept(good).await.status, 200, "{good}");
+    }
+    let listed = office.look(&owner, "GET /v1/policy-versions", "").await.json();
+    let listed = listed["versions"].as_array().unwrap();
+    let said = |one: &Value| json!([one["version"], one["is_in_force"], one["accepted"].is_null()]);
+    let expected = [
+        json!(["coming", false, true]),
+        json!(["current", true, false]),
+        json!(["old", false, false]),
+    ];
+    assert_eq!(listed.iter().map(said).collect::<Vec<_>>(), expected);
+    assert_eq!(listed[1]["accepted"]["accepted_by"], owner["sub"]);
+    let shown = office.look(&owner, "GET /v1/account", "").await.json();
+    assert_eq!(shown["policy"]["version"], "current", "an older one takes nothing back");
+    let number = json!({"version": "20270101", "effective_on": "2027-01-01"});
+    let staff = operator(db).await;
+    let refused = office.post(&staff, "POST /v1/operator/policy-versions", &number).await;
+    assert_problem(&refused, 400, "version");
 }

@@ -225,7 +225,7 @@ async fn what_cannot_be_read_is_refused_by_name(db: &Database) {
         (with("reason", json!("é".repeat(501))), "reason"),
         (with("reference", json!("ana@example.com")), "reference"),
         (with("set_at", json!("2026-01-01T00:00:00Z")), "body"),
-        (with("reason", json!(null)), "body"),
+        (with("reason", json!(null)), "reason"),
     ];
     for (body, kind) in cases {
         assert_problem(&put(&office, &operator, "h1", &body).await, 400, kind);

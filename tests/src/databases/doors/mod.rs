@@ -2,6 +2,7 @@
 
 mod account;
 mod accounts;
+mod announce;
 pub(crate) mod audit;
 mod consents;
 mod contacts;
@@ -11,6 +12,7 @@ mod holds;
 mod lists;
 mod lookup;
 mod matrix;
+mod members;
 mod once;
 mod operator;
 mod requests;
@@ -166,12 +168,16 @@ impl<'a> Office<'a> {
 
     /// What a worker does with it while it is too early for the proof.
     async fn work(&self, code: &str) -> Progress {
-        let key = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
         let code = RequestId::parse(code).unwrap();
-        let exports = Exports::new(clients::s3(&Cloud::new().around(&self.db.sdk)), "x".to_owned());
-        let (store, user_pool) = (self.db.store.clone(), user_pool(self.db, None));
-        let eraser = Eraser { store, user_pool, receipts: key, exports };
+        let eraser = self.eraser(user_pool(self.db, None));
         eraser.work(&code, now(), &|| true).await.unwrap()
+    }
+
+    /// What a worker has.
+    fn eraser(&self, user_pool: UserPool) -> Eraser {
+        let receipts = SigningKey::new(nobodys_kms(self.db), "none".to_owned());
+        let exports = Exports::new(clients::s3(&Cloud::new().around(&self.db.sdk)), "x".to_owned());
+        Eraser { store: self.db.store.clone(), user_pool, receipts, exports }
     }
 }
 

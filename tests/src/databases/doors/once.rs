@@ -9,7 +9,7 @@ use numib::store::answers::{Answer as Kept, Attempt, Begun};
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
-use super::{LODGE, Office, Said, assert_problem, code, operator, sign_in};
+use super::{CANCEL, CONTACT, LODGE, Office, Said, assert_problem, code, fill, operator, sign_in};
 use crate::database::Database;
 use crate::shop::{Shop, now};
 use crate::webhook::Answer;
@@ -21,6 +21,7 @@ on_both_databases!(
     what_failed_on_our_side_is_done_when_it_is_repeated,
     while_one_is_under_way_no_other_begins_until_its_lease_ends,
     what_a_member_was_answered_goes_with_them,
+    what_was_looked_at_or_could_not_be_done_is_not_kept,
 );
 
 const KEY: &str = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"";
@@ -120,7 +121,7 @@ async fn what_a_member_was_answered_goes_with_them(db: &Database) {
     let owner = sign_in(db, account, Role::Owner).await;
     let parameters = json!({"code": "none"});
     let cancel = Said { parameters, key: Some(KEY), ..Said::default() };
-    assert_problem(&office.call(&owner, super::CANCEL, cancel).await, 404, "not-found");
+    assert_problem(&office.call(&owner, CANCEL, cancel).await, 404, "not-found");
     let id = owner["sub"].as_str().unwrap();
     let has = |dump: &std::collections::BTreeSet<String>| {
         dump.iter().any(|item| item.contains(&format!("ANSWER#{id}")))
@@ -129,4 +130,24 @@ async fn what_a_member_was_answered_goes_with_them(db: &Database) {
     let member = MemberId::parse(id).unwrap();
     db.store.delete_member(account, &member).await.unwrap();
     assert!(!has(&db.dump().await));
+}
+
+//= R8.3
+async fn what_was_looked_at_or_could_not_be_done_is_not_kept(db: &Database) {
+    let (office, shop) = (Office::open(db), Shop::open(db).await);
+    fill(db, &shop).await;
+    let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
+    let body = Some(json!({"meta_id": "7001"}).to_string());
+    let content_type = Some("application/json");
+    let said = Said { content_type, body, key: Some(KEY), ..Said::default() };
+    let search = || office.call(&owner, "POST /v1/contacts/search", said.clone());
+    let found = search().await.json()["contacts"][0]["conversation"].clone();
+    let erased = office.delete(&owner, CONTACT, json!({"id": found})).await;
+    let code = code(&erased, State::Shredded);
+    assert_eq!(search().await.json(), json!({"contacts": []}), "what was erased is in no answer");
+    let parameters = json!({"code": code});
+    let cancel = Said { parameters, key: Some(KEY), ..Said::default() };
+    assert_problem(&office.call(&owner, CANCEL, cancel).await, 409, "conflict");
+    let id = format!("ANSWER#{}", owner["sub"].as_str().unwrap());
+    assert!(!db.dump().await.iter().any(|item| item.contains(&id)));
 }

@@ -94,14 +94,14 @@ async fn what_cannot_be_read_is_refused_by_name_and_nothing_is_done(db: &Databas
         (with("id", json!("0")), "id"),
         (with("id", json!("ana@example.com")), "id"),
         (with("id", json!("9".repeat(65))), "id"),
-        (with("id", json!(7001)), "body"),
+        (with("id", json!(7001)), "id"),
         (with("source", json!("meta-deletion")), "source"),
         (with("source", json!("")), "source"),
         (with("reference", json!("")), "reference"),
         (with("reference", json!(" ")), "reference"),
         (with("reference", json!("ana@example.com")), "reference"),
         (with("reference", json!("x".repeat(101))), "reference"),
-        (with("reference", Value::Null), "body"),
+        (with("reference", Value::Null), "reference"),
         (with("more", json!(1)), "body"),
         (json!([]), "body"),
         (json!("7001"), "body"),
@@ -116,7 +116,7 @@ async fn what_cannot_be_read_is_refused_by_name_and_nothing_is_done(db: &Databas
         body: Some(body.to_owned()),
         ..Said::default()
     };
-    let long = format!("{{\"id\":\"{}\"}}", " ".repeat(16 * 1024));
+    let long = format!("{{\"id\":\"{}\"}}", " ".repeat(128 * 1024));
     let body = asked("7001").to_string();
     for (said, status, kind) in [
         (said(None, &body), 415, "content-type"),

@@ -1,10 +1,10 @@
 //! The end of an account, and of a member: keys, profile, tax records.
 
 use numib::domain::account::Use;
-use numib::domain::consent::{Choice, Decision, PolicyVersion, Purpose};
+use numib::domain::consent::{Choice, Decision, Purpose};
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{State, Target};
-use numib::domain::ids::{AccountId, InvoiceId, MemberId};
+use numib::domain::ids::{AccountId, InvoiceId, MemberId, PolicyVersion};
 use numib::domain::invoice::Jurisdiction;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;

@@ -18,7 +18,7 @@ on_both_databases!(
     a_corrected_profile_leaves_nothing_of_the_old_one,
     of_two_corrections_of_the_same_version_one_is_refused,
     an_account_gets_one_key_of_each_sort_and_none_when_it_is_erased,
-    what_an_account_accepted_is_kept_with_the_time_it_first_did,
+    every_version_that_an_account_accepted_is_kept_with_who_first_did_and_when,
     a_policy_version_has_one_day_and_each_owner_is_told_of_it_once,
 );
 
@@ -83,20 +83,26 @@ async fn an_account_gets_one_key_of_each_sort_and_none_when_it_is_erased(db: &Da
 }
 
 //= R10.1
-async fn what_an_account_accepted_is_kept_with_the_time_it_first_did(db: &Database) {
+async fn every_version_that_an_account_accepted_is_kept_with_who_first_did_and_when(db: &Database) {
     let id = account(db).await;
-    let version = |text| PolicyVersion::parse(text).unwrap();
-    let accepted = async || db.store.account(&id).await.unwrap().unwrap().accepted;
-    assert_eq!(accepted().await, None);
-    db.store.accept_policy(&id, &version("2026-11-01"), ago(5000)).await.unwrap();
-    db.store.accept_policy(&id, &version("2026-11-01"), now()).await.unwrap();
-    let first = Acceptance { version: version("2026-11-01"), at: ago(5000) };
-    assert_eq!(accepted().await, Some(first));
-    db.store.accept_policy(&id, &version("2027-01-01"), now()).await.unwrap();
-    let second = Acceptance { version: version("2027-01-01"), at: now() };
-    assert_eq!(accepted().await, Some(second));
+    let acceptance = |version, effective_on, at, by| Acceptance {
+        version: PolicyVersion::parse(version).unwrap(),
+        effective_on: Day::parse(effective_on).unwrap(),
+        at,
+        by: MemberId::parse(by).unwrap(),
+    };
+    let accept = async |one: &Acceptance| db.store.accept_policy(&id, one).await.unwrap();
+    assert_eq!(db.store.acceptances(&id).await.unwrap(), []);
+    let new = acceptance("v2", "2027-01-01", ago(5000), "ana");
+    let old = acceptance("v1", "2026-11-01", now(), "eva");
+    accept(&new).await;
+    accept(&acceptance("v2", "2027-01-01", now(), "eva")).await;
+    accept(&old).await;
+    assert_eq!(db.store.acceptances(&id).await.unwrap(), [new.clone(), old.clone()]);
+    let accepted = db.store.account(&id).await.unwrap().unwrap().accepted;
+    assert_eq!(accepted, Some(new), "an older one takes nothing back");
     let nobody = AccountId::parse("nobody").unwrap();
-    let refused = db.store.accept_policy(&nobody, &version("2027-01-01"), now()).await;
+    let refused = db.store.accept_policy(&nobody, &old).await;
     assert_eq!(refused.unwrap_err(), StoreError::Conflict);
 }
 
