@@ -19,7 +19,7 @@ const PAGE: i32 = 100;
 /// Requests, and invoices, that an archive has at most.
 const RECORDS_MAX: usize = 10_000;
 
-/// The account with its profile.
+/// The account with its profile, and which versions of the privacy policy it accepted.
 pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, ExportError> {
     let mut profile = Profile::default();
     // Its key goes with the account, which then is in no archive.
@@ -28,7 +28,8 @@ pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, Exp
     {
         profile = open_profile(&mut opener, &account.id, sealed).map_err(WriteError::from)?;
     }
-    Ok(record::account(account, &profile))
+    let acceptances = app.store.acceptances(&account.id).await?;
+    Ok(record::account(account, &profile, &acceptances))
 }
 
 /// Its members, with the addresses that the identity provider has.

@@ -153,7 +153,17 @@ async fn is_the_same(
 /// `GET /v1/invoices`: the account's invoices, the highest id first.
 //= R6.3
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let account = call.account();
+    listed(call, call.account()).await
+}
+
+/// `GET /v1/operator/accounts/{account_id}/invoices`: the same, for staff. The account may be erased
+/// by now: its tax records are kept for whoever the law lets ask for them.
+//= R6.3
+pub(crate) async fn read(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    listed(call, &call.parameter("account_id", AccountId::parse)?).await
+}
+
+async fn listed(call: &Call<'_>, account: &AccountId) -> Result<Response<Body>, Problem> {
     let limit = page::limit(call)?;
     let before = page::cursor(call, InvoiceId::parse)?;
     let stored = call.app.store.invoices(account, before.as_ref(), limit).await?;

@@ -235,7 +235,7 @@ fn describe_account(name: &str, of: &mut SchemaGenerator) -> Described {
         "listPolicyVersions" => {
             gives::<policies::PolicyVersions>(of, 200, "Those that are in force latest first.")
         }
-        "listInvoices" => {
+        "listInvoices" | "readInvoices" => {
             let described = gives::<invoices::Invoices>(of, 200, "A page.");
             Described { query: paged(), problems: &[404], ..described }
         }

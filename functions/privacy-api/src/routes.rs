@@ -357,6 +357,15 @@ pub static ROUTES: &[Route] = &[
         handler: |call| Box::pin(accounts::open(call)),
     },
     Route {
+        key: "GET /v1/operator/accounts/{account_id}/invoices",
+        name: "readInvoices",
+        summary: "Read the invoices of an account, erased ones included, for tax purposes",
+        who: OPERATORS,
+        needs_fresh_sign_in: true,
+        action: Some(Action::ReadInvoices),
+        handler: |call| Box::pin(invoices::read(call)),
+    },
+    Route {
         key: "PUT /v1/operator/accounts/{account_id}/invoices/{invoice_id}",
         name: "fileInvoice",
         summary: "File an invoice of an account",

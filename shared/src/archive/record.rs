@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::domain::account::Account;
+use crate::domain::account::{Acceptance, Account};
 use crate::domain::connection::Connection;
 use crate::domain::consent::Decision;
 use crate::domain::erasure::{Request, State};
@@ -232,16 +232,21 @@ pub fn connection(connection: &Connection) -> Value {
     })
 }
 
-/// An account, and what it says about itself.
+/// An account, what it says about itself, and the versions of the privacy policy that it accepted,
+/// the latest first.
 #[must_use]
-pub fn account(account: &Account, profile: &Profile) -> Value {
-    let policy = account.accepted.as_ref();
+pub fn account(account: &Account, profile: &Profile, acceptances: &[Acceptance]) -> Value {
+    let accepted = |it: &Acceptance| {
+        let (version, by) = (it.version.as_str(), it.by.as_str());
+        json!({"version": version, "accepted_at": it.at, "accepted_by": by})
+    };
     json!({
         "id": account.id.as_str(),
         "state": account.state.as_str(),
         "plan_days": account.plan.days(),
         "plan_changed_at": account.plan_changed_at,
-        "policy": policy.map(|it| json!({"version": it.version.as_str(), "accepted_at": it.at})),
+        "policy": account.accepted.as_ref().map(accepted),
+        "policies_accepted": acceptances.iter().map(accepted).collect::<Vec<_>>(),
         "profile": profile,
     })
 }

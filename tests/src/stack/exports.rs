@@ -6,6 +6,7 @@ use numib::domain::ids::{AccountId, Channel};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use serde_json::{Value, json};
+use xtask::account::random_id;
 use xtask::export::{self, Archive};
 use xtask::meta::{Answer, send_matching};
 use xtask::stack::Login;
@@ -53,16 +54,20 @@ async fn account_with_everything(deployed: &Deployed) -> (Account, Login) {
     let token = &owner.access_token;
     let corrected = send_matching(to, ("PATCH", "/v1/account"), token, ("\"0\"", &profile));
     expect(&corrected.unwrap(), 200);
-    let accepted = json!({"version": "2026-11-24"}).to_string();
+    let operator = deployed.member(&AccountId::parse("numib").unwrap(), Role::Operator).await;
+    let version = format!("v{}", random_id().unwrap());
+    let published = json!({"version": version, "effective_on": "2026-11-24"}).to_string();
+    let path = "/v1/operator/policy-versions";
+    expect(&deployed.send(("POST", path), &operator, (JSON, &published)), 201);
+    let accepted = json!({ "version": version }).to_string();
     let path = "/v1/account/policy-acceptance";
     expect(&deployed.send(("POST", path), &owner, (JSON, &accepted)), 200);
-    let objection = json!({"decision": "objected", "policy_version": "2026-11-24"}).to_string();
+    let objection = json!({"decision": "objected", "policy_version": version}).to_string();
     let path = "/v1/consents/product-analytics";
     expect(&deployed.send(("PUT", path), &owner, (JSON, &objection)), 200);
     let luis = conversation_with(deployed, &owner, luis);
     let restrict = format!("/v1/conversations/{luis}/restriction");
     expect(&deployed.send(("PUT", &restrict), &owner, NOTHING), 200);
-    let operator = deployed.member(&AccountId::parse("numib").unwrap(), Role::Operator).await;
     for number in ["1", "2"] {
         let invoice = json!({"issued_on": "2026-11-24", "jurisdiction": "GT", "number": number,
                              "currency": "GTQ", "total_minor": 12345, "lines": ["Canary plan"]});
@@ -223,7 +228,8 @@ async fn an_archive_read_back_is_what_the_api_shows_record_by_record() {
     assert_same("requests", requests, archived(&mut archive, "requests"), &["receipt"]);
     let account = [expect(&deployed.get("/v1/account", &owner), 200)];
     let account = account.into_iter().map(|one| as_archived(one, "account", &["deletion"]));
-    assert_same("account", account, archived(&mut archive, "account"), &["plan_changed_at"]);
+    let more = ["plan_changed_at", "policies_accepted"];
+    assert_same("account", account, archived(&mut archive, "account"), &more);
 }
 
 //= R2.2, R4.6, R5.1

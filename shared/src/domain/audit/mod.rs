@@ -87,6 +87,8 @@ words! {
         AcceptPolicy = "accept-policy",
         /// An operator files an invoice.
         FileInvoice = "file-invoice",
+        /// An account's invoices were read by staff, for the purpose that they are kept for.
+        ReadInvoices = "read-invoices",
         /// Someone is invited to be a member.
         AddMember = "add-member",
         /// A member is given another role.
