@@ -181,7 +181,17 @@ async fn retime_channel(
             // Read anew: it may have another plan by now, and another run goes by that.
             let Some(current) = store.account(account).await? else { return Ok(None) };
             let (start, time) = (start.take(), (now, has_time));
-            let reached = retime_conversation(store, &conversation, &current, start, time).await?;
+            let reached = retime_conversation(store, &conversation, &current, start, time).await;
+            let reached = match reached {
+                // What cannot be read holds up no other conversation. Of this one the sweep deletes
+                // what is over by the plan and not held, and rings an alarm each day.
+                Err(StoreError::Corrupt(name)) => {
+                    tracing::error!(%conversation, attribute = name, "not re-timed");
+                    store.visit_by(&conversation, Day::of(now).plus(1)).await?;
+                    Reached::End
+                }
+                reached => reached?,
+            };
             let unfinished = reached.unfinished(&conversation);
             if unfinished.is_some() {
                 return Ok(unfinished);

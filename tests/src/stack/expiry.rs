@@ -1,12 +1,15 @@
 //! What time does to an account, on the deployed functions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use numib::domain::ids::{AccountId, Channel};
+use jiff::SignedDuration;
+use numib::domain::ids::{AccountId, Channel, ConversationId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
+use numib::store::messages::MessageKey;
 use serde_json::json;
 
 use crate::deployed::{deployed, digits, now_ms};
@@ -45,8 +48,7 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
     // The rows follow, once nobody writes by the old plan any more.
     let id = deployed.store.account_channels(&account.id).await.unwrap()[0].1.clone();
     let contacts = deployed.store.contacts_after(&id, None).await.unwrap();
-    let conversation =
-        numib::domain::ids::ConversationId { connection: id, contact: contacts[0].clone() };
+    let conversation = ConversationId { connection: id, contact: contacts[0].clone() };
     for tries in 0.. {
         let rows = deployed.store.rows_after(&conversation, None, 10).await.unwrap().0;
         if rows.len() == 1 {
@@ -67,4 +69,37 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
     assert_eq!(shown(), 0);
     let watched = deployed.stack.run_task("watch-deadlines", &time).unwrap();
     assert_eq!((&watched["at_risk"], &watched["late"]), (&json!(0), &json!(0)));
+}
+
+//= R6.2
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn what_has_expired_is_swept_by_the_worker_on_the_day_that_its_contact_names() {
+    let deployed = deployed().await;
+    let account = deployed.account(Channel::Messenger, Plan::Days7, &[]).await;
+    let contact = digits();
+    deployed.deliver(&account, &[account.text(&contact, now_ms() - 60_000, "m_1", "text")]);
+    let store = &deployed.store;
+    let connection = account.connection.id.clone();
+    let contact = store.contacts_after(&connection, None).await.unwrap().remove(0);
+    let conversation = ConversationId { connection, contact };
+    let row = store.rows_after(&conversation, None, 10).await.unwrap().0.remove(0);
+    let key = MessageKey { conversation: conversation.clone(), message: row.message.clone() };
+    // As if eight days were over: to try a later day would sweep what other tests have stored.
+    let over = clock::now() - SignedDuration::from_hours(24);
+    store.retime_row(&key, &row, over, false).await.unwrap();
+    store.visit_by(&conversation, Day::of(clock::now())).await.unwrap();
+    let ran = deployed.stack.run_task("sweep-expired-rows", &clock::now().to_string()).unwrap();
+    assert_eq!(ran, json!({"task": "sweep-expired-rows", "queued": true}));
+    let asked = BTreeSet::from([conversation.clone()]);
+    for tries in 0.. {
+        // Time to live may be there first, but only the sweep takes the day away.
+        let seen = store.look_again(&BTreeSet::new(), &asked).await.unwrap();
+        if seen.contacts[&conversation].sweep_on.is_none() {
+            break;
+        }
+        assert!(tries < 200, "nobody has visited it");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(store.rows_after(&conversation, None, 10).await.unwrap().0, []);
 }
