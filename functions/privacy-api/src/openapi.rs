@@ -172,7 +172,7 @@ fn describe(route: &Route, of: &mut SchemaGenerator) -> Described {
         "listConsents" => gives::<consents::Consents>(of, 200, "Where each purpose stands."),
         "decideConsent" => {
             let described = gives::<consents::Standing>(of, 200, "Where the purpose stands now.");
-            takes::<consents::NewDecision>(of, described)
+            Described { problems: &[409], ..takes::<consents::NewDecision>(of, described) }
         }
         "listAuditEvents" => {
             let mut query_ = paged();

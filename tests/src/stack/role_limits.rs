@@ -270,3 +270,16 @@ fn the_template_limits_exports_to_reading_and_to_their_own_records() {
     ];
     assert_eq!(partitions("DataExportRole"), expected);
 }
+
+//= R4.3
+#[test]
+fn the_template_has_an_address_be_somebodys_once_it_is_verified_and_theirs_to_change_no_other_way()
+{
+    let template = std::fs::read_to_string(xtask::project::template()).unwrap();
+    let resource = |name: &str| {
+        let (_, rest) = template.split_once(&format!("\n  {name}:\n")).unwrap();
+        rest.split("\n\n").next().unwrap().to_owned()
+    };
+    assert!(resource("UserPool").contains("AttributesRequireVerificationBeforeUpdate: [email]"));
+    assert!(resource("UserPoolClient").contains("WriteAttributes: [locale]"));
+}
