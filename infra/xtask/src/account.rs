@@ -96,8 +96,8 @@ pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Con
     }
 }
 
-/// Makes day keys for today, tomorrow (should it come meanwhile) and these days, as far as the plan
-/// still keeps them, and publishes them to intake.
+/// Makes day keys for today, for the days beside it (midnight may be a moment away) and for these, as
+/// far as the plan still keeps them, and publishes them to intake.
 ///
 /// # Errors
 /// What KMS and the database say.
@@ -108,7 +108,7 @@ pub async fn make_keys(
     days: impl Iterator<Item = Day>,
 ) -> anyhow::Result<()> {
     let today = Day::of(clock::now());
-    let days: BTreeSet<Day> = days.chain([today, today.plus(1)]).collect();
+    let days: BTreeSet<Day> = days.chain([today.plus(-1), today, today.plus(1)]).collect();
     let mut window = BTreeMap::new();
     for day in days.into_iter().filter(|day| connection.plan.shred_on(*day) > today) {
         let name = KeyName::Day { account: &connection.account, connection: &connection.id, day };

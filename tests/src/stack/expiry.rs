@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use numib::domain::ids::{AccountId, Channel, ConversationId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
@@ -29,7 +29,9 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
     let operator = deployed.member(&staff, Role::Operator).await;
     let contact = digits();
     deployed.deliver(&account, &[account.text(&contact, now_ms() - 8 * DAY_MS, "m_old", "old")]);
-    deployed.deliver(&account, &[account.text(&contact, now_ms() - 60_000, "m_new", "new")]);
+    let at = now_ms() - 60_000;
+    let day = Day::of(Timestamp::from_millisecond(at).unwrap());
+    deployed.deliver(&account, &[account.text(&contact, at, "m_new", "new")]);
     let conversation = deployed.get("/v1/conversations", &agent).json();
     let conversation = conversation["conversations"][0]["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/conversations/{conversation}/messages");
@@ -44,7 +46,7 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
     assert_eq!(changed.status, 200, "{}", changed.body);
     assert_eq!(shown(), 1);
     let keys = deployed.store.day_key_days(&account.connection.id).await.unwrap();
-    assert!(keys.contains(&today) && keys.iter().all(|day| *day > today.plus(-8)), "{keys:?}");
+    assert!(keys.contains(&day) && keys.iter().all(|day| *day > today.plus(-8)), "{keys:?}");
     // The rows follow, once nobody writes by the old plan any more.
     let id = deployed.store.account_channels(&account.id).await.unwrap()[0].1.clone();
     let contacts = deployed.store.contacts_after(&id, None).await.unwrap();
@@ -58,14 +60,14 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
-    // Today's key as if its day had come: to try a later day would take those of other tests.
-    deployed.store.retime_key(&account.connection.id, today, today, today).await.unwrap();
+    // Its key as if its day had come: to try a later day would take those of other tests.
+    deployed.store.retime_key(&account.connection.id, day, today, today).await.unwrap();
     let time = clock::now().to_string();
     let ran = deployed.stack.run_task("destroy-expired-keys", &time).unwrap();
     assert!(ran["destroyed"].as_u64().unwrap() >= 1, "{ran}");
     assert_eq!((&ran["complete"], &ran["task"]), (&json!(true), &json!("destroy-expired-keys")));
     let keys = deployed.store.day_key_days(&account.connection.id).await.unwrap();
-    assert!(!keys.contains(&today), "{keys:?}");
+    assert!(!keys.contains(&day), "{keys:?}");
     assert_eq!(shown(), 0);
     let watched = deployed.stack.run_task("watch-deadlines", &time).unwrap();
     assert_eq!((&watched["at_risk"], &watched["late"]), (&json!(0), &json!(0)));

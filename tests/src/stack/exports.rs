@@ -253,7 +253,11 @@ async fn an_archive_has_every_decision_and_every_audit_event_until_it_was_asked_
     let asked_at: jiff::Timestamp = asked_at.parse().unwrap();
     let at = |one: &Value| one["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let events = events.into_iter().filter(|one| at(one) <= asked_at);
-    let events = events.map(|one| as_archived(one, "id", &[]));
+    // Staff have no address there: null in the API, absent in the chain.
+    let events = events.map(|mut one| {
+        one.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        as_archived(one, "id", &[])
+    });
     let chain = ["account", "day", "number", "previous", "hash"];
     assert_same("audit events", events, archived(&mut archive, "audit-events"), &chain);
 }
