@@ -78,6 +78,7 @@ pub async fn work(
         return end(app, export, Failure::AccountClosed, now).await;
     };
     let export = count(app, export, &scene).await?;
+    let upload = export.upload.clone();
     // On the heap: it holds all that is read ahead.
     match Box::pin(write_parts(app, export, &scene, has_time)).await {
         Ok((export, true)) => complete(app, export, &scene).await,
@@ -86,13 +87,29 @@ pub async fn work(
             app.store.save_export(left, None).await?;
             Ok(Progress::More)
         }
-        Err(ExportError::Archive(ArchiveError::Denied)) => begin_anew(app, id).await,
+        Err(ExportError::Archive(ArchiveError::Denied)) => {
+            begin_anew(app, id, upload.as_deref()).await
+        }
         Err(ExportError::TooLarge) => {
             let export = app.store.export(id).await?.filter(|export| export.state.is_work());
             let Some(export) = export else { return Ok(Progress::Over) };
             end(app, export, Failure::TooLarge, scene.now()).await
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            set_free(app, id, upload.as_deref(), now).await;
+            Err(error)
+        }
+    }
+}
+
+/// Lets the next one go on at once, where this worker has failed and still has it.
+async fn set_free(app: &App, id: &ExportId, upload: Option<&str>, now: Timestamp) {
+    let Ok(Some(export)) = app.store.export(id).await else { return };
+    if export.state.is_work() && export.is_taken && export.upload.as_deref() == upload {
+        let free = Export { is_taken: false, saved_at: now, ..export };
+        if let Err(error) = app.store.save_export(free, None).await {
+            tracing::warn!(%error, "an export was not set free");
+        }
     }
 }
 
@@ -158,11 +175,19 @@ async fn end(
     Ok(Progress::Over)
 }
 
-/// Its parts are gone, or not those that were saved: another worker was at it, or the bucket has
-/// removed what lay there for too long.
-async fn begin_anew(app: &App, id: &ExportId) -> Result<Progress, ExportError> {
-    let export = app.store.export(id).await?.filter(|export| export.state == State::Running);
-    if let Some(export) = export {
+/// Its parts are gone, or not those that were saved: the bucket has removed what lay there for too
+/// long. Or it was voided meanwhile, and another worker is at it, with an upload of its own.
+async fn begin_anew(
+    app: &App,
+    id: &ExportId,
+    upload: Option<&str>,
+) -> Result<Progress, ExportError> {
+    let export = app.store.export(id).await?.filter(|export| export.state.is_work());
+    let Some(export) = export else { return Ok(Progress::Over) };
+    if export.state == State::Running {
+        if export.upload.as_deref() != upload {
+            return Ok(Progress::Over);
+        }
         app.store.save_export(export.anew(), None).await?;
     }
     Ok(Progress::More)
@@ -302,7 +327,7 @@ async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, 
     let parts = app.store.export_parts(&export).await?;
     let upload = export.upload.clone().unwrap_or_default();
     match app.exports.complete(&export, &upload, &parts).await {
-        Err(ArchiveError::Denied) => return begin_anew(app, &export.id).await,
+        Err(ArchiveError::Denied) => return begin_anew(app, &export.id, Some(&upload)).await,
         completed => completed?,
     }
     let now = scene.now();

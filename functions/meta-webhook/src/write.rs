@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
-use numib::domain::row::{Arrival, SUPPRESSION, sweep_on};
+use numib::domain::row::{Arrival, CONTACT_SLACK, SUPPRESSION, sweep_on};
 use numib::domain::time::Day;
 use numib::domain::update::Ignored;
 use numib::store::concurrent::try_all;
@@ -23,9 +23,6 @@ use crate::prepare::{What, Write};
 
 /// Conversations a warm container remembers having moved.
 const MOVED_MAX: usize = 4096;
-/// A contact stays known so long after its last row and mark: the inbox index moves by the minute,
-/// and what time to live leaves of its rows is found by it two days later.
-const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What one change did.
 #[derive(Debug, Default)]

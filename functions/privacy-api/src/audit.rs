@@ -123,6 +123,7 @@ const fn is_by_staff(action: Action) -> bool {
             | Action::ChangePlan
             | Action::OpenAccount
             | Action::FileInvoice
+            | Action::ReadInvoices
     )
 }
 

@@ -7,7 +7,7 @@ use lambda_http::{Body, Response};
 use numib::domain::connection::Connection;
 use numib::domain::erasure::Source;
 use numib::domain::ids::ConversationId;
-use numib::domain::row::SUPPRESSION;
+use numib::domain::row::{CONTACT_SLACK, SUPPRESSION};
 use numib::edge::problem::{Problem, json};
 use numib::meta::deletion_list::meta_id;
 use numib::store::contacts::Contact;
@@ -90,6 +90,7 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     // As long as its messages, and as the mark of its erasure, if it has one.
     let kept = connection.plan.expires_at(call.now, call.now);
     let kept = kept.max(call.now.saturating_add(SUPPRESSION).unwrap_or(kept));
+    let kept = kept.saturating_add(CONTACT_SLACK).unwrap_or(kept);
     call.app.store.lift_restriction(&conversation, kept).await?;
     shown(call).await
 }

@@ -135,8 +135,8 @@ pub(crate) struct NewMember {
     role: String,
 }
 
-/// `POST /v1/members`: invites someone by e-mail. Whether they are a member elsewhere, or here, is
-/// not told.
+/// `POST /v1/members`: invites someone by e-mail. Whether somebody who cannot be added is a member
+/// elsewhere, or here, is not told.
 //= R4.3, R1.2
 pub(crate) async fn add(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let NewMember { email, role } = body::json(call.request, &[BAD_EMAIL, BAD_ROLE])?;

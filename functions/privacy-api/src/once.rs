@@ -92,7 +92,8 @@ fn attempt(call: &Call<'_>, pepper: &Pepper, key: &str) -> Attempt {
 fn kept(response: &Response<Body>) -> Option<Answer> {
     let Body::Text(body) = response.body() else { return None };
     let status = response.status();
-    let may_end_otherwise = status.is_server_error() || status == StatusCode::CONFLICT;
+    let may_change = [StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    let may_end_otherwise = may_change || status.is_server_error();
     if may_end_otherwise || body.len() > ANSWER_LEN_MAX {
         return None;
     }

@@ -51,12 +51,15 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     }
     // Queued first, so that no change is left half done: the run goes by what it finds then.
     app.queue.retime(&account, None, SETTLED).await?;
+    let before = app.store.account(&account).await?.map(|account| account.plan.days());
     match retention::change_plan(&app.store, &account, plan, now).await {
         Err(StoreError::Conflict) => return Err(NOT_ACTIVE),
         changed => changed?,
     }
-    // They have what a shorter plan has hidden.
-    exports::void(app, &account).await?;
+    // They have what a shorter plan has hidden; the same one may be a shorter one, repeated.
+    if before.is_none_or(|before| plan.days() <= before) {
+        exports::void(app, &account).await?;
+    }
     tracing::info!(plan_days, "plan changed");
     let body = Changed { account: account.to_string(), plan_days: plan.days() };
     Ok(json(StatusCode::OK, "application/json", &body))

@@ -400,9 +400,9 @@ mod tests {
 
     //= R1.3
     #[test]
-    fn whatever_changes_something_is_in_the_audit_trail() {
+    fn whatever_changes_something_or_shows_staff_an_accounts_own_is_in_the_audit_trail() {
         for route in ROUTES {
-            let only_shows = route.key.starts_with("GET ");
+            let only_shows = route.key.starts_with("GET ") && route.name != "readInvoices";
             assert_eq!(route.action.is_none(), only_shows, "{}", route.key);
         }
     }

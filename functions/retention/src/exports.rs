@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::App;
 
 /// What nobody saved for longer than this is queued again.
-const STUCK: SignedDuration = SignedDuration::from_mins(15);
+const STUCK: SignedDuration = SignedDuration::from_mins(20);
 /// Exports of one run, of each sort; the next run goes on.
 const RUN_MAX: i32 = 200;
 
@@ -40,39 +40,59 @@ pub(crate) struct Done {
     pub(crate) removed: usize,
     /// Exports that were queued again.
     pub(crate) resumed: usize,
+    /// Exports that could not be removed, or looked at: the next run meets them again.
+    pub(crate) failed: usize,
 }
 
-/// Removes and queues them.
+/// Removes and queues them. One that cannot be is counted, and holds up no other.
 ///
 /// # Errors
 /// [`ExportsError`]; what was done stays done.
 //= R5.4
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError> {
-    let old = app.store.old_exports(now, RUN_MAX).await?;
-    for id in &old {
-        if let Some(export) = app.store.export(id).await? {
-            // The object first: without the record nobody would know of it any more.
-            app.exports.discard(&export).await?;
-            app.store.delete_export(&export).await?;
-        }
+    let mut done = Done { removed: 0, resumed: 0, failed: 0 };
+    for id in &app.store.old_exports(now, RUN_MAX).await? {
+        let removed = remove(app, id).await;
+        done.removed = done.removed.saturating_add(removed.is_ok().into());
+        done.count(removed);
     }
-    let removed = u64::try_from(old.len()).unwrap_or(u64::MAX);
+    let removed = u64::try_from(done.removed).unwrap_or(u64::MAX);
     app.store.add_tally(Day::of(now), &[(Tally::ExportsRemoved, removed)]).await?;
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
-    let mut resumed = 0_usize;
     for id in &app.store.stuck_exports(before, RUN_MAX).await? {
-        if is_left(app, id, now).await? {
+        let is_left = is_left(app, id, now).await;
+        if matches!(is_left, Ok(true)) {
             app.export_queue.send(id, Some(now)).await?;
-            resumed = resumed.saturating_add(1);
+            done.resumed = done.resumed.saturating_add(1);
         }
+        done.count(is_left.map(|_| ()).map_err(ExportsError::from));
     }
-    let done = Done { removed: old.len(), resumed };
-    tracing::info!(removed = done.removed, resumed = done.resumed, "exports carried on");
+    let Done { removed, resumed, failed } = done;
+    tracing::info!(removed, resumed, failed, "exports carried on");
     let mut metrics = Metrics::new(now);
     metrics.add("ExportsRemoved", Unit::Count, done.removed);
     metrics.add("ExportsResumed", Unit::Count, done.resumed);
+    metrics.add("ExpiryFailures", Unit::Count, done.failed);
     metrics.emit();
     Ok(done)
+}
+
+impl Done {
+    fn count(&mut self, result: Result<(), ExportsError>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "an export was neither removed nor carried on");
+            self.failed = self.failed.saturating_add(1);
+        }
+    }
+}
+
+async fn remove(app: &App, id: &ExportId) -> Result<(), ExportsError> {
+    if let Some(export) = app.store.export(id).await? {
+        // The object first: without the record nobody would know of it any more.
+        app.exports.discard(&export).await?;
+        app.store.delete_export(&export).await?;
+    }
+    Ok(())
 }
 
 /// Marks an export as nobody's, and as looked at now, so that a queue that is slow does not get a

@@ -10,7 +10,7 @@ use numib::domain::row::sweep_on;
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
 use numib::edge::clock;
-use numib::retention::{Expired, destroy_expired_keys};
+use numib::retention::{Expired, destroy_expired_keys, sweep_expired_rows};
 use numib::store::Store;
 use numib::store::concurrent::try_all;
 use numib::store::contacts::Parties;
@@ -32,6 +32,8 @@ const LIVE_DAYS: i32 = 30;
 const SEALED_LEN: usize = 225;
 const AT_ONCE: usize = 64;
 const STORED_AT_A_TIME: usize = 1000;
+const OF_KEYS: [&str; 3] = ["keys: write units", "keys: read units", "keys: calls"];
+const OF_ROWS: [&str; 3] = ["rows: write units", "rows: read units", "rows: calls"];
 /// The bar: what lives on makes no difference.
 const VOLUME_RATIO_MAX: f64 = 1.1;
 
@@ -41,8 +43,25 @@ pub(crate) struct Measured {
     live: usize,
     /// What the run did: keys of the days that expire.
     expired: Expired,
+    of_keys: Cost,
+    /// Rows that the sweep deleted, none of which time to live had removed.
+    rows: u64,
+    of_rows: Cost,
+}
+
+/// What the database bills for a run.
+#[derive(Debug)]
+struct Cost {
     calls: usize,
     units: Units,
+}
+
+impl Cost {
+    /// Of all that went through the endpoint since it was last asked.
+    fn take(endpoint: &Endpoint) -> Self {
+        let calls = endpoint.take();
+        Self { calls: calls.len(), units: calls.iter().map(Call::units).sum() }
+    }
 }
 
 /// Fills a database with each of the volumes, and lets the same expire in each.
@@ -75,10 +94,13 @@ pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Resul
         let watched = Store::new(seed::client(&endpoint.url), tables);
         endpoint.take();
         let expired = destroy_expired_keys(&watched, now, &|| true).await?;
-        let calls = endpoint.take();
-        let (units, calls) = (calls.iter().map(Call::units).sum(), calls.len());
+        let of_keys = Cost::take(&endpoint);
         ensure!(expired.destroyed == u64::try_from(CONNECTIONS)?, "{expired:?}");
-        all.push(Measured { live: *live, expired, calls, units });
+        // When time to live has had its two days.
+        let swept = sweep_expired_rows(&watched, today.plus(1).start(), &|| true).await?;
+        let of_rows = Cost::take(&endpoint);
+        ensure!(swept.complete && swept.rows == u64::try_from(EXPIRING)?, "{swept:?}");
+        all.push(Measured { live: *live, expired, of_keys, rows: swept.rows, of_rows });
     }
     Ok(all)
 }
@@ -91,12 +113,13 @@ async fn fill(
     day: impl Fn(usize) -> Day,
 ) -> anyhow::Result<()> {
     let person = PersonId::parse("person").context("person id")?;
-    let contact = ContactId::parse(&format!("contact-of-{word}")).context("contact id")?;
+    // The same for all: what lives on is in the same conversations as what expires.
+    let contact = ContactId::parse("contact").context("contact id")?;
     for Connection { id, account, plan, .. } in connections {
         let conversation = &ConversationId { connection: id.clone(), contact: contact.clone() };
         let parties = Parties { conversation, account, person: &person };
-        let at = clock::now();
-        let expires_at = plan.expires_at(at, at);
+        let (at, oldest) = (clock::now(), day(0).start());
+        let expires_at = plan.expires_at(oldest, oldest);
         store.move_conversation(parties, at, (expires_at, sweep_on(expires_at))).await?;
     }
     for first in (0..number).step_by(STORED_AT_A_TIME) {
@@ -135,18 +158,17 @@ pub(crate) fn table(all: &[Measured]) -> (String, bool) {
 
 fn section(measured: &Measured, first: &Measured) -> Section {
     let bar = Bar::MaxRatio(VOLUME_RATIO_MAX);
-    let rows = vec![
-        Row::new("write units of the run", "WRU", measured.units.write)
-            .beside(first.units.write)
-            .bar(bar),
-        Row::new("read units of the run", "RRU", measured.units.read)
-            .beside(first.units.read)
-            .bar(bar),
-        Row::new("calls", "", count(measured.calls))
-            .beside(count(first.calls))
-            .decimals(0)
-            .bar(bar),
-    ];
+    let of = |what: &'static [&'static str; 3], cost: &Cost, floor: &Cost| {
+        let [writes, reads, calls] = *what;
+        [
+            Row::new(writes, "WRU", cost.units.write).beside(floor.units.write).bar(bar),
+            Row::new(reads, "RRU", cost.units.read).beside(floor.units.read).bar(bar),
+            Row::new(calls, "", count(cost.calls)).beside(count(floor.calls)).decimals(0).bar(bar),
+        ]
+    };
+    let keys = of(&OF_KEYS, &measured.of_keys, &first.of_keys);
+    let rows = of(&OF_ROWS, &measured.of_rows, &first.of_rows);
+    let rows = keys.into_iter().chain(rows).collect();
     (
         format!("{EXPIRING} messages of {CONNECTIONS} channels expire, {} live on", measured.live),
         rows,
@@ -155,13 +177,17 @@ fn section(measured: &Measured, first: &Measured) -> Section {
 
 /// Every number behind the table.
 pub(crate) fn raw(all: &[Measured]) -> Value {
+    let cost = |cost: &Cost| {
+        let Units { write, read } = cost.units;
+        json!({ "calls": cost.calls, "write_units": write, "read_units": read })
+    };
     let one = |measured: &Measured| {
         json!({
             "live": measured.live,
             "expired": measured.expired,
-            "calls": measured.calls,
-            "write_units": measured.units.write,
-            "read_units": measured.units.read,
+            "keys": cost(&measured.of_keys),
+            "rows": measured.rows,
+            "sweep": cost(&measured.of_rows),
         })
     };
     all.iter().map(one).collect()

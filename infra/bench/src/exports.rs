@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::Connection;
-use numib::domain::export::{Export, State};
+use numib::domain::export::{Export, LEASE, State};
 use numib::domain::fold::Dated;
 use numib::domain::ids::{ContactId, ConversationId, ExportId, MessageId, MetaId, Mid, PersonId};
 use numib::domain::personal::Personal;
@@ -119,8 +119,7 @@ async fn run(
 ) -> anyhow::Result<Exported> {
     let step = Step::start("export");
     let mut exported = Exported { messages: volume, ..Exported::default() };
-    let first = ExportWork { export: id.to_string(), at: None };
-    let mut queued = Some(serde_json::to_string(&first)?);
+    let mut queued = Some(brought_again(id, 0)?);
     let stopwatch = Stopwatch::start();
     while let Some(body) = queued.take() {
         ensure!(exported.invocations < INVOCATIONS_MAX, "it does not come to an end");
@@ -139,7 +138,7 @@ async fn run(
             None => {
                 // Dropped, it is killed; the queue brings its message again.
                 exported.killed = exported.killed.saturating_add(1);
-                queued = Some(body);
+                queued = Some(brought_again(id, exported.killed)?);
             }
             Some(answer) => {
                 let failures = serde_json::from_slice::<Value>(&answer.payload)?;
@@ -152,6 +151,14 @@ async fn run(
     exported.parts_put = cloud.parts_put();
     step.done(&format!("{volume} messages, {} invocations", exported.invocations));
     Ok(exported)
+}
+
+/// The message of an export after so many workers have died: it comes again once nobody has the
+/// export any more, which is not waited for.
+fn brought_again(id: &ExportId, killed: usize) -> anyhow::Result<String> {
+    let later = LEASE.saturating_mul(i32::try_from(killed)?.saturating_mul(2));
+    let at = clock::now().saturating_add(later)?;
+    Ok(serde_json::to_string(&ExportWork { export: id.to_string(), at: Some(at) })?)
 }
 
 async fn far_enough(cloud: &Cloud, parts: usize, is_to_die: bool) {

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::time::Day;
 use super::update::Ignored;
 
+/// A contact stays known so long after its last row and mark: the inbox index moves by the minute,
+/// and what time to live leaves of its rows is found by it two days later.
+pub const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a tombstone or an erasure mark keeps late deliveries out: Meta retries for up to 36
 /// hours (meta-platform §3); 40 days also outlast the 7-day backups (R6.6, R8.3).
 pub const SUPPRESSION: SignedDuration = SignedDuration::from_hours(40 * 24);

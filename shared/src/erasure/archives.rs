@@ -3,7 +3,7 @@
 //! what is erased.
 
 use super::{Eraser, ErasureError};
-use crate::domain::export::{Export, State};
+use crate::domain::export::State;
 use crate::domain::ids::{AccountId, ExportId};
 use crate::store::concurrent::try_all;
 use crate::store::{Store, StoreError};
@@ -31,8 +31,12 @@ pub async fn void_archives(
 
 async fn void(store: &Store, id: ExportId) -> Result<Option<ExportId>, StoreError> {
     for tries in 1..=TRIES_MAX {
-        let export = store.export(&id).await?;
-        let Some(export) = export.and_then(Export::after_erasure) else { break };
+        let Some(export) = store.export(&id).await? else { break };
+        if export.state == State::Void {
+            // Whoever voided it may not have lived to say so.
+            return Ok(Some(id));
+        }
+        let Some(export) = export.after_erasure() else { break };
         match store.save_export(export, None).await {
             Ok(_) => return Ok(Some(id)),
             Err(StoreError::Conflict) if tries < TRIES_MAX => {}

@@ -192,6 +192,13 @@ impl Visit<'_> {
             self.again(self.tomorrow());
             return Ok(false);
         }
+        // So is the plan: a longer one may keep what has only just expired by the one before.
+        self.account = self.store.account(account).await?;
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            gone.into_iter().partition(|row| self.has_expired(row));
+        for row in &kept {
+            self.again(self.day_of(row));
+        }
         let deletions = gone.iter().map(|row| self.store.delete_expired_row(conversation, row));
         let deleted = try_all(deletions, DELETIONS).await?;
         for (row, is_deleted) in gone.iter().zip(deleted) {
@@ -217,6 +224,17 @@ impl Visit<'_> {
         }
         // A message that was stored, or re-timed, after it was looked for; and a plan that changed:
         // whoever wrote it has looked at the contact before it was moved on.
+        let looked = self.look_again().await;
+        if looked.is_err() {
+            // Unseen, it may be there.
+            store.visit_by(conversation, self.tomorrow()).await?;
+        }
+        looked
+    }
+
+    /// Has it visited earlier, where that is due by now.
+    async fn look_again(&mut self) -> Result<(), StoreError> {
+        let (store, conversation) = (self.store, &self.due.conversation);
         self.account = store.account(&self.due.account).await?;
         let (oldest, _) = store.oldest_rows(conversation, None, 1).await?;
         let day = oldest

@@ -76,7 +76,7 @@ pub(super) fn export(id: &ExportId, item: &Item) -> Result<Export, StoreError> {
             pages: count(item, schema::exports::PAGES)?,
             messages: count(item, schema::exports::MESSAGES)?,
             contacts: count(item, schema::exports::CONTACTS)?,
-            unreadable: count(item, schema::exports::UNREADABLE)?,
+            unreadable: schema::get_number(item, schema::exports::UNREADABLE)?.unwrap_or_default(),
         },
         contacts_total: count(item, schema::exports::CONTACTS_TOTAL)?,
         cursor: Cursor::parse(schema::get_text(item, schema::exports::CURSOR)?)

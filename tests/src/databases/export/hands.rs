@@ -12,6 +12,7 @@ use crate::wire::Call;
 
 on_both_databases!(
     one_worker_is_at_an_export_at_a_time,
+    a_worker_that_was_displaced_leaves_the_next_one_alone,
     a_worker_whose_time_is_over_leaves_it_to_the_next,
     an_account_that_is_closed_while_its_archive_is_written_gets_none,
     what_was_voided_is_removed_by_a_worker,
@@ -56,6 +57,30 @@ async fn one_worker_is_at_an_export_at_a_time(db: &Database) {
     assert_eq!(desk.archive(&id).await.records("messages").len(), 4);
 }
 
+/// An erasure voids it while it is written, and a second worker begins anew before the first one
+/// notices: its upload is gone by then.
+async fn a_worker_that_was_displaced_leaves_the_next_one_alone(db: &Database) {
+    let desk = desk(db).await;
+    let id = desk.ask().await;
+    let other = app_over(&desk.cloud.around(&db.sdk), db, 1);
+    let (store, account) = (db.store.clone(), desk.shop.connection.account.clone());
+    let displacing = {
+        let id = id.clone();
+        async move {
+            numib::erasure::void_archives(&store, &account).await.unwrap();
+            let steps = std::sync::atomic::AtomicUsize::new(0);
+            let has_time = || steps.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
+            assert_eq!(work(&other, &id, now(), &has_time).await.unwrap(), Progress::More);
+        }
+    };
+    db.wire.before_call(|call: &Call| call.operation == "Decrypt", displacing);
+    let _ = work(&desk.app, &id, now(), &|| true).await;
+    assert!(db.wire.interlude_is_over());
+    let running = desk.stored(&id).await;
+    assert_eq!((running.state, running.restarts), (State::Running, 1));
+    assert_eq!(desk.finish(&id).await.records("messages").len(), 4);
+}
+
 async fn a_worker_whose_time_is_over_leaves_it_to_the_next(db: &Database) {
     let desk = desk(db).await;
     let id = desk.ask().await;
@@ -92,7 +117,9 @@ async fn what_was_voided_is_removed_by_a_worker(db: &Database) {
     let account = &desk.shop.connection.account;
     let voided = numib::erasure::void_archives(&db.store, account).await.unwrap();
     assert_eq!(voided, std::slice::from_ref(&id));
-    assert_eq!(numib::erasure::void_archives(&db.store, account).await.unwrap(), []);
+    // Said again until it is gone: whoever voided it may have died before telling a worker.
+    let again = numib::erasure::void_archives(&db.store, account).await.unwrap();
+    assert_eq!(again, std::slice::from_ref(&id));
     assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Progress::Over);
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
 }
