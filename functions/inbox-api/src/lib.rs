@@ -21,6 +21,7 @@ use numib::edge::problem::{Problem, json};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::kms::DataKeys;
 use numib::store::Store;
+use schemars::SchemaGenerator;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -29,6 +30,13 @@ pub struct App {
     pub store: Store,
     /// The keys that open messages.
     pub day_keys: DataKeys,
+}
+
+/// Adds the schemas of what the routes answer to those of the API's description. No function runs
+/// this.
+pub fn describe(schemas: &mut SchemaGenerator) {
+    schemas.subschema_for::<wire::ConversationsPage>();
+    schemas.subschema_for::<wire::MessagesPage>();
 }
 
 /// Answers one request that came `now`.

@@ -5,9 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use numib::domain::ids::{ConversationId, MessageId};
+use numib::domain::update::Kind;
 use numib::edge::problem::Problem;
 use numib::store::contacts::InboxEntry;
 use numib::store::messages::{Order, Position};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 const LIMIT_MAX: usize = 100;
@@ -61,7 +63,7 @@ fn limit(query: &QueryMap, default: usize) -> Result<usize, Problem> {
 }
 
 /// A page of conversations, the latest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConversationsPage {
     pub(crate) conversations: Vec<Conversation>,
     /// Where the next page starts; absent at the end.
@@ -70,38 +72,51 @@ pub(crate) struct ConversationsPage {
 }
 
 /// One conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Conversation {
     pub(crate) id: String,
     pub(crate) connection_id: String,
+    #[schemars(extend("enum" = ["messenger", "instagram"]))]
     pub(crate) channel: &'static str,
+    /// A text over 140 characters is cut here and ends with "…".
     pub(crate) last_message: Message,
 }
 
 /// A page of messages, the latest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MessagesPage {
     pub(crate) messages: Vec<Message>,
     /// Goes further back; absent at the start of the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) older: Option<String>,
-    /// Goes on from the latest message of this page: ask again to see what has come since.
+    /// Goes on from the latest message of this page: ask again to see what has come since. Absent
+    /// on an empty page, unless that was asked for with `newer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) newer: Option<String>,
 }
 
 /// One message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Message {
     pub(crate) id: String,
+    #[schemars(extend("enum" = ["in", "out"]))]
     pub(crate) direction: &'static str,
+    #[schemars(extend("enum" = kinds()))]
     pub(crate) kind: &'static str,
+    /// Null where it says nothing: an image, a sticker.
+    #[schemars(required, extend("type" = ["string", "null"]))]
     pub(crate) text: Option<String>,
     pub(crate) edited: bool,
     /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub(crate) sent_at: String,
     /// RFC 3339, UTC: from then on no answer contains it.
+    #[schemars(extend("format" = "date-time"))]
     pub(crate) expires_at: String,
+}
+
+fn kinds() -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect()
 }
 
 pub(crate) fn write_position(position: &Position) -> String {

@@ -1,5 +1,6 @@
 //! `cargo xtask openapi`: the API's description, of the routes of `privacy-api` from its table and
-//! its types, and of the few others as they are written down in `openapi-base.json`.
+//! its types, of what `inbox-api` answers from its types, and of the few others as they are written
+//! down in `openapi-base.json`.
 
 use std::fs;
 
@@ -40,6 +41,7 @@ pub fn document() -> anyhow::Result<String> {
         let path = paths.entry(path).or_insert_with(|| json!({}));
         path.as_object_mut().context("a path is no object")?.insert(method, operation);
     }
+    inbox_api::describe(&mut schemas);
     object(&mut document, "/components/schemas")?.extend(schemas.take_definitions(true));
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
