@@ -156,8 +156,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     listed(call, call.account()).await
 }
 
-/// `GET /v1/operator/accounts/{account_id}/invoices`: the same, for staff. The account may be erased
-/// by now: its tax records are kept for whoever the law lets ask for them.
+/// `GET /v1/operator/accounts/{account_id}/invoices`: the same, for staff. The account may be
+/// erased by now: its tax records are kept for whoever the law lets ask for them.
 //= R6.3
 pub(crate) async fn read(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     listed(call, &call.parameter("account_id", AccountId::parse)?).await

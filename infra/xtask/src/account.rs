@@ -96,8 +96,8 @@ pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Con
     }
 }
 
-/// Makes day keys for today, for the days beside it (midnight may be a moment away) and for these, as
-/// far as the plan still keeps them, and publishes them to intake.
+/// Makes day keys for today, for the days beside it (midnight may be a moment away) and for these,
+/// as far as the plan still keeps them, and publishes them to intake.
 ///
 /// # Errors
 /// What KMS and the database say.
