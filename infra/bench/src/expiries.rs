@@ -28,6 +28,8 @@ const EXPIRING: usize = 1000;
 const CONNECTIONS: usize = 100;
 /// Days, today included, of which messages live.
 const LIVE_DAYS: i32 = 30;
+/// Days of which messages are: none of them expires before the sweep of those that have.
+const MESSAGE_DAYS: usize = 27;
 /// Bytes of a sealed message of a line or two.
 const SEALED_LEN: usize = 225;
 const AT_ONCE: usize = 64;
@@ -87,7 +89,7 @@ pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Resul
             seed::make_keys(&store, connection, [over].into_iter()).await?;
         }
         fill(&store, &connections, ("expired", EXPIRING), |_| over).await?;
-        let day = |number: usize| today.plus(-i32::try_from(number % 30).unwrap_or_default());
+        let day = |number: usize| today.plus(-i32::try_from(number % MESSAGE_DAYS).unwrap_or_default());
         fill(&store, &connections, ("live", *live), day).await?;
         step.done(&format!("{live} live, {EXPIRING} expired"));
 
