@@ -89,7 +89,8 @@ pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Resul
             seed::make_keys(&store, connection, [over].into_iter()).await?;
         }
         fill(&store, &connections, ("expired", EXPIRING), |_| over).await?;
-        let day = |number: usize| today.plus(-i32::try_from(number % MESSAGE_DAYS).unwrap_or_default());
+        let day =
+            |number: usize| today.plus(-i32::try_from(number % MESSAGE_DAYS).unwrap_or_default());
         fill(&store, &connections, ("live", *live), day).await?;
         step.done(&format!("{live} live, {EXPIRING} expired"));
 

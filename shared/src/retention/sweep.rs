@@ -167,11 +167,14 @@ impl Visit<'_> {
     /// Deletes what has expired of a page; false once nothing behind it can have. Messages expire
     /// in the order in which they were sent.
     async fn page(&mut self, rows: Vec<Result<SweepRow, StoreError>>) -> Result<bool, StoreError> {
-        let (mut gone, mut goes_on) = (Vec::new(), false);
+        let (mut gone, mut goes_on, mut lives) = (Vec::new(), false, false);
         for row in rows {
             match row {
                 Ok(row) if self.has_expired(&row) => gone.push(row),
-                Ok(row) => self.again(self.day_of(&row)),
+                Ok(row) => {
+                    lives = true;
+                    self.again(self.day_of(&row));
+                }
                 Err(error) => {
                     let conversation = &self.due.conversation;
                     tracing::error!(%conversation, %error, "a row cannot be swept");
@@ -197,6 +200,7 @@ impl Visit<'_> {
         let (gone, kept): (Vec<_>, Vec<_>) =
             gone.into_iter().partition(|row| self.has_expired(row));
         for row in &kept {
+            lives = true;
             self.again(self.day_of(row));
         }
         let deletions = gone.iter().map(|row| self.store.delete_expired_row(conversation, row));
@@ -212,7 +216,7 @@ impl Visit<'_> {
                 self.again(self.tomorrow());
             }
         }
-        Ok(true)
+        Ok(goes_on || !lives)
     }
 
     /// Moves the contact on to its next day, and then looks again.

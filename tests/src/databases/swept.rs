@@ -21,6 +21,7 @@ use crate::wire::{Call, Wire};
 on_both_databases!(
     what_time_to_live_left_is_swept_two_days_later_and_what_lives_beside_it_is_not,
     what_lives_on_costs_a_sweep_nothing,
+    what_lives_on_in_the_same_conversation_is_not_read,
     what_is_held_is_not_swept_and_goes_within_a_day_of_the_hold,
     an_older_message_that_comes_late_has_its_conversation_visited_earlier,
     a_message_in_a_known_conversation_costs_no_call_more,
@@ -111,6 +112,22 @@ async fn what_lives_on_costs_a_sweep_nothing(db: &Database) {
         shop(db, Plan::Days7, &[0]).await;
         db.wire.calls();
         assert_eq!(sweep(db, due(Plan::Days7, 0).start()).await.rows, 1);
+        calls.push(db.wire.calls().len());
+    }
+    assert_eq!(calls[0], calls[1]);
+}
+
+//= R6.2
+async fn what_lives_on_in_the_same_conversation_is_not_read(db: &Database) {
+    let mut calls = Vec::new();
+    for live in [0, 60] {
+        let shop = shop(db, Plan::Days7, &[0, 6]).await;
+        let mid = |n: i64| format!("live{n}");
+        let items: Vec<_> =
+            (0..live).map(|n| shop.text("7001", ago(1000 + n), &mid(n), "text")).collect();
+        Intake::start(db).deliver(&shop.body(&items)).await.counts();
+        db.wire.calls();
+        assert_eq!(sweep(db, due(Plan::Days7, 6).start()).await.rows, 1);
         calls.push(db.wire.calls().len());
     }
     assert_eq!(calls[0], calls[1]);
