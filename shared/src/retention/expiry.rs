@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::is_any_held;
+use super::look_back::{COUNTED_MAX, Walk, days};
 use crate::domain::hold::Held;
 use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
@@ -12,9 +13,6 @@ use crate::store::concurrent::{all, try_all};
 use crate::store::day_keys::DueKey;
 use crate::store::{Store, StoreError};
 
-/// Days that a run looks back over: it may not have run for so long, and still misses nothing. A
-/// day without keys costs half a read unit.
-const LOOK_BACK_DAYS: i32 = 60;
 /// Keys that are destroyed at once.
 const AT_ONCE: usize = 32;
 
@@ -100,24 +98,18 @@ pub async fn destroy_expired_keys(
 ) -> Result<Expired, StoreError> {
     let today = Day::of(now);
     let mut done = Expired { complete: true, ..Expired::default() };
-    for back in (0..=LOOK_BACK_DAYS).rev() {
-        let day = today.plus(0_i32.saturating_sub(back));
-        let mut after = None;
-        loop {
-            if !has_time() {
-                done.complete = false;
-                return Ok(done);
-            }
-            let (keys, next) = store.keys_due(day, after).await?;
-            let each = keys.into_iter().map(async |key| destroy(store, &key?, today).await);
-            for fate in all(each, AT_ONCE).await {
-                done.add(fate, day, today)?;
-            }
-            after = next;
-            if after.is_none() {
-                break;
-            }
+    let mut walk = Walk::over(days(today).rev());
+    while let Some((day, after)) = walk.page() {
+        if !has_time() {
+            done.complete = false;
+            break;
         }
+        let (keys, next) = store.keys_due(day, after).await?;
+        let each = keys.into_iter().map(async |key| destroy(store, &key?, today).await);
+        for fate in all(each, AT_ONCE).await {
+            done.add(fate, day, today)?;
+        }
+        walk.turn(next);
     }
     Ok(done)
 }
@@ -131,9 +123,6 @@ pub struct KeysLeft {
     pub overdue: u64,
 }
 
-/// Keys so many of which are counted: from there on the count says "so many or more".
-const COUNTED_MAX: usize = 10_000;
-
 /// Looks for keys that were to be destroyed until the end of that day, and are still there. By the
 /// same index, which may be a moment old, and as far back.
 ///
@@ -141,18 +130,13 @@ const COUNTED_MAX: usize = 10_000;
 /// [`StoreError`].
 //= R6.2
 pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError> {
-    let mut found = Vec::new();
-    for back in 0..=LOOK_BACK_DAYS {
-        let day = until.plus(0_i32.saturating_sub(back));
-        let mut after = None;
-        while found.len() < COUNTED_MAX {
-            let (keys, next) = store.keys_due(day, after).await?;
-            found.extend(keys);
-            after = next;
-            if after.is_none() {
-                break;
-            }
-        }
+    let (mut found, mut walk) = (Vec::new(), Walk::over(days(until)));
+    while found.len() < COUNTED_MAX
+        && let Some((day, after)) = walk.page()
+    {
+        let (keys, next) = store.keys_due(day, after).await?;
+        found.extend(keys);
+        walk.turn(next);
     }
     let held = found.iter().map(async |key| match key {
         Ok(key) => is_held(store, key).await,

@@ -4,6 +4,7 @@
 //! Every step may be repeated, and may run beside another: each write names what it expects.
 
 mod expiry;
+mod look_back;
 mod plan;
 mod rows;
 mod sweep;

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::is_any_held;
+use super::look_back::{COUNTED_MAX, Walk, days};
 use super::rows::ends_at;
 use crate::domain::account::Account;
 use crate::domain::hold::Held;
@@ -18,8 +19,6 @@ use crate::store::expiries::DueVisit;
 use crate::store::sweep::SweepRow;
 use crate::store::{Store, StoreError};
 
-/// Days that a run looks back over: it may not have run for so long, and still misses nothing.
-const LOOK_BACK_DAYS: i32 = 60;
 /// Conversations that are visited at once.
 const VISITS: usize = 16;
 /// Rows of one that are deleted at once.
@@ -60,32 +59,26 @@ pub async fn sweep_expired_rows(
 ) -> Result<Swept, StoreError> {
     let today = Day::of(now);
     let mut done = Swept { complete: true, ..Swept::default() };
-    for back in (0..=LOOK_BACK_DAYS).rev() {
-        let day = today.plus(0_i32.saturating_sub(back));
-        let mut after = None;
-        loop {
-            if !has_time() {
-                done.complete = false;
-                return Ok(done);
-            }
-            let (visits, next) = store.visits_due(day, after).await?;
-            let each = visits.into_iter().map(async |due| match due {
-                Ok(due) => visit(store, &due, now, has_time).await.inspect_err(|error| {
-                    tracing::error!(conversation = %due.conversation, %error, "not swept");
-                }),
-                Err(error) => {
-                    tracing::error!(%day, %error, "a contact to sweep cannot be read");
-                    Err(error)
-                }
-            });
-            for visited in all(each, VISITS).await {
-                done.add(visited)?;
-            }
-            after = next;
-            if after.is_none() {
-                break;
-            }
+    let mut walk = Walk::over(days(today).rev());
+    while let Some((day, after)) = walk.page() {
+        if !has_time() {
+            done.complete = false;
+            break;
         }
+        let (visits, next) = store.visits_due(day, after).await?;
+        let each = visits.into_iter().map(async |due| match due {
+            Ok(due) => visit(store, &due, now, has_time).await.inspect_err(|error| {
+                tracing::error!(conversation = %due.conversation, %error, "not swept");
+            }),
+            Err(error) => {
+                tracing::error!(%day, %error, "a contact to sweep cannot be read");
+                Err(error)
+            }
+        });
+        for visited in all(each, VISITS).await {
+            done.add(visited)?;
+        }
+        walk.turn(next);
     }
     Ok(done)
 }
@@ -278,9 +271,6 @@ impl Visit<'_> {
     }
 }
 
-/// Conversations so many of which are counted: from there on the count says "so many or more".
-const COUNTED_MAX: usize = 10_000;
-
 /// How many conversations were to be visited until the end of that day, and were not, though no
 /// hold keeps them. By the same index, which may be a moment old, and as far back.
 ///
@@ -288,18 +278,13 @@ const COUNTED_MAX: usize = 10_000;
 /// [`StoreError`].
 //= R6.2
 pub async fn visits_left(store: &Store, until: Day) -> Result<u64, StoreError> {
-    let mut found = Vec::new();
-    for back in 0..=LOOK_BACK_DAYS {
-        let day = until.plus(0_i32.saturating_sub(back));
-        let mut after = None;
-        while found.len() < COUNTED_MAX {
-            let (visits, next) = store.visits_due(day, after).await?;
-            found.extend(visits);
-            after = next;
-            if after.is_none() {
-                break;
-            }
-        }
+    let (mut found, mut walk) = (Vec::new(), Walk::over(days(until)));
+    while found.len() < COUNTED_MAX
+        && let Some((day, after)) = walk.page()
+    {
+        let (visits, next) = store.visits_due(day, after).await?;
+        found.extend(visits);
+        walk.turn(next);
     }
     let held = found.iter().map(async |due| match due {
         Ok(DueVisit { account, conversation, .. }) => {

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
+use super::expiries::DueAfter;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify, met, unless_refused};
 use crate::domain::ids::{AccountId, ConnectionId};
@@ -32,10 +33,6 @@ pub struct DueKey {
     pub day: Day,
 }
 
-/// Where a page of due keys ended.
-#[derive(Debug, Clone)]
-pub struct DueKeysAfter(Item);
-
 impl Store {
     /// A page of the day keys that are to be destroyed on a day, by the index of those days: what
     /// lives longer costs nothing. From the page that `after` came with, where there is one. A key
@@ -46,22 +43,11 @@ impl Store {
     pub async fn keys_due(
         &self,
         on: Day,
-        after: Option<DueKeysAfter>,
-    ) -> Result<(Vec<Result<DueKey, StoreError>>, Option<DueKeysAfter>), StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.keys)
-            .index_name(schema::expiries::BY_SHRED_DATE)
-            .key_condition_expression("shred_on = :day")
-            .expression_attribute_values(":day", schema::text(on.to_string()))
-            .limit(PAGE)
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let keys = answer.items.unwrap_or_default().iter().map(due_key).collect();
-        Ok((keys, answer.last_evaluated_key.map(DueKeysAfter)))
+        after: Option<DueAfter>,
+    ) -> Result<(Vec<Result<DueKey, StoreError>>, Option<DueAfter>), StoreError> {
+        let index = (&self.tables.keys, schema::expiries::BY_SHRED_DATE);
+        let (keys, next) = self.due_on(index, "shred_on = :day", on, (after, PAGE)).await?;
+        Ok((keys.iter().map(due_key).collect(), next))
     }
 
     /// Destroys a day key, if its day has come by now: an upgrade may have put it off since it was

@@ -24,9 +24,9 @@ pub struct DueVisit {
     pub on: Day,
 }
 
-/// Where a page of due visits ended.
+/// Where a page of what is due on a day ended.
 #[derive(Debug, Clone)]
-pub struct DueVisitsAfter(Item);
+pub struct DueAfter(Item);
 
 /// Where a page of rows ended.
 #[derive(Debug, Clone)]
@@ -42,23 +42,37 @@ impl Store {
     pub async fn visits_due(
         &self,
         on: Day,
-        after: Option<DueVisitsAfter>,
-    ) -> Result<(Vec<Result<DueVisit, StoreError>>, Option<DueVisitsAfter>), StoreError> {
+        after: Option<DueAfter>,
+    ) -> Result<(Vec<Result<DueVisit, StoreError>>, Option<DueAfter>), StoreError> {
+        let index = (&self.tables.core, schema::expiries::BY_SWEEP_DATE);
+        let (visits, next) = self.due_on(index, "sweep_on = :day", on, (after, PAGE)).await?;
+        Ok((visits.iter().map(|item| due_visit(item, on)).collect(), next))
+    }
+
+    /// A page of what an index has under a day; none of it may be there any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn due_on(
+        &self,
+        (table, index): (&String, &str),
+        condition: &str,
+        on: Day,
+        (after, limit): (Option<DueAfter>, i32),
+    ) -> Result<(Vec<Item>, Option<DueAfter>), StoreError> {
         let answer = self
             .client
             .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::expiries::BY_SWEEP_DATE)
-            .key_condition_expression("sweep_on = :day")
+            .table_name(table)
+            .index_name(index)
+            .key_condition_expression(condition)
             .expression_attribute_values(":day", schema::text(on.to_string()))
-            .limit(PAGE)
+            .limit(limit)
             .set_exclusive_start_key(after.map(|after| after.0))
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        let visits = answer.items.unwrap_or_default();
-        let visits = visits.iter().map(|item| due_visit(item, on)).collect();
-        Ok((visits, answer.last_evaluated_key.map(DueVisitsAfter)))
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(DueAfter)))
     }
 
     /// Notes when a conversation that was visited is to be visited again, or that it has nothing to
