@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use numib::domain::audit::{Action, Actor, Event, Outcome, SUBJECTS_MAX, Subject, erased_of_each};
+use numib::domain::audit::{Action, Actor, Event, SUBJECTS_MAX, Subject, erased_of_each};
 use numib::domain::erasure::Target;
 use numib::domain::ids::{AccountId, RequestId};
 use numib::edge::telemetry::{Metrics, Unit};
@@ -62,17 +62,8 @@ async fn append(
     at: Timestamp,
 ) -> Result<(), Unrecorded> {
     for subjects in subjects.chunks(SUBJECTS_MAX) {
-        let event = Event {
-            id: random::event_id()?,
-            at,
-            actor: Actor::Meta,
-            action,
-            outcome: Outcome::Done,
-            subjects: subjects.to_vec(),
-            // Meta's own, which tells nothing.
-            address: None,
-            user_agent: None,
-        };
+        let id = random::event_id()?;
+        let event = Event::from_outside(id, at, (Actor::Meta, action), subjects);
         app.store.append_audit_event(account, event).await?;
     }
     Ok(())

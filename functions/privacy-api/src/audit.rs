@@ -151,16 +151,8 @@ async fn of_staff(
     at: Timestamp,
 ) -> Result<(), Unrecorded> {
     for subjects in subjects.chunks(SUBJECTS_MAX) {
-        let event = Event {
-            id: random::event_id()?,
-            at,
-            actor: Actor::Operator,
-            action,
-            outcome: Outcome::Done,
-            subjects: subjects.to_vec(),
-            address: None,
-            user_agent: None,
-        };
+        let id = random::event_id()?;
+        let event = Event::from_outside(id, at, (Actor::Operator, action), subjects);
         app.store.append_audit_event(account, event).await?;
     }
     Ok(())

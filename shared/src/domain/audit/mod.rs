@@ -235,6 +235,22 @@ pub struct Event {
     pub user_agent: Option<UserAgentId>,
 }
 
+impl Event {
+    /// What one who is none of its members did to an account. From where is not the account's to
+    /// know, or tells nothing.
+    //= R1.3
+    #[must_use]
+    pub fn from_outside(
+        id: EventId,
+        at: Timestamp,
+        (actor, action): (Actor, Action),
+        subjects: &[Subject],
+    ) -> Self {
+        let (outcome, subjects) = (Outcome::Done, subjects.to_vec());
+        Self { id, at, actor, action, outcome, subjects, address: None, user_agent: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
