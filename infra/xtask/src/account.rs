@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
-use numib::domain::ids::{AccountId, Channel, ConnectionId, MetaId, RouteId};
+use numib::domain::ids::{AccountId, Channel, ConnectionId, MemberId, MetaId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
+use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::seal::key_name::KeyName;
 use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::Store;
+use numib::store::accounts::Member;
 use numib::store::connections::RouteOwner;
+
+use crate::stack::{Login, Stack};
 
 /// A connected channel and the key of its pseudonyms.
 #[derive(Debug, Clone)]
@@ -33,6 +38,29 @@ pub fn random_id() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 8];
     rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("no randomness"))?;
     Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// A new random password, which the user pool takes: it asks for the sorts of its ending.
+///
+/// # Errors
+/// When the random source fails.
+pub fn random_password() -> anyhow::Result<String> {
+    Ok(format!("{}{}Aa1!", random_id()?, random_id()?))
+}
+
+/// Makes someone a member of an account, in the user pool and in the database, and signs them in.
+///
+/// # Errors
+/// When they cannot be made, or not sign in.
+pub async fn member(
+    stack: &Stack,
+    (account, role): (&AccountId, Role),
+    (email, password): (&str, &str),
+) -> anyhow::Result<Login> {
+    let login = stack.login(email, role.as_str(), password)?;
+    let id = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
+    stack.store().put_member(&id, &Member { account: account.clone(), role }).await?;
+    Ok(login)
 }
 
 /// Connects a channel to an account, as if long ago: what is delivered here was sent before.

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use jiff::SignedDuration;
-use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MemberId, MetaId};
+use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock::{self, Stopwatch};
 use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
-use numib::store::accounts::Member;
 use serde_json::json;
 
 use crate::account;
@@ -38,13 +37,8 @@ pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow
     let page = u64::from_str_radix(&name, 16)?.to_string();
     let channel = (Channel::Messenger, &MetaId::from(page.clone()));
     let connected = account::connect(&store, pepper, &account, channel, Plan::Days7).await?;
-    let login = stack.login(
-        &format!("{name}@numib.example"),
-        Role::Agent.as_str(),
-        &format!("{name}{name}Aa1!"),
-    )?;
-    let member = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
-    store.put_member(&member, &Member { account, role: Role::Agent }).await?;
+    let (email, password) = (format!("{name}@numib.example"), account::random_password()?);
+    let login = account::member(stack, (&account, Role::Agent), (&email, &password)).await?;
     stack.run_task("provision-day-keys", &clock::now().to_string())?;
     let now = clock::now().as_millisecond();
     let message = json!({"sender": {"id": "7007"}, "recipient": {"id": page},

@@ -4,12 +4,11 @@
 use std::process::Command;
 
 use anyhow::Context as _;
-use numib::domain::ids::{AccountId, MemberId};
+use numib::domain::ids::AccountId;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
-use numib::store::accounts::Member;
 
-use crate::account::random_id;
+use crate::account::{member, random_id, random_password};
 use crate::check::check;
 use crate::stack::Stack;
 use crate::{project, python};
@@ -63,8 +62,6 @@ async fn checks(stack: &Stack) -> anyhow::Result<Vec<(&'static str, Command)>> {
 
 async fn sign_in(stack: &Stack, account: &AccountId, role: Role) -> anyhow::Result<String> {
     let email = format!("{}@test.example", random_id()?);
-    let login = stack.login(&email, role.as_str(), &format!("{}Aa1!", random_id()?))?;
-    let id = MemberId::parse(&login.sub).context("no member id")?;
-    stack.store().put_member(&id, &Member { account: account.clone(), role }).await?;
-    Ok(login.access_token)
+    let password = random_password()?;
+    Ok(member(stack, (account, role), (&email, &password)).await?.access_token)
 }

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use aws_lc_rs::digest;
-use numib::domain::ids::{AccountId, MemberId};
+use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::edge::clock::Stopwatch;
 use numib::seal::receipt::{Jwk, verify_file};
-use numib::store::accounts::Member;
 use serde_json::Value;
 use zip::ZipArchive;
 
+use crate::account::member;
 use crate::meta::{self, Answer};
 use crate::progress::{Step, say};
 use crate::project;
@@ -127,11 +127,7 @@ pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow
 /// When it cannot be made, or not sign in.
 pub async fn owner(stack: &Stack, account: &AccountId, password: &str) -> anyhow::Result<Login> {
     let email = format!("owner@{account}.example");
-    let login = stack.login(&email, Role::Owner.as_str(), password)?;
-    let id = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
-    let member = Member { account: account.clone(), role: Role::Owner };
-    stack.store().put_member(&id, &member).await?;
-    Ok(login)
+    member(stack, (account, Role::Owner), (&email, password)).await
 }
 
 /// Asks for an archive as an owner, follows, downloads and checks it.

@@ -78,7 +78,7 @@ pub(crate) async fn archive(stack: &Stack, folder: &Path) -> anyhow::Result<Path
         let answer = meta::deliver(&stack.deployed, secret, body.as_bytes())?;
         ensure!(answer.status == 200, "messages were answered {}", answer.status);
     }
-    let password = format!("{}{}Aa1!", account::random_id()?, account::random_id()?);
+    let password = account::random_password()?;
     let owner = export::owner(stack, &id, &password).await?;
     let folder = folder.join("archive");
     export::export(stack, &owner)?.unpack(&folder)?;

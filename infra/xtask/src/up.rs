@@ -6,12 +6,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
-use numib::domain::ids::{AccountId, Channel, ConversationId, MemberId, MetaId};
+use numib::domain::ids::{AccountId, Channel, ConversationId, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::edge::clock;
 use numib::seal::pseudonym::Pepper;
-use numib::store::accounts::Member;
 use numib::store::messages::Order;
 use serde_json::{Value, json};
 
@@ -142,9 +141,7 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
         account::connected(&store, pepper, &demo, (channel, &id), Plan::Days30).await?;
     }
     let password = password()?;
-    let login = stack.login(EMAIL, Role::Agent.as_str(), &password)?;
-    let member = MemberId::parse(&login.sub).context("the user pool's id is no id")?;
-    store.put_member(&member, &Member { account: demo, role: Role::Agent }).await?;
+    let login = account::member(stack, (&demo, Role::Agent), (EMAIL, &password)).await?;
     let keys = stack.run_task("provision-day-keys", &clock::now().to_string())?;
     ensure!(keys["connections_failed"] == 0, "day keys could not be made: {keys}");
     let made = keys["keys_made"].as_u64().unwrap_or_default();
@@ -161,8 +158,7 @@ pub fn password() -> anyhow::Result<String> {
     if let Ok(password) = fs::read_to_string(&file) {
         return Ok(password);
     }
-    // The ending is there for the pool's password policy.
-    let password = format!("{}{}Aa1!", account::random_id()?, account::random_id()?);
+    let password = account::random_password()?;
     fs::write(&file, &password)?;
     Ok(password)
 }

@@ -70,18 +70,6 @@ async fn opened(deployed: &Deployed) -> (AccountId, Login, Login) {
     (account, owner, operator)
 }
 
-/// Follows a request until workers have ended it.
-async fn followed(deployed: &Deployed, login: &Login, code: &str) -> Value {
-    for _ in 0..120 {
-        let answer = expect(&deployed.get(&format!("/v1/requests/{code}"), login), 200);
-        if answer["state"] == "completed" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    panic!("not completed within a minute");
-}
-
 //= R1.2, R5.2, R10.1
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
@@ -153,7 +141,7 @@ async fn members_are_added_demoted_and_removed_and_are_out_at_once() {
     let removed = expect(&deployed.send(("DELETE", &path), &owner, NOTHING), 202);
     expect(&deployed.get("/v1/conversations", &agent), 403);
     let code = removed["request"].as_str().unwrap();
-    let done = followed(&deployed, &owner, code).await;
+    let done = deployed.followed(&owner, code).await;
     assert_eq!(done["removed"], json!({"member": 1}));
     expect(&deployed.send(("DELETE", &path), &owner, NOTHING), 404);
 
@@ -163,7 +151,7 @@ async fn members_are_added_demoted_and_removed_and_are_out_at_once() {
     let path = format!("/v1/members/{}/minor-report", added["member"].as_str().unwrap());
     let reported = expect(&post(&deployed, &path, &owner, &json!({})), 202);
     let code = reported["request"].as_str().unwrap();
-    let done = followed(&deployed, &operator, code).await;
+    let done = deployed.followed(&operator, code).await;
     assert_eq!(done["source"], "operator", "that it is a minor is told to nobody");
 }
 
@@ -229,7 +217,7 @@ async fn invoices_are_filed_listed_and_survive_the_account_until_their_period_is
     let on_its_day = (due_at + SignedDuration::from_mins(16)).to_string();
     deployed.stack.run_task("resume-erasures", &on_its_day).unwrap();
     let code = deleted["request"].as_str().unwrap();
-    followed(&deployed, &operator, code).await;
+    deployed.followed(&operator, code).await;
     assert_eq!(deployed.store.account(&account).await.unwrap(), None);
     let records = format!("/v1/operator/accounts/{account}/invoices");
     let kept = expect(&deployed.get(&records, &operator), 200);

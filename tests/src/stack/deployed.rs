@@ -1,9 +1,10 @@
 //! The stack under test, and accounts of its own for every test.
 
 use std::path::Path;
+use std::time::Duration;
 
 use numib::domain::connection::Connection;
-use numib::domain::ids::{AccountId, Channel, MemberId, MetaId};
+use numib::domain::ids::{AccountId, Channel, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
@@ -11,7 +12,6 @@ use numib::edge::clock;
 use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
-use numib::store::accounts::Member;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use xtask::account::{self, Connected};
@@ -80,12 +80,21 @@ impl Deployed {
     /// A member of the account in the database and in the user pool.
     pub(crate) async fn member(&self, account: &AccountId, role: Role) -> Login {
         let email = format!("{}@test.example", account::random_id().unwrap());
-        let password = format!("{}{}Aa1!", digits(), digits());
-        let login = self.stack.login(&email, role.as_str(), &password).unwrap();
-        let id = MemberId::parse(&login.sub).unwrap();
-        let member = Member { account: account.clone(), role };
-        self.store.put_member(&id, &member).await.unwrap();
-        login
+        let password = account::random_password().unwrap();
+        account::member(&self.stack, (account, role), (&email, &password)).await.unwrap()
+    }
+
+    /// Follows a request until workers have ended it.
+    pub(crate) async fn followed(&self, login: &Login, code: &str) -> Value {
+        for _ in 0..120 {
+            let answer = self.get(&format!("/v1/requests/{code}"), login);
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            if answer.json()["state"] == "completed" {
+                return answer.json();
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("not completed within a minute");
     }
 
     /// Delivers a signed webhook, and expects it to be taken in; returns the counts.

@@ -1,7 +1,5 @@
 //! The doors of erasure over HTTP, each function under its own role.
 
-use std::time::Duration;
-
 use numib::domain::ids::{AccountId, Channel};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
@@ -16,19 +14,6 @@ const NOTHING: (&str, &str) = ("", "");
 fn accepted(answer: &Answer) -> String {
     assert_eq!(answer.status, 202, "{}", answer.body);
     answer.json()["request"].as_str().unwrap().to_owned()
-}
-
-/// Follows a request until workers have ended it.
-async fn followed(deployed: &Deployed, login: &Login, code: &str) -> Value {
-    for _ in 0..120 {
-        let answer = deployed.get(&format!("/v1/requests/{code}"), login);
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        if answer.json()["state"] == "completed" {
-            return answer.json();
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    panic!("not completed within a minute");
 }
 
 async fn operator(deployed: &Deployed) -> Login {
@@ -61,7 +46,7 @@ async fn a_disconnected_channel_shows_nothing_at_once_and_is_gone_soon() {
     let left = deployed.get("/v1/conversations", &owner).json();
     assert_eq!(left["conversations"], json!([]));
     for code in [message, contact, channel] {
-        let done = followed(&deployed, &owner, &code).await;
+        let done = deployed.followed(&owner, &code).await;
         assert_eq!(done["data_held"], true, "{done}");
     }
     assert_eq!(deployed.send(("DELETE", &path), &owner, NOTHING).status, 404);
@@ -98,7 +83,7 @@ async fn an_operator_lodges_lists_and_holds() {
     let code = |line: &Value| line["request"].as_str().unwrap().to_owned();
     let codes = [accepted(&lodged), code(&answer["lines"][0]), code(&answer["lines"][1])];
     for code in &codes {
-        followed(&deployed, &operator, code).await;
+        deployed.followed(&operator, code).await;
     }
     let agent = deployed.member(&account.id, Role::Agent).await;
     let refused = deployed.send(import, &agent, ("text/csv", &list));

@@ -79,7 +79,7 @@ async fn account_with_everything(deployed: &Deployed) -> (Account, Login) {
     let gone = deployed.get(&messages, &owner).json()["messages"][0]["id"].clone();
     let path = format!("{messages}/{}", gone.as_str().unwrap());
     let erased = expect(&deployed.send(("DELETE", &path), &owner, NOTHING), 202);
-    completed(deployed, &owner, erased["request"].as_str().unwrap()).await;
+    deployed.followed(&owner, erased["request"].as_str().unwrap()).await;
     (messenger, owner)
 }
 
@@ -89,16 +89,6 @@ fn conversation_with(deployed: &Deployed, owner: &Login, person: &str) -> String
     let found = expect(&found, 200);
     let text = found.to_string();
     found["contacts"][0]["conversation"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned()
-}
-
-async fn completed(deployed: &Deployed, login: &Login, code: &str) {
-    for _ in 0..120 {
-        if deployed.get(&format!("/v1/requests/{code}"), login).json()["state"] == "completed" {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("not completed within a minute");
 }
 
 /// All records of a kind in the archive, by their id.
