@@ -119,9 +119,7 @@ async fn scene(
     export: &Export,
     now: Timestamp,
 ) -> Result<Option<Scene>, ExportError> {
-    let account = store.account(&export.account).await?;
-    let active = account.filter(|account| account.state == AccountState::Active);
-    let Some(account) = active else { return Ok(None) };
+    let Some(account) = active(store, export).await? else { return Ok(None) };
     let routes = store.account_connections(&export.account).await?.into_iter().collect();
     let sight = store.look_again(&routes, &std::collections::BTreeSet::new()).await?;
     let serves =
@@ -130,6 +128,12 @@ async fn scene(
     let mut connections: Vec<_> = connections.map(Arc::new).collect();
     connections.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
+}
+
+/// Its account, while that serves.
+async fn active(store: &Store, export: &Export) -> Result<Option<Account>, StoreError> {
+    let account = store.account(&export.account).await?;
+    Ok(account.filter(|account| account.state == AccountState::Active))
 }
 
 /// Counts the try; and begins an upload, where none is, or the one that is begins anew.
@@ -336,9 +340,7 @@ async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, 
     let unreadable = ready.written.unreadable;
     match app.store.end_export(ready).await {
         Err(StoreError::Conflict) => {
-            let account = app.store.account(&export.account).await?;
-            let is_active = account.is_some_and(|account| account.state == AccountState::Active);
-            if !is_active {
+            if active(&app.store, &export).await?.is_none() {
                 return end(app, export, Failure::AccountClosed, now).await;
             }
             return Err(StoreError::Conflict.into());

@@ -78,10 +78,11 @@ pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let store = &call.app.store;
     let id = random::export_id().map_err(failed)?;
     let export = Export::new(id, call.account().clone(), call.now);
-    let had = store.account_exports(call.account()).await?.len();
     let opened = match store.export_under_way(call.account()).await? {
         Some(id) => OpenedExport::UnderWay(id),
-        None if had >= EXPORTS_MAX => return Err(TOO_MANY),
+        None if store.account_exports(call.account()).await?.len() >= EXPORTS_MAX => {
+            return Err(TOO_MANY);
+        }
         None => store.open_export(&export).await?,
     };
     let export = match opened {
