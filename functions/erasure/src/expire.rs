@@ -25,7 +25,7 @@ pub(crate) async fn run(
     let is_complete = match rule {
         Rule::Rows => sweep(store, at, has_time).await?,
         Rule::DayKeys => destroy(store, at, has_time).await?,
-        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Requests => {
+        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Erasures | Rule::Requests => {
             return Err(WorkError::Unreadable);
         }
     };

@@ -214,7 +214,7 @@ async fn erase(
         notice::before(app, &found.request, now).await;
         notice::at_risk(app, &found.request, now).await;
     }
-    match app.eraser.work(&id, now, has_time).await {
+    match Box::pin(app.eraser.work(&id, now, has_time)).await {
         Ok(Progress::Nothing) => Ok(()),
         Ok(Progress::Completed(request)) => {
             notice::after(app, &request).await;
@@ -238,7 +238,7 @@ async fn reapply_all(
 ) -> Result<Value, ErasureError> {
     let mut total = Reapplied { position: after, ..Reapplied::default() };
     while !total.complete && has_time() {
-        let page = app.eraser.reapply(total.position, now, has_time).await?;
+        let page = Box::pin(app.eraser.reapply(total.position, now, has_time)).await?;
         total.position = page.position;
         total.entries = total.entries.saturating_add(page.entries);
         total.found = total.found.saturating_add(page.found);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use numib::domain::fold::fold;
 use numib::domain::update::Ignored;
+use numib::edge::clock::Stopwatch;
+use numib::edge::fence::{self, TimeUp};
 use numib::meta::webhook::Delivery;
 use numib::seal::SealError;
 use numib::seal::pseudonym::Pepper;
@@ -16,6 +18,8 @@ use crate::prepare::{Prepared, prepare};
 use crate::write::{look_again, move_due, moves, settle, write_all};
 
 /// Meta waits 5 seconds; this long after a request came we say 500 ourselves, and Meta redelivers.
+/// Nothing is written later than that: an erasure's sweep begins once it can rely on that
+/// (`erasure/sweep.rs`).
 const DEADLINE: Duration = Duration::from_millis(4500);
 /// Requests under way at once: enough to hide the network, few enough not to be a burst.
 pub(crate) const CONCURRENCY: usize = 32;
@@ -54,16 +58,16 @@ impl Tally {
     }
 }
 
-/// Takes a body in, in what is left of the time; returns once everything storable is durable.
+/// Takes a body in before the stopwatch shows [`DEADLINE`]; returns once everything storable is
+/// durable.
 pub(crate) async fn take_in(
     app: &App,
     pepper: &Pepper,
     delivery: Delivery,
-    (now, elapsed): (Timestamp, Duration),
+    (now, stopwatch): (Timestamp, &Stopwatch),
 ) -> Result<Tally, IntakeError> {
-    let time_left = DEADLINE.saturating_sub(elapsed);
     let work = Box::pin(take_in_all(app, pepper, delivery, now));
-    tokio::time::timeout(time_left, work).await.map_err(|_| IntakeError::Deadline)?
+    fence::within(stopwatch, DEADLINE, work).await.map_err(|TimeUp| IntakeError::Deadline)?
 }
 
 async fn take_in_all(

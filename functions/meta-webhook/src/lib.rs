@@ -160,7 +160,6 @@ async fn take_updates(
     }
     let secret_index = signed_by?;
     let delivery = webhook::parse(body);
-    let came = (now, stopwatch.elapsed());
-    let tally = intake::take_in(app, &secrets.pepper, delivery, came).await?;
+    let tally = intake::take_in(app, &secrets.pepper, delivery, (now, stopwatch)).await?;
     Ok(report::acknowledged(&tally, secret_index, (now, stopwatch.elapsed())))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use lambda_http::{Error, Request, run, service_fn};
 use meta_webhook::{App, handle};
-use numib::edge::{clients, clock, config, config::Config, secrets::SecretsCache, telemetry};
+use numib::edge::{
+    clients, clock, config, config::Config, fence, secrets::SecretsCache, telemetry,
+};
 use numib::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,7 +14,8 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
     telemetry::install(&config);
     let sdk = clients::sdk_config(&config);
-    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
+    let database = aws_sdk_dynamodb::Client::new(&fence::fenced(&sdk));
+    let store = Store::new(database, config::tables()?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let secrets = SecretsCache::new(secrets, config::meta_secret_arn()?);
     let app = Arc::new(App::new(store, secrets));

@@ -35,6 +35,13 @@ pub(crate) struct Effect {
     failure: Option<StoreError>,
 }
 
+impl Effect {
+    /// Whether the row, or what it is by now, was written by this delivery.
+    const fn wrote(&self) -> bool {
+        self.stored || self.edited || self.unsent
+    }
+}
+
 /// Conversations that this container moved in the inbox index, and when to. It spares a conditional
 /// write per message, and is only ever a hint: the look after the write decides.
 #[derive(Debug, Default)]
@@ -250,10 +257,10 @@ pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight,
     store.look_again(&routes, &conversations).await
 }
 
-/// Removes what turned out to be erased or restricted, and counts the rest.
+/// Removes what turned out to be restricted, or erased for good, and counts the rest.
 ///
-/// Rows that were already there are removed too: an earlier delivery may have died between its
-/// write and its look.
+/// What an erasure covers that is still to be swept is left where it is: the sweep finds it, and
+/// counts what it deletes. Nobody can read it meanwhile.
 ///
 /// # Errors
 /// What the database says; the failure of a row that was not written; `Conflict` when the
@@ -267,10 +274,10 @@ pub(crate) async fn settle(
     now: Timestamp,
     tally: &mut Tally,
 ) -> Result<(), StoreError> {
-    let removals = writes.iter().zip(&effects).map(async |(write, effect)| {
-        remove(&app.store, write, removal(write, effect, sight)).await
+    let verdicts = writes.iter().zip(&effects).map(async |(write, effect)| {
+        carry_out(&app.store, write, verdict(write, effect, sight)).await
     });
-    let suppressed = try_all(removals, CONCURRENCY).await?;
+    let suppressed = try_all(verdicts, CONCURRENCY).await?;
     let stays = |one: &&Move| {
         let of_it = |write: &Write| write.key.conversation == one.conversation;
         writes.iter().zip(&suppressed).any(|(write, gone)| of_it(write) && !gone)
@@ -319,49 +326,57 @@ fn swept_too_late(one: &Move, seen: &Contact) -> Option<Day> {
     one.sweep_on.filter(|day| seen.sweep_on.is_none_or(|seen| seen > *day))
 }
 
-/// What must not stay of a row, now that its connection and contact have been seen.
+/// What becomes of a row, now that its connection and contact have been seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Removal {
-    Nothing,
+enum Verdict {
+    /// It stays, and is shown.
+    Stays,
+    /// It is the sweep's of an erasure that is under way.
+    Swept,
     /// An edit whose message is not there, and must not come.
-    WaitingEdit,
-    Row,
-    /// With its contact, which went with the connection.
-    RowAndContact,
+    RemoveWaitingEdit,
+    Remove,
 }
 
-fn removal(write: &Write, effect: &Effect, sight: &Sight) -> Removal {
+/// `erasure/sweep.rs` has the argument why a row that is left to a sweep is met by it.
+//= R8.3, R2.3
+fn verdict(write: &Write, effect: &Effect, sight: &Sight) -> Verdict {
+    let contact = sight.contacts.get(&write.key.conversation);
     if !connection_lives(write, sight) {
-        return Removal::RowAndContact;
+        // The sweep ends a contact once it has read its rows, and reads them again after that. Where
+        // it has ended, this row may have come later: whoever wrote it removes it.
+        let is_late = contact.is_none() && effect.wrote();
+        return if is_late { Verdict::Remove } else { Verdict::Swept };
     }
-    let contact = sight.contacts.get(&write.key.conversation).copied().unwrap_or_default();
+    let contact = contact.copied().unwrap_or_default();
     if contact.marks.erases(write.at) {
-        return Removal::Row;
+        // What is met of an erasure that is over came after it: by this delivery, or by one that
+        // died before it looked.
+        return if contact.is_erasing { Verdict::Swept } else { Verdict::Remove };
     }
     if !contact.marks.restricts(write.at) {
-        return Removal::Nothing;
+        return Verdict::Stays;
     }
     // Unsends and edits of earlier messages are honoured (R8.2): only what is new is dropped.
     match write.what {
-        What::Store { .. } if effect.ignored.contains(&Ignored::Unsent) => Removal::Nothing,
-        What::Store { .. } => Removal::Row,
-        What::Edit(_) => Removal::WaitingEdit,
-        What::Unsend => Removal::Nothing,
+        What::Store { .. } if effect.ignored.contains(&Ignored::Unsent) => Verdict::Stays,
+        What::Store { .. } => Verdict::Remove,
+        What::Edit(_) => Verdict::RemoveWaitingEdit,
+        What::Unsend => Verdict::Stays,
     }
 }
 
-/// Returns whether nothing is left of the row.
-async fn remove(store: &Store, write: &Write, removal: Removal) -> Result<bool, StoreError> {
-    match removal {
-        Removal::Nothing => return Ok(false),
-        Removal::WaitingEdit => return Box::pin(store.delete_waiting_edit(&write.key)).await,
-        Removal::Row => Box::pin(store.delete_message(&write.key)).await?,
-        Removal::RowAndContact => {
+/// Returns whether nothing of the row is shown.
+async fn carry_out(store: &Store, write: &Write, verdict: Verdict) -> Result<bool, StoreError> {
+    match verdict {
+        Verdict::Stays => Ok(false),
+        Verdict::Swept => Ok(true),
+        Verdict::RemoveWaitingEdit => Box::pin(store.delete_waiting_edit(&write.key)).await,
+        Verdict::Remove => {
             Box::pin(store.delete_message(&write.key)).await?;
-            Box::pin(store.delete_contact(&write.key.conversation)).await?;
+            Ok(true)
         }
     }
-    Ok(true)
 }
 
 fn connection_lives(write: &Write, sight: &Sight) -> bool {

@@ -10,6 +10,7 @@ use numib::domain::account::erased_at;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{AccountId, RequestId};
 use numib::edge::problem::{Problem, json};
+use numib::erasure::scope::channels_of_account;
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
 use numib::store::concurrent::all;
@@ -85,19 +86,13 @@ async fn erase_channels(
     account: &AccountId,
     now: Timestamp,
 ) -> Result<Option<Erasure>, Problem> {
-    let subject = format!("channels of {account}");
-    let targets = app.store.account_channels(account).await?;
-    if targets.is_empty() {
-        let Some(id) = app.store.request_under_way(&subject).await? else { return Ok(None) };
+    let targets = channels_of_account(&app.store, account).await?;
+    let asked = Asked::channels(account, targets);
+    if asked.targets.is_empty() {
+        let under_way = app.store.request_under_way(&asked.subject).await?;
+        let Some(id) = under_way else { return Ok(None) };
         return Ok(app.store.request(&id).await?.map(|stored| stored.request));
     }
-    let channel = |(route, connection)| {
-        let account = account.clone();
-        Target::Connection { account, route, connection }
-    };
-    let targets = targets.into_iter().map(channel).collect();
-    let source = Source::AccountDeletion;
-    let asked = Asked { source, reference: None, subject, targets, due_at: None };
     let erasure = erasure::begin(&app.store, asked, now).await?;
     app.queue.carry_on(&erasure, now).await?;
     Ok(Some(erasure))

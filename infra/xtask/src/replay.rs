@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use numib::domain::erasure::Counts;
 use numib::domain::ids::{AccountId, Channel, ConversationId, MetaId};
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
@@ -23,6 +24,7 @@ use numib::seal::key_pair::Opener;
 use numib::seal::kms::DataKeys;
 use numib::seal::message::{Place, open_edit, open_message};
 use numib::seal::pseudonym::Pepper;
+use numib::seal::random;
 use numib::store::Store;
 use numib::store::messages::{MessageKey, RawRow};
 use serde::Serialize;
@@ -202,7 +204,9 @@ impl Replay {
                 if connection.account != self.account {
                     bail!("an account of this stack has one of these channels connected already");
                 }
-                self.store.mark_connection_erased(&route, &connection.id, clock::now()).await?;
+                let by = (&random::request_id()?, Counts::new());
+                let end = clock::now();
+                self.store.mark_connection_erased(&route, &connection.id, by, end).await?;
             }
             let channel_id = (*channel, id);
             let plan = options.plan;

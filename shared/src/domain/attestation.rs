@@ -30,6 +30,8 @@ words! {
         TaxRecords = "tax-records",
         /// Archives of exports are removed after seven days.
         Exports = "exports",
+        /// No row is left of what was erased.
+        Erasures = "erasures",
         /// Requests are done by their deadline.
         Requests = "requests",
     }
@@ -67,6 +69,7 @@ impl Rule {
             Self::AuditEvents => &["R6.4"],
             Self::TaxRecords => &["R6.3"],
             Self::Exports => &["R5.4"],
+            Self::Erasures => &["R8.3"],
             Self::Requests => &["R5.8", "R6.1"],
         }
     }
@@ -95,6 +98,8 @@ pub struct Facts {
     pub audit_left: u64,
     /// Exports whose seven days were over by the end of the day, and that are still there.
     pub exports_left: u64,
+    /// Rows of what was erased, or that no erasure would find: of all rows there are.
+    pub rows_astray: u64,
     /// Requests at the end of the day.
     pub requests: Requests,
 }
@@ -285,6 +290,7 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
             Kept { late, ..due(removed, Some(held), facts.tax_overdue, nothing) }
         }
         Rule::Exports => due(sum(Tally::ExportsRemoved), None, facts.exports_left, nothing),
+        Rule::Erasures => Kept { left: Some(facts.rows_astray), ..nothing },
         Rule::Requests => Kept { left: Some(facts.requests.late), ..nothing },
     };
     let violations = kept.left.unwrap_or_default().saturating_add(kept.late);
@@ -367,6 +373,7 @@ mod tests {
                 tax_overdue: held,
                 audit_left: 0,
                 exports_left: 0,
+                rows_astray: overdue,
                 requests,
             },
         )
@@ -384,6 +391,7 @@ mod tests {
             tax_overdue: 0,
             audit_left: 0,
             exports_left: 0,
+            rows_astray: 0,
             requests: Requests::default(),
         }
     }
@@ -455,6 +463,13 @@ mod tests {
         assert_eq!(violations(&left), [(Rule::Exports, 1)]);
         let removed = Facts { tallies: counted(Tally::ExportsRemoved, 3), ..quiet() };
         assert_eq!(violations(&removed), []);
+    }
+
+    //= R8.3
+    #[test]
+    fn a_row_of_what_was_erased_is_a_violation() {
+        let left = Facts { rows_astray: 3, ..quiet() };
+        assert_eq!(violations(&left), [(Rule::Erasures, 3)]);
     }
 
     //= R6.3

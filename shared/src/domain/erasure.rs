@@ -95,6 +95,21 @@ impl Target {
         }
     }
 
+    /// The lane it is swept in. Targets that can have a row in common share a lane, in which one
+    /// request sweeps after the other.
+    #[must_use]
+    pub fn lane(&self) -> String {
+        match self {
+            Self::Account { account } | Self::Member { account, .. } => {
+                format!("account {account}")
+            }
+            Self::Connection { connection, .. } => format!("connection {connection}"),
+            Self::Contact { conversation, .. } | Self::Message { conversation, .. } => {
+                format!("connection {}", conversation.connection)
+            }
+        }
+    }
+
     /// Whether erasing this erases the other one too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -341,6 +356,12 @@ impl Request {
     #[must_use]
     pub fn covers(&self, targets: &[Target]) -> bool {
         targets.iter().all(|target| self.targets.iter().any(|own| own.covers(target)))
+    }
+
+    /// Whether it erases this, perhaps up to an earlier moment.
+    #[must_use]
+    pub fn is_about(&self, target: &Target) -> bool {
+        self.targets.iter().any(|own| own.subject() == target.subject() || own.covers(target))
     }
 
     /// Adds what its own targets do not cover, and drops what that covers.

@@ -31,6 +31,12 @@ impl Stopwatch {
         Self(tokio::time::Instant::now())
     }
 
+    /// When it shows `elapsed`.
+    #[must_use]
+    pub fn at(&self, elapsed: Duration) -> tokio::time::Instant {
+        self.0.checked_add(elapsed).unwrap_or(self.0)
+    }
+
     /// How long it has been running.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

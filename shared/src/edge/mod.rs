@@ -5,6 +5,7 @@ pub mod auth;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod fence;
 pub mod mail;
 pub mod problem;
 pub mod queue;

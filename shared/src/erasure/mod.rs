@@ -5,6 +5,7 @@
 //! receipt. Every step may be repeated; what a dead worker left half done, the next one finishes.
 
 mod archives;
+pub mod astray;
 mod begin;
 mod cancel;
 mod finish;
@@ -21,6 +22,9 @@ pub use cancel::{CancelError, cancel};
 pub use open::{Asked, is_held, open};
 pub use reapply::Reapplied;
 pub use shred::shred;
+pub use sweep::SETTLED;
+
+use std::pin::Pin;
 
 use jiff::Timestamp;
 
@@ -110,6 +114,16 @@ impl Eraser {
             return Ok(());
         }
         Ok(self.user_pool.delete(invited).await?)
+    }
+
+    /// As [`Self::work`], for a request that another one waits for.
+    fn work_inside<'a>(
+        &'a self,
+        id: &'a RequestId,
+        now: Timestamp,
+        has_time: &'a (dyn Fn() -> bool + Sync),
+    ) -> Pin<Box<dyn Future<Output = Result<Progress, ErasureError>> + Send + 'a>> {
+        Box::pin(self.work(id, now, has_time))
     }
 
     /// Takes a request as far as it gets while `has_time` says so.

@@ -8,7 +8,7 @@ use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::hold::Held;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{AccountId, RequestId};
 use crate::seal::random;
 use crate::store::concurrent::try_all;
 use crate::store::requests::Opened;
@@ -31,6 +31,20 @@ pub struct Asked {
     pub targets: Vec<Target>,
     /// When it is carried out, where that is not at once: until then it may be taken back.
     pub due_at: Option<Timestamp>,
+}
+
+impl Asked {
+    /// The channels of an account that ends: it is locked, and these go before it.
+    #[must_use]
+    pub fn channels(account: &AccountId, targets: Vec<Target>) -> Self {
+        Self {
+            source: Source::AccountDeletion,
+            reference: None,
+            subject: format!("channels of {account}"),
+            targets,
+            due_at: None,
+        }
+    }
 }
 
 /// Opens a request, or finds the one that is under way for the same subject. It is followed by its
@@ -117,14 +131,14 @@ async fn open_one(
         receipt: None,
         version: 0,
     };
-    let met = match store.open_request(&request, once, None).await? {
+    let mut met = match store.open_request(&request, once, None).await? {
         Opened::New => return Ok(request),
         Opened::Named(id) => return stored(store, &id).await,
         Opened::UnderWay(id) => stored(store, &id).await?,
     };
     // What came since it was asked is not in it: a request that still waits takes it in, one that
     // is being carried out is followed by another.
-    let met = if met.covers(&request.targets) {
+    let met = if covers(store, &mut met, &request.targets, now).await? {
         met
     } else if met.state == State::Held {
         let mut met = met;
@@ -141,6 +155,41 @@ async fn open_one(
         store.name_request(name, &met).await?;
     }
     Ok(met)
+}
+
+/// Whether a request leaves nothing to erase of these targets. Where they say more, such as a later
+/// moment, it is shredded first: who asked at the same time, and for the same, then sees that
+/// nothing newer is there, and has the same request.
+//= R8.4
+async fn covers(
+    store: &Store,
+    met: &mut Request,
+    targets: &[Target],
+    now: Timestamp,
+) -> Result<bool, ErasureError> {
+    if met.covers(targets) {
+        return Ok(true);
+    }
+    if met.state == State::Requested {
+        *met = Box::pin(super::shred(store, met.clone(), now)).await?;
+    }
+    if met.state == State::Held || met.state.is_final() {
+        return Ok(false);
+    }
+    for target in targets {
+        let is_known = match target {
+            Target::Contact { conversation, .. } => store.is_contact_known(conversation).await?,
+            Target::Account { .. }
+            | Target::Member { .. }
+            | Target::Connection { .. }
+            | Target::Message { .. } => true,
+        };
+        if is_known && !met.covers(std::slice::from_ref(target)) {
+            return Ok(false);
+        }
+    }
+    // Another contact that is silent is none of its targets.
+    Ok(targets.iter().all(|target| met.is_about(target)))
 }
 
 async fn stored(store: &Store, id: &RequestId) -> Result<Request, ErasureError> {

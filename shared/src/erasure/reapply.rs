@@ -1,14 +1,21 @@
 //! After a restore: what the ledger says was erased is erased again (R8.6).
 
-use super::open::holds_on;
-use super::proof::is_clean;
-use super::shred::shred_target;
-use super::sweep::{Outcome, Sweeper};
-use super::{Eraser, ErasureError};
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
-use crate::domain::erasure::Counts;
+use super::astray::{Astray, rows_astray};
+use super::open::holds_on;
+use super::proof::is_clean;
+use super::shred::{By, shred_target};
+use super::sweep::{Outcome, Sweeper};
+use super::{Eraser, ErasureError};
+use crate::domain::data_kind::DataKind;
+use crate::domain::erasure::{Counts, Target};
+use crate::domain::ids::ConversationId;
 use crate::domain::row::SUPPRESSION;
+use crate::store::messages::MessageKey;
+use crate::store::pace::Pace;
 
 /// What applying a page of the ledger found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,14 +30,15 @@ pub struct Reapplied {
     pub held: u64,
     /// What was removed of them.
     pub removed: Counts,
-    /// Whether that was the end of the ledger.
+    /// Whether that was the end of the ledger, behind which every row has been looked at.
     pub complete: bool,
 }
 
 impl Eraser {
     /// Applies a page of the ledger after `position` to the tables as they are now, while there is
-    /// time: data that came back is removed, and marks that are still to serve are set. What is
-    /// there already stays as it is, so that it may be run at any time, and again.
+    /// time: data that came back is removed, and marks that are still to serve are set. Behind its
+    /// end, every row is looked at, and what belongs to something erased is removed. What is there
+    /// already stays as it is, so that it may be run at any time, and again.
     ///
     /// # Errors
     /// [`ErasureError`]; the next run starts at the same position.
@@ -43,7 +51,10 @@ impl Eraser {
     ) -> Result<Reapplied, ErasureError> {
         let store = &self.store;
         let page = store.ledger_after(position).await?;
-        let mut done = Reapplied { position, complete: page.is_empty(), ..Reapplied::default() };
+        let mut done = Reapplied { position, ..Reapplied::default() };
+        if page.is_empty() {
+            self.remove_astray(&mut done, now, has_time).await?;
+        }
         for entry in page {
             if !has_time() {
                 break;
@@ -60,8 +71,9 @@ impl Eraser {
                     done.held = done.held.saturating_add(is_back.into());
                     continue;
                 }
-                shred_target(store, target, now).await?;
-                let mut sweeper = Sweeper::new(self, None, now, &|| true);
+                let by = By { request: &entry.request, has_sweep: false };
+                shred_target(store, target, by, now).await?;
+                let mut sweeper = Sweeper::again(self, entry.request.clone(), now);
                 while sweeper.target(target, now).await? == Outcome::More {}
                 for (kind, count) in sweeper.counts {
                     kind.count(&mut done.removed, count);
@@ -71,5 +83,44 @@ impl Eraser {
             done.entries = done.entries.saturating_add(1);
         }
         Ok(done)
+    }
+
+    /// Removes rows of what is erased that no target of the ledger leads to. Each connection and
+    /// each contact counts as a target that was found again.
+    async fn remove_astray(
+        &self,
+        done: &mut Reapplied,
+        now: Timestamp,
+        has_time: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), ErasureError> {
+        let store = &self.store;
+        let Astray { erased, complete, .. } = rows_astray(store, has_time).await?;
+        let mut conversations: BTreeMap<ConversationId, Vec<MessageKey>> = BTreeMap::new();
+        for row in erased {
+            conversations.entry(row.conversation.clone()).or_default().push(row);
+        }
+        let (mut found, mut gone) = (BTreeSet::new(), Vec::new());
+        for (conversation, rows) in conversations {
+            let connection = conversation.connection.clone();
+            // Of a connection without keys nothing can be read, whoever would hold it.
+            let Some(account) = store.account_of_keys(&connection).await? else {
+                found.insert((connection, None));
+                gone.extend(rows);
+                continue;
+            };
+            found.insert((connection, Some(conversation.contact.clone())));
+            let target = Target::Contact { account, conversation, until: now };
+            if holds_on(store, &target).await?.is_empty() {
+                gone.extend(rows);
+            } else {
+                done.held = done.held.saturating_add(1);
+            }
+        }
+        store.delete_rows(&gone, &mut Pace::default()).await?;
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        done.found = done.found.saturating_add(count(found.len()));
+        DataKind::Message.count(&mut done.removed, count(gone.len()));
+        done.complete = complete;
+        Ok(())
     }
 }

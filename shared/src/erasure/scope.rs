@@ -8,7 +8,7 @@ use super::ErasureError;
 use crate::domain::callback::{connected_by_then, erased_until};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::erasure::Target;
-use crate::domain::ids::{Channel, ConversationId, MetaId, RouteId};
+use crate::domain::ids::{AccountId, Channel, ConversationId, MetaId, RouteId};
 use crate::seal::pseudonym::Pepper;
 use crate::store::Store;
 
@@ -70,6 +70,21 @@ pub async fn of_channel(
 ) -> Result<Vec<Target>, ErasureError> {
     let routes = [Channel::Messenger, Channel::Instagram].map(|channel| pepper.route(channel, id));
     channels(store, routes.to_vec(), connected_by_then(issued_at, now)).await
+}
+
+/// The channels that an account still has, in whatever state.
+///
+/// # Errors
+/// [`ErasureError`].
+pub async fn channels_of_account(
+    store: &Store,
+    account: &AccountId,
+) -> Result<Vec<Target>, ErasureError> {
+    let channel = |(route, connection)| {
+        let account = account.clone();
+        Target::Connection { account, route, connection }
+    };
+    Ok(store.account_channels(account).await?.into_iter().map(channel).collect())
 }
 
 /// The active connections at these routes that were there by then: the answer to our own

@@ -11,7 +11,7 @@ use crate::domain::account::Use;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::hold::Held;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, RequestId, RouteId};
 use crate::domain::row::SUPPRESSION;
 use crate::store::Store;
 use crate::store::concurrent::try_all;
@@ -57,26 +57,32 @@ pub async fn shred(
         }
     }
     let mut request = count(store, request).await?;
+    let by = By { request: &request.id, has_sweep: true };
     // Looked for right before each, too: counting takes its time.
     let each = request.targets.iter().map(async |target| {
-        let is_held = !holds_on(store, target).await?.is_empty();
-        if !is_held {
-            shred_target(store, target, now).await?;
+        if !holds_on(store, target).await?.is_empty() {
+            return Ok(None);
         }
-        Ok::<_, ErasureError>(is_held)
+        shred_target(store, target, by, now).await.map(Some)
     });
-    if try_all(each, TARGETS_AT_ONCE).await?.contains(&true) {
+    let each = try_all(each, TARGETS_AT_ONCE).await?;
+    let Some(each) = each.into_iter().collect::<Option<Vec<_>>>() else {
         // It waits, or goes on, as if that hold had been there from the start: what is shredded
         // may be shredded again.
         return Box::pin(shred(store, request, now)).await;
+    };
+    for (kind, number) in each.into_iter().flatten() {
+        kind.count(&mut request.counts, number);
     }
+    request.shredded_at = Some(now);
     if !request.targets.is_empty() {
         let (id, source) = (&request.id, request.source);
-        let position = store.append_to_ledger(id, source, &request.targets, now).await?;
-        request.ledger_position = Some(position);
+        let entry = store.append_to_ledger(id, source, &request.targets, now).await?;
+        request.ledger_position = Some(entry.position);
+        // A worker that died may have appended it: the ledger's word counts, since it stays.
+        request.shredded_at = Some(entry.shredded_at);
     }
     request.state = request.state.to(State::Shredded)?;
-    request.shredded_at = Some(now);
     let request = store.save_progress(request).await?;
     if has_waited {
         for target in &request.targets {
@@ -101,7 +107,8 @@ async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureErr
     Ok(request)
 }
 
-/// Counts what shredding destroys, before it does: a retry would find nothing left to count.
+/// Counts what shredding destroys, before it does: a retry would find nothing left to count. The
+/// keys of a connection are counted with its mark.
 async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
     if !request.counts.is_empty() {
         return Ok(request);
@@ -117,18 +124,13 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
                 let has_key = store.has_account_key(account, Use::Profile).await?;
                 add(DataKind::AccountKey, has_key.into());
             }
-            Target::Connection { route, connection, .. } => {
-                add(DataKind::DayKey, store.day_key_days(connection).await?.len());
-                let has_index_key = store.has_index_key(route, connection).await?;
-                add(DataKind::IndexKey, has_index_key.into());
-            }
             Target::Message { conversation, message, .. } => {
                 let (conversation, message) = (conversation.clone(), message.clone());
                 let row = store.find_row(&MessageKey { conversation, message }).await?;
                 add(DataKind::Message, row.is_some_and(|row| !row.unsent).into());
             }
-            // What goes of it is counted as it is deleted.
-            Target::Member { .. } | Target::Contact { .. } => {}
+            // What goes of it is counted with its mark, and as it is deleted.
+            Target::Connection { .. } | Target::Member { .. } | Target::Contact { .. } => {}
         }
     }
     if counts.is_empty() {
@@ -138,14 +140,25 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
     Ok(store.save_progress(request).await?)
 }
 
-/// Makes one target unreadable. Marks come first: intake looks at them after it has written, so one
-/// of the two sees the other.
+/// For whom a target is shredded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct By<'a> {
+    /// The request, whose name stands beside the marks.
+    pub(super) request: &'a RequestId,
+    /// Whether that request sweeps it later. Else it is swept at once.
+    pub(super) has_sweep: bool,
+}
+
+/// Makes one target unreadable; returns how many of its keys this request has to count. Marks come
+/// first: intake looks at them after it has written, so one of the two sees the other.
 pub(super) async fn shred_target(
     store: &Store,
     target: &Target,
+    by: By<'_>,
     now: Timestamp,
-) -> Result<(), ErasureError> {
+) -> Result<Counts, ErasureError> {
     let kept_until = now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
+    let mut counts = Counts::new();
     match target {
         Target::Account { account } => {
             // Marked first: an account that is erased gets no new key.
@@ -154,12 +167,18 @@ pub(super) async fn shred_target(
         }
         Target::Member { account, member } => store.revoke_member(account, member).await?,
         Target::Connection { route, connection, .. } => {
-            store.mark_connection_erased(route, connection, kept_until).await?;
+            let keys = keys_of(store, route, connection).await?;
+            let mark = (by.request, keys);
+            counts = store.mark_connection_erased(route, connection, mark, kept_until).await?;
             destroy_keys(store, connection).await?;
             store.delete_index_key(route, connection).await?;
         }
+        // A mark would outlive its connection, and nobody would come to sweep it.
+        Target::Contact { conversation, .. } | Target::Message { conversation, .. }
+            if !store.has_day_keys(&conversation.connection).await? => {}
         Target::Contact { conversation, until, .. } => {
-            store.mark_contact_erased(conversation, *until, kept_until).await?;
+            let by = Some(by.request).filter(|_| by.has_sweep);
+            store.mark_contact_erased(conversation, *until, kept_until, by).await?;
         }
         Target::Message { conversation, message, .. } => {
             let key = MessageKey { conversation: conversation.clone(), message: message.clone() };
@@ -168,7 +187,22 @@ pub(super) async fn shred_target(
         }
     }
     // After the marks: whoever reads from now on reads nothing of it.
-    archives::void_archives(store, target.account()).await.map(|_| ())
+    archives::void_archives(store, target.account()).await?;
+    Ok(counts)
+}
+
+/// How many keys a connection has.
+async fn keys_of(
+    store: &Store,
+    route: &RouteId,
+    connection: &ConnectionId,
+) -> Result<Counts, ErasureError> {
+    let mut keys = Counts::new();
+    let days = store.day_key_days(connection).await?.len();
+    DataKind::DayKey.count(&mut keys, u64::try_from(days).unwrap_or(u64::MAX));
+    let has_index_key = store.has_index_key(route, connection).await?;
+    DataKind::IndexKey.count(&mut keys, has_index_key.into());
+    Ok(keys)
 }
 
 /// Destroys whatever day keys a connection has; returns how many there were.

@@ -1,18 +1,44 @@
 //! Sweeping: deletes the rows that shredding left unreadable, in batches that are written down,
 //! with their counts, before they are deleted. Ends with the negative proof.
+//!
+//! Why no row of an erased connection is missed, though rows are found by their contacts alone, and
+//! intake goes on writing while the connection is being marked:
+//!
+//! 1. Intake writes a row after it has made the contact known, and never deletes a contact. So a
+//!    row has a contact, until a sweep ends that contact.
+//! 2. Whatever intake began before the marks is over [`SETTLED`] later: its requests do not leave
+//!    once its own time is up (`edge::fence`). What it begins after the marks writes nothing. The
+//!    sweep begins after that time, so it meets every row there will ever be.
+//! 3. A contact is ended by deleting it, and its conversation is read once more after that. Intake
+//!    looks for the contact after it has written. If it sees the contact, the row was written
+//!    before the contact ended, and is met by that last read. If it does not, it deletes what it
+//!    wrote itself. So even a webhook that outlives the time of 2 leaves nothing of a conversation
+//!    that it had made known before.
+//! 4. What all of it could not foresee (a process that is frozen between its clock and its socket)
+//!    is found each day by a look at every row (`erasure::astray`).
+//!
+//! Of an erased contact's messages the same is true; the contact stays, and says in `erasing`
+//! whether the sweep is still to come.
+//!
+//! Rows are counted once, whoever asked how often, because one request at a time sweeps in a lane.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
-use super::archives;
+use super::open::Asked;
 use super::proof::is_clean;
-use super::shred::{destroy_keys, shred_target};
-use super::{Eraser, ErasureError};
+use super::scope::channels_of_account;
+use super::shred::{By, destroy_keys, shred_target};
+use super::{Eraser, ErasureError, archives, begin};
 use crate::domain::account::Use;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
-use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
+use crate::domain::ids::{
+    AccountId, ConnectionId, ContactId, ConversationId, MemberId, RequestId, RouteId,
+};
+use crate::domain::row::SUPPRESSION;
 use crate::domain::time::Day;
+use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 use crate::store::requests::InFlight;
@@ -27,17 +53,19 @@ const MEMBERS: usize = 10;
 pub(super) const PAGE: i32 = 250;
 /// Conversations that are read at once.
 const CONVERSATIONS: usize = 16;
-/// The proof is not given before this long after a worker first saw it shredded: what intake had
-/// under way when the marks were set, it has written, and removed, or given up.
-const SETTLED: SignedDuration = SignedDuration::from_secs(10);
+/// The sweep does not begin before this long after a worker first saw the request shredded. What
+/// intake had under way when the marks were set is over by then: its requests leave within 4.5
+/// seconds of their webhook's arrival; the rest is for those that are on their way, and for a read
+/// of the connection that was a moment old.
+pub const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether work is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// None.
     Done,
-    /// Time ran out, it is too soon for the proof, or the proof found something new: another run
-    /// goes on.
+    /// Time ran out, it is too soon, another request sweeps in the lane, or the proof found something
+    /// new: another run goes on.
     More,
 }
 
@@ -47,6 +75,8 @@ pub(super) struct Sweeper<'a> {
     store: &'a Store,
     now: Timestamp,
     has_time: &'a (dyn Fn() -> bool + Sync),
+    /// The request that covers what is swept.
+    id: RequestId,
     /// Where batches are written down; `None` when a report counts them (see `reapply`).
     request: Option<Request>,
     /// What was deleted.
@@ -91,18 +121,20 @@ pub(super) async fn sweep(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(Request, Outcome), ErasureError> {
     let targets = request.targets.clone();
-    let mut sweeper = Sweeper::new(eraser, Some(request), now, has_time);
+    let mut sweeper = Sweeper::new(eraser, request.id.clone(), Some(request), now, has_time);
+    if !targets.is_empty() && !sweeper.is_settled(now) {
+        return sweeper.stop(Outcome::More);
+    }
     if let Some(batch) = in_flight {
-        sweeper.delete(&batch).await?;
+        sweeper.delete(batch).await?;
     }
     for target in targets.iter().skip(sweeper.targets_swept()) {
-        if sweeper.target(target, now).await? == Outcome::More {
+        let lane = target.lane();
+        if !sweeper.enter(&lane).await? || sweeper.target(target, now).await? == Outcome::More {
             return sweeper.stop(Outcome::More);
         }
         sweeper.target_swept().await?;
-    }
-    if !targets.is_empty() && !sweeper.is_settled(now) {
-        return sweeper.stop(Outcome::More);
+        sweeper.leave(&lane).await?;
     }
     for target in &targets {
         if !is_clean(eraser, target).await? {
@@ -117,8 +149,9 @@ pub(super) async fn sweep(
 }
 
 impl<'a> Sweeper<'a> {
-    pub(super) fn new(
+    fn new(
         eraser: &'a Eraser,
+        id: RequestId,
         request: Option<Request>,
         now: Timestamp,
         has_time: &'a (dyn Fn() -> bool + Sync),
@@ -129,12 +162,18 @@ impl<'a> Sweeper<'a> {
             store: &eraser.store,
             now,
             has_time,
+            id,
             request,
             counts,
             batch: InFlight::default(),
             left: Left::Nothing,
             pace: Pace::default(),
         }
+    }
+
+    /// Sweeps again what this request, by the ledger, has erased: to the end, and for a report.
+    pub(super) fn again(eraser: &'a Eraser, id: RequestId, now: Timestamp) -> Self {
+        Self::new(eraser, id, None, now, &|| true)
     }
 
     fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
@@ -178,6 +217,29 @@ impl<'a> Sweeper<'a> {
         kind.count(&mut self.counts, u64::try_from(number).unwrap_or(u64::MAX));
     }
 
+    /// Has the request sweep in a lane; false while another does.
+    async fn enter(&self, lane: &str) -> Result<bool, ErasureError> {
+        if self.request.is_none() {
+            return Ok(true);
+        }
+        let id = &self.id;
+        let kept_until = self.now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
+        let holder = self.store.enter_lane(lane, id, kept_until).await?;
+        if holder == *id {
+            return Ok(true);
+        }
+        let at_it = self.store.request(&holder).await?;
+        if at_it.is_some_and(|at_it| at_it.request.state == State::Sweeping) {
+            return Ok(false);
+        }
+        // It has ended, and its worker died before it left the lane.
+        Ok(self.store.take_lane_over(lane, (&holder, id), kept_until).await?)
+    }
+
+    async fn leave(&self, lane: &str) -> Result<(), ErasureError> {
+        Ok(self.store.leave_lane(lane, &self.id).await?)
+    }
+
     /// Deletes what has been gathered: written down first.
     async fn flush(&mut self) -> Result<(), ErasureError> {
         if self.batch == InFlight::default() {
@@ -188,22 +250,57 @@ impl<'a> Sweeper<'a> {
         self.count(DataKind::Member, self.batch.members.len());
         self.save().await?;
         let batch = std::mem::take(&mut self.batch);
-        self.delete(&batch).await
+        self.delete(batch).await
     }
 
-    async fn delete(&mut self, batch: &InFlight) -> Result<(), ErasureError> {
-        self.store.delete_rows(&batch.messages, &mut self.pace).await?;
-        self.store.delete_contacts(&batch.contacts).await?;
-        for (account, member) in &batch.members {
-            // The identity first: without the item nobody would know of it any more. One who is a
-            // member of another account by now keeps it.
-            let now_of = self.store.member(member).await?;
-            if now_of.is_none_or(|now_of| now_of.account == *account) {
-                self.eraser.user_pool.delete(member).await?;
+    /// Deletes a batch that is written down and counted; and the rows that are met under a contact
+    /// once it has ended. The batch keeps its contacts until no row is met: whoever goes on after a
+    /// worker that died reads them again, too.
+    async fn delete(&mut self, mut batch: InFlight) -> Result<(), ErasureError> {
+        loop {
+            self.store.delete_rows(&batch.messages, &mut self.pace).await?;
+            self.store.delete_contacts(&batch.contacts).await?;
+            for (account, member) in std::mem::take(&mut batch.members) {
+                self.delete_member(&account, &member).await?;
             }
-            self.store.delete_member(account, member).await?;
+            batch.messages = self.rows_of(&batch.contacts).await?;
+            if batch.messages.is_empty() {
+                return Ok(());
+            }
+            self.count(DataKind::Message, batch.messages.len());
+            self.batch = batch;
+            self.save().await?;
+            batch = std::mem::take(&mut self.batch);
         }
-        Ok(())
+    }
+
+    async fn delete_member(
+        &self,
+        account: &AccountId,
+        member: &MemberId,
+    ) -> Result<(), ErasureError> {
+        // The identity first: without the item nobody would know of it any more. One who is a
+        // member of another account by now keeps it.
+        let now_of = self.store.member(member).await?;
+        if now_of.is_none_or(|now_of| now_of.account == *account) {
+            self.eraser.user_pool.delete(member).await?;
+        }
+        Ok(self.store.delete_member(account, member).await?)
+    }
+
+    /// Rows that these conversations still have: a batch of them at most.
+    async fn rows_of(&self, ended: &[ConversationId]) -> Result<Vec<MessageKey>, ErasureError> {
+        let pages = ended.iter().map(async |conversation| {
+            let (rows, _) = self.store.rows_after(conversation, None, PAGE).await?;
+            let key = |row: SweepRow| MessageKey {
+                conversation: conversation.clone(),
+                message: row.message,
+            };
+            Ok::<_, StoreError>(rows.into_iter().map(key).collect::<Vec<_>>())
+        });
+        let mut rows: Vec<_> = try_all(pages, CONVERSATIONS).await?.into_iter().flatten().collect();
+        rows.truncate(BATCH);
+        Ok(rows)
     }
 
     /// Sweeps one target.
@@ -223,40 +320,48 @@ impl<'a> Sweeper<'a> {
             Target::Connection { account, route, connection } => {
                 self.connection(account, route, connection).await
             }
-            Target::Contact { conversation, until, .. } => {
-                self.left = Left::Nothing;
-                let outcome = self.conversation(conversation, None, Some(*until)).await?;
-                self.flush().await?;
-                match (outcome, self.left) {
-                    (Outcome::Done, Left::Nothing) => {
-                        self.store.settle_contact(conversation, None).await?;
-                    }
-                    (Outcome::Done, Left::Message(newest)) => {
-                        self.store.settle_contact(conversation, Some(newest)).await?;
-                    }
-                    (Outcome::Done, Left::Other) | (Outcome::More, _) => {}
-                }
-                Ok(outcome)
-            }
+            Target::Contact { conversation, until, .. } => self.contact(conversation, *until).await,
             // The tombstone that shredding put there is all that is left of it.
             Target::Message { .. } => Ok(Outcome::Done),
         }
     }
 
-    /// Members, then the account itself. Its connections are targets of their own, and none is made
-    /// once it is locked; but whoever asked may have died before asking for them.
+    /// What a contact sent until then, and then once more: intake leaves rows to the sweep for as
+    /// long as the contact says that one is to come.
+    async fn contact(
+        &mut self,
+        conversation: &ConversationId,
+        until: Timestamp,
+    ) -> Result<Outcome, ErasureError> {
+        self.left = Left::Nothing;
+        let outcome = self.conversation(conversation, None, Some(until)).await?;
+        self.flush().await?;
+        if outcome == Outcome::More {
+            return Ok(outcome);
+        }
+        match self.left {
+            Left::Nothing => self.store.settle_contact(conversation, None).await?,
+            Left::Message(newest) => {
+                self.store.settle_contact(conversation, Some(newest)).await?;
+            }
+            Left::Other => {}
+        }
+        self.store.end_contact_erasure(conversation, &self.id).await?;
+        let outcome = self.conversation(conversation, None, Some(until)).await?;
+        self.flush().await?;
+        Ok(outcome)
+    }
+
+    /// Members, then the account itself. Its connections are requests of their own, and none is
+    /// made once the account is locked; but whoever asked may have died before asking for them.
     async fn account(
         &mut self,
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
-        for (route, connection) in self.store.account_channels(account).await? {
-            let (account, connection) = (account.clone(), connection);
-            let target = Target::Connection { account, route, connection };
-            shred_target(self.store, &target, now).await?;
-            if Box::pin(self.target(&target, now)).await? == Outcome::More {
-                return Ok(Outcome::More);
-            }
+        let channels = channels_of_account(self.store, account).await?;
+        if !channels.is_empty() && self.channels(account, &channels, now).await? == Outcome::More {
+            return Ok(Outcome::More);
         }
         for member in self.store.account_members(account).await? {
             self.batch.members.push((account.clone(), member));
@@ -276,6 +381,30 @@ impl<'a> Sweeper<'a> {
         // gone, for then none is added.
         if !self.store.has_invoices(account).await? {
             self.store.delete_account_key(account, Use::TaxRecords).await?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Has the channels of an account erased that were not asked for: by a request of their own,
+    /// with a receipt of its own; or at once, where no request is at it.
+    async fn channels(
+        &mut self,
+        account: &AccountId,
+        channels: &[Target],
+        now: Timestamp,
+    ) -> Result<Outcome, ErasureError> {
+        if self.request.is_some() {
+            let asked = Asked::channels(account, channels.to_vec());
+            let erasure = begin(self.store, asked, now).await?;
+            self.eraser.work_inside(&erasure.id, now, self.has_time).await?;
+            return Ok(Outcome::More);
+        }
+        for target in channels {
+            let by = By { request: &self.id, has_sweep: false };
+            shred_target(self.store, target, by, now).await?;
+            if Box::pin(self.target(target, now)).await? == Outcome::More {
+                return Ok(Outcome::More);
+            }
         }
         Ok(Outcome::Done)
     }

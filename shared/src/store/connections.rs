@@ -6,11 +6,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWrite
 use jiff::Timestamp;
 
 use super::accounts::account_key;
+use super::requests::{counts, counts_map};
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
+use super::{Store, StoreError, classify};
 use crate::domain::account::AccountState;
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RouteId};
+use crate::domain::erasure::Counts;
+use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RequestId, RouteId};
 use crate::domain::plan::Plan;
 use crate::domain::sealed::PublicKey;
 use crate::domain::time::Day;
@@ -267,6 +269,10 @@ impl Store {
     /// then on is kept (R8.3). Its route is free for a new connection; does nothing when another
     /// has it by now. The mark lives until `kept_until`.
     ///
+    /// The first mark stays, with the request that set it and how many keys there were. Returns
+    /// these counts to that request, however often it asks, and none to any other: so keys are
+    /// counted once, whoever destroys them and whoever dies meanwhile.
+    ///
     /// # Errors
     /// [`StoreError`].
     //= R8.3
@@ -274,27 +280,41 @@ impl Store {
         &self,
         route: &RouteId,
         id: &ConnectionId,
+        (by, keys): (&RequestId, Counts),
         kept_until: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Counts, StoreError> {
         let marked = self
             .client
             .update_item()
             .table_name(&self.tables.core)
             .set_key(Some(connection_key(route)))
             .update_expression(
-                "SET #state = :erased, day_keys = :none, expires_at = :kept \
-                 REMOVE keys_until, person_id",
+                "SET #state = :erased, day_keys = :none, expires_at = :kept, request_id = :by, \
+                 counts = :counts REMOVE keys_until, person_id",
             )
             .expression_attribute_values(":kept", schema::seconds(kept_until))
-            .condition_expression("connection_id = :id")
+            .condition_expression("connection_id = :id AND #state = :active")
             .expression_attribute_names("#state", schema::STATE)
             .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
+            .expression_attribute_values(":active", schema::text(ConnectionState::Active.as_str()))
             .expression_attribute_values(":none", day_key_map(&BTreeMap::new()))
             .expression_attribute_values(":id", schema::text(id.as_str()))
+            .expression_attribute_values(":by", schema::text(by.as_str()))
+            .expression_attribute_values(":counts", counts_map(&keys))
             .send()
             .await;
-        // Refused, where another connection has the route by now.
-        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))
+        match marked.map_err(|error| classify(&error)) {
+            Ok(_) => return Ok(keys),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+        // It is marked already; or another connection has the route by now.
+        let Some(item) = self.item(&self.tables.core, connection_key(route)).await? else {
+            return Ok(Counts::new());
+        };
+        let is_own = connection_id(&item)? == *id
+            && schema::get_optional(&item, schema::REQUEST_ID)? == Some(by.as_str());
+        if is_own { counts(&item) } else { Ok(Counts::new()) }
     }
 }
 

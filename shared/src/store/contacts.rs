@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify, unless_refused};
-use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId};
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId, RequestId};
 use crate::domain::row::ContactMarks;
 use crate::domain::time::Day;
 
@@ -24,6 +24,9 @@ pub struct Contact {
     /// The day on which its rows are looked at for what time to live has left; `None` where it is
     /// not known to have any.
     pub sweep_on: Option<Day>,
+    /// Whether the request that marked it last has yet to sweep it: what the mark covers is left to
+    /// that sweep, which counts what it deletes.
+    pub is_erasing: bool,
 }
 
 /// A conversation in the inbox index: where its contact stands.
@@ -144,6 +147,9 @@ impl Store {
     /// later mark stays. Who it is is forgotten until it writes anew, where nothing newer can be
     /// there; else that is left to [`Self::settle_contact`].
     ///
+    /// With the mark stands the request that will sweep the contact, `by`, until
+    /// [`Self::end_contact_erasure`]; none where it is swept at once.
+    ///
     /// # Errors
     /// [`StoreError`].
     //= R8.3
@@ -152,22 +158,29 @@ impl Store {
         conversation: &ConversationId,
         until: Timestamp,
         kept_until: Timestamp,
+        by: Option<&RequestId>,
     ) -> Result<(), StoreError> {
-        let mark = |expression: &str, condition: &str| {
+        let erasing =
+            if by.is_some() { "erased_at = :until, erasing = :by" } else { "erased_at = :until" };
+        let mark = |set: &str, condition: &str| {
             let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
-            self.client
+            let update = self
+                .client
                 .update_item()
                 .table_name(&self.tables.core)
                 .set_key(Some(contact_key(conversation)))
-                .update_expression(expression)
+                .update_expression(format!("SET {erasing}{set}"))
                 .condition_expression(format!("{later} AND {condition}"))
-                .expression_attribute_values(":until", schema::milliseconds(until))
+                .expression_attribute_values(":until", schema::milliseconds(until));
+            match by {
+                Some(by) => update.expression_attribute_values(":by", schema::text(by.as_str())),
+                None => update,
+            }
         };
         // The inbox lags behind by a step: what it shows longer ago is surely the last.
         let settled = until.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
         let forget = mark(
-            "SET erased_at = :until, expires_at = :kept \
-             REMOVE last_message_at, person_id, known_at",
+            ", expires_at = :kept REMOVE last_message_at, person_id, known_at",
             "attribute_not_exists(restricted_at) \
              AND (attribute_not_exists(last_message_at) OR last_message_at <= :settled) \
              AND (attribute_not_exists(known_at) OR known_at <= :until)",
@@ -179,17 +192,39 @@ impl Store {
             forgotten => return forgotten.map(|_| ()),
         }
         // Not shown any more; or newer than this.
-        let hide = "SET erased_at = :until REMOVE last_message_at";
-        let hidden = mark(hide, "last_message_at <= :until").send().await;
+        let hidden = mark(" REMOVE last_message_at", "last_message_at <= :until").send().await;
         match hidden.map_err(|error| classify(&error)) {
             Err(StoreError::Conflict) => {
-                let marked = mark("SET erased_at = :until", "attribute_exists(pk)").send().await;
+                let marked = mark("", "attribute_exists(pk)").send().await;
                 unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))?;
             }
             hidden => hidden.map(|_| ())?,
         }
         // A restriction has no end, so neither has the contact that carries it (R2.3).
         self.keep_contact(conversation, kept_until).await
+    }
+
+    /// Notes that a request has swept a contact; does nothing where a later one has marked it
+    /// since, which will sweep it too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_contact_erasure(
+        &self,
+        conversation: &ConversationId,
+        by: &RequestId,
+    ) -> Result<(), StoreError> {
+        let ended = self
+            .client
+            .update_item()
+            .table_name(&self.tables.core)
+            .set_key(Some(contact_key(conversation)))
+            .update_expression("REMOVE erasing")
+            .condition_expression("erasing = :by")
+            .expression_attribute_values(":by", schema::text(by.as_str()))
+            .send()
+            .await;
+        unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))
     }
 
     /// Has a contact live until then at least. One without an end has none.
@@ -249,14 +284,6 @@ impl Store {
         };
         let settled = update.send().await;
         unless_refused(settled.map(|_| ()).map_err(|error| classify(&error)))
-    }
-
-    /// Removes a contact that came back after its connection was erased.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete_contact(&self, conversation: &ConversationId) -> Result<(), StoreError> {
-        self.delete_core(contact_key(conversation)).await
     }
 
     /// Conversations of one connection, the latest first. From an index: may be a moment old, so
@@ -331,7 +358,8 @@ pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
     let sweep_on = item.contains_key(schema::expiries::SWEEP_ON);
     let sweep_on =
         sweep_on.then(|| schema::get_day(item, schema::expiries::SWEEP_ON)).transpose()?;
-    Ok(Contact { marks, last_message_at, is_known, sweep_on })
+    let is_erasing = item.contains_key(schema::ERASING);
+    Ok(Contact { marks, last_message_at, is_known, sweep_on, is_erasing })
 }
 
 pub(super) fn contact_id(item: &Item) -> Result<ContactId, StoreError> {

@@ -92,6 +92,28 @@ impl Store {
         answer.items.unwrap_or_default().first().map(account_of).transpose()
     }
 
+    /// Whether a connection has any day key, read consistently. A connection gets its keys with its
+    /// first day and loses the last one when it is erased: what has none is erased, or has never
+    /// taken a message in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_day_keys(&self, connection: &ConnectionId) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.keys)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .projection_expression(schema::SK)
+            .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        Ok(answer.items.is_some_and(|items| !items.is_empty()))
+    }
+
     /// Puts off a day key whose day has come until tomorrow, unless it has another day by now.
     ///
     /// # Errors

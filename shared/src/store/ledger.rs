@@ -35,7 +35,9 @@ pub struct LedgerEntry {
 }
 
 impl Store {
-    /// Appends an erasure; returns its position. The same request again has the position it had.
+    /// Appends an erasure; returns the entry as it is stored. A request that is appended again gets
+    /// the entry it has, with the time that says; where it covers more targets by now, those are a
+    /// further entry, and that is returned.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when others kept taking the next position.
@@ -45,22 +47,28 @@ impl Store {
         source: Source,
         targets: &[Target],
         shredded_at: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<LedgerEntry, StoreError> {
         let mut pause = Duration::ZERO;
         for _ in 0..TRIES_MAX {
-            if let Some(position) = self.position(mark_key(request)).await? {
-                return Ok(position);
+            let known = self.entries_of(request).await?;
+            let is_known = |target: &&Target| known.iter().any(|one| one.targets.contains(target));
+            let targets: Vec<Target> =
+                targets.iter().filter(|target| !is_known(target)).cloned().collect();
+            if targets.is_empty()
+                && let Some(last) = known.last()
+            {
+                return Ok(last.clone());
             }
             let last = self.position(head_key()).await?.unwrap_or_default();
             let entry = LedgerEntry {
                 position: last.saturating_add(1),
                 request: request.clone(),
                 source,
-                targets: targets.to_vec(),
+                targets,
                 shredded_at,
             };
-            match self.try_append(&entry, last).await {
-                Ok(()) => return Ok(entry.position),
+            match self.try_append(&entry, known.len(), last).await {
+                Ok(()) => return Ok(entry),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -70,7 +78,24 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    async fn try_append(&self, entry: &LedgerEntry, last: u64) -> Result<(), StoreError> {
+    /// The entries of a request, in the order in which they were appended.
+    async fn entries_of(&self, request: &RequestId) -> Result<Vec<LedgerEntry>, StoreError> {
+        let mut entries = Vec::new();
+        while let Some(position) = self.position(mark_key(request, entries.len())).await? {
+            let key = schema::key(schema::ERASURES.to_owned(), schema::position_sk(position));
+            let item = self.item(&self.tables.ledger, key).await?;
+            entries.push(entry(&item.ok_or(StoreError::Corrupt(schema::POSITION))?)?);
+        }
+        Ok(entries)
+    }
+
+    /// Appends an entry behind the position `last`; its request has as many before it as `nth`.
+    async fn try_append(
+        &self,
+        entry: &LedgerEntry,
+        nth: usize,
+        last: u64,
+    ) -> Result<(), StoreError> {
         let position = schema::number(entry.position);
         let put = |item: Item| Put::builder().table_name(&self.tables.ledger).set_item(Some(item));
         let once = "attribute_not_exists(pk)";
@@ -82,7 +107,7 @@ impl Store {
             .condition_expression("attribute_not_exists(pk) OR #position = :last")
             .expression_attribute_names("#position", schema::POSITION)
             .expression_attribute_values(":last", schema::number(last));
-        let mark = put(with_position(mark_key(&entry.request))).condition_expression(once);
+        let mark = put(with_position(mark_key(&entry.request, nth))).condition_expression(once);
         let mut writes = self.client.transact_write_items();
         for put in [put(item(entry)).condition_expression(once), mark, head] {
             let put = put.build().map_err(|_| StoreError::Refused("put".to_owned()))?;
@@ -122,8 +147,9 @@ fn head_key() -> Item {
     schema::key(schema::HEAD.to_owned(), schema::HEAD.to_owned())
 }
 
-fn mark_key(request: &RequestId) -> Item {
-    schema::key(schema::request_pk(request), schema::ERASURES.to_owned())
+/// Where the position stands of a request's `nth` entry, from 0; almost all have one.
+fn mark_key(request: &RequestId, nth: usize) -> Item {
+    schema::key(schema::request_pk(request), schema::entry_sk(nth))
 }
 
 fn item(entry: &LedgerEntry) -> Item {

@@ -56,6 +56,15 @@ impl Store {
         Ok(sight)
     }
 
+    /// Whether a contact has anything that no erasure covers, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_contact_known(&self, id: &ConversationId) -> Result<bool, StoreError> {
+        let sight = self.look_again(&BTreeSet::new(), &BTreeSet::from([id.clone()])).await?;
+        Ok(sight.contacts.get(id).is_some_and(|contact| contact.is_known))
+    }
+
     async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::with_capacity(keys.len());
         for _ in 0..ROUNDS_MAX {

@@ -12,6 +12,7 @@ pub mod connections;
 pub mod consents;
 pub mod contacts;
 pub mod day_keys;
+pub mod every_row;
 pub mod expiries;
 pub mod exports;
 pub mod holds;

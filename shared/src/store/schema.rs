@@ -25,13 +25,14 @@
 //! | core | `POLICY#version` | `MEMBER#member` | that an owner was told of it |
 //! | core | `POLICIES` | `date#version` | that there is that version: a list of all of them |
 //! | core | `WAIT#record` | `REQUEST#request` | a request that waits for a hold on it |
+//! | core | `LANE#lane` | `LANE` | the request that is sweeping there |
 //! | keys | `CONNECTION#connection` | `DAY#date` | a wrapped day key |
 //! | keys | `ACCOUNT#account` | `KEY` | the wrapped key of an account's profile |
 //! | keys | `TAX#account` | `KEY` | the wrapped key of an account's tax records |
 //! | keys | `ROUTE#route` | `INDEX` | a connection's index key |
 //! | ledger | `ERASURES` | position | an erasure that was carried out |
 //! | ledger | `HEAD` | `HEAD` | the last position |
-//! | ledger | `REQUEST#request` | `ERASURES` | the position of a request |
+//! | ledger | `REQUEST#request` | `ERASURES`, `ERASURES#n` | the positions of a request |
 //! | ledger | `AUDIT#account` | `DAY#date#number`, `HEAD` | an audit event; where its chain ends |
 //! | ledger | `AUDIT#account` | `CHECKPOINT` | what was cut off the chain, signed |
 //! | ledger | `AUDITED` | `date#account` | that an account has audit events of a day |
@@ -101,6 +102,8 @@ pub(super) const RESTRICTED_AT: &str = "restricted_at";
 pub(super) const KNOWN_AT: &str = "known_at";
 /// Epoch milliseconds.
 pub(super) const ERASED_AT: &str = "erased_at";
+/// Of a contact: the request that set its mark last, until that has swept it.
+pub(super) const ERASING: &str = "erasing";
 /// Epoch milliseconds, by Meta's clock.
 pub(super) const SENT_AT: &str = "sent_at";
 pub(super) const SEALED: &str = "sealed";
@@ -185,6 +188,8 @@ pub(super) const INDEX: &str = "INDEX";
 pub(super) const REQUEST: &str = "REQUEST";
 /// Sort key of how far a request is.
 pub(super) const PROGRESS: &str = "PROGRESS";
+/// Sort key of the request that is sweeping in a lane.
+pub(super) const LANE: &str = "LANE";
 /// Sort key of a subject's request under way.
 pub(super) const ERASURE: &str = "ERASURE";
 /// Partition of the ledger's entries, and sort key of a request's position.
@@ -249,6 +254,10 @@ pub(super) fn subject_pk(subject: &str) -> String {
     format!("SUBJECT#{subject}")
 }
 
+pub(super) fn lane_pk(lane: &str) -> String {
+    format!("LANE#{lane}")
+}
+
 pub(super) fn once_pk(name: &str) -> String {
     format!("ONCE#{name}")
 }
@@ -263,6 +272,11 @@ pub(super) fn wait_pk(held: &Held) -> String {
 
 pub(super) fn hold_sk(hold: &HoldId) -> String {
     format!("{HOLD_PREFIX}{hold}")
+}
+
+/// Of a request in the ledger: its first entry, and those of what it was extended by.
+pub(super) fn entry_sk(nth: usize) -> String {
+    if nth == 0 { ERASURES.to_owned() } else { format!("{ERASURES}#{nth}") }
 }
 
 /// A ledger position as a sort key: its order is that of the numbers.

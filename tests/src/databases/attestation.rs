@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
 use numib::archive::attestations::{Attestations, Form};
-use numib::domain::attestation::{ISSUER, Report, Requests};
+use numib::domain::attestation::{ISSUER, Report, Requests, Rule};
 use numib::domain::hold::Held;
 use numib::domain::hold::Hold;
 use numib::domain::ids::{Channel, HoldId};
@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use xtask::account::random_id;
 
 use crate::database::Database;
+use crate::erasure::{self, restore::plant};
 use crate::retention::{app, deadline_in, event, queue};
 use crate::shop::{Shop, now};
 
@@ -38,6 +39,7 @@ on_ministack!(
     a_run_that_dies_between_the_forms_is_finished_by_the_next,
     a_violation_is_stated_and_in_the_history_of_the_days_after,
     what_was_never_filed_is_denied,
+    rows_of_what_was_erased_are_found_without_their_contacts_stated_and_removed,
 );
 
 fn today() -> Day {
@@ -103,6 +105,33 @@ async fn attest(app: &App, day: Day) -> Value {
 async fn filed(app: &App, day: Day) -> [Vec<u8>; 3] {
     let form = async |form| app.attestations.filed(day, form).await.unwrap();
     [form(Form::Report).await, form(Form::Signed).await, form(Form::Page).await]
+}
+
+//= R8.3
+async fn rows_of_what_was_erased_are_found_without_their_contacts_stated_and_removed(
+    db: &Database,
+) {
+    let app = attesting(db).await;
+    let (gone, kept) = (Shop::open(db).await, Shop::open(db).await);
+    for shop in [&gone, &kept] {
+        erasure::fill(db, shop).await;
+    }
+    erasure::sweep(db, &erasure::connection(&gone)).await;
+    assert_eq!(attest(&app, today()).await["violations"], 0, "a sweep leaves nothing");
+    plant(db, &gone, "7001", "m_planted").await;
+    plant(db, &kept, "7009", "m_unlisted").await;
+    // What a request has yet to sweep is none of it.
+    erasure::ask(db, &[erasure::contact(&kept, "7002", now())]).await.unwrap();
+    let (rows, next) = (db.dump_table(&db.tables.messages).await, today().plus(1));
+    assert_eq!(attest(&app, next).await["violations"], 2);
+    let report: Report = serde_json::from_slice(&filed(&app, next).await[0]).unwrap();
+    let broken = report.rules.iter().find(|kept| kept.violations > 0).unwrap();
+    assert_eq!((broken.rule, broken.left), (Rule::Erasures, Some(2)));
+    let left = db.dump_table(&db.tables.messages).await;
+    let removed: Vec<_> = rows.difference(&left).collect();
+    assert_eq!(removed.len(), 1, "what nobody can read is removed; what somebody can, is told of");
+    assert!(removed[0].contains(gone.connection.id.as_str()), "{removed:?}");
+    assert_eq!(attest(&app, next.plus(1)).await["violations"], 1);
 }
 
 //= R6.2, R6.7

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
-use numib::domain::ids::{AccountId, Channel, ConnectionId, ConversationId, MetaId, Mid, PersonId};
+use numib::domain::erasure::Counts;
+use numib::domain::ids::{
+    AccountId, Channel, ConnectionId, ConversationId, MetaId, Mid, PersonId, RequestId,
+};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::row::{Row, SUPPRESSION, sweep_on};
@@ -221,7 +224,8 @@ impl Shop {
     /// Marks the connection as an erasure does.
     pub(crate) async fn erase(&self, db: &Database) {
         let Connection { route, id, .. } = &self.connection;
-        db.store.mark_connection_erased(route, id, now() + SUPPRESSION).await.unwrap();
+        let by = (&RequestId::parse("request").unwrap(), Counts::new());
+        db.store.mark_connection_erased(route, id, by, now() + SUPPRESSION).await.unwrap();
     }
 
     /// Marks a contact as its erasure does: what it sent until then is gone.

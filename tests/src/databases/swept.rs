@@ -272,7 +272,7 @@ async fn a_visit_never_makes_a_contact(db: &Database) {
     let (other, conversation) = (db.through(&Wire::default()), shop.conversation("7001"));
     let gone = conversation.clone();
     db.wire.before_call(ends_a_visit, async move {
-        other.store.delete_contact(&gone).await.unwrap();
+        other.store.delete_contacts(&[gone]).await.unwrap();
     });
     sweep(db, due(Plan::Days7, 6).start() + DAY).await;
     db.store.visit_by(&conversation, Day::of(now())).await.unwrap();

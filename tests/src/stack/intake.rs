@@ -1,8 +1,10 @@
 //! Webhooks over HTTP.
 
+use numib::domain::erasure::Counts;
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
+use numib::seal::random;
 use serde_json::json;
 use xtask::meta;
 use xtask::up::{APP_SECRETS, VERIFY_TOKENS};
@@ -164,7 +166,12 @@ async fn what_arrives_for_an_erased_connection_is_acknowledged_and_dropped() {
     let route = &account.connection.route;
     deployed
         .store
-        .mark_connection_erased(route, &account.connection.id, jiff::Timestamp::MAX)
+        .mark_connection_erased(
+            route,
+            &account.connection.id,
+            (&random::request_id().unwrap(), Counts::new()),
+            jiff::Timestamp::MAX,
+        )
         .await
         .unwrap();
     let answer = deployed.deliver(&account, &[account.text("7001", now_ms(), "m_1", "late")]);

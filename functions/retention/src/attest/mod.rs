@@ -1,7 +1,8 @@
 //! Attests, each day, what retention did on the day before: a report, the same signed, and a page.
 //!
 //! The report is filed first, and once; the other two are made of the filed one. So a run that is
-//! repeated, or comes late, finishes what is there and changes nothing.
+//! repeated, or comes late, finishes what is there and changes nothing. Rows of what was erased are
+//! removed after that: they are found by a look at every row, and stated as a violation first.
 
 mod page;
 
@@ -13,12 +14,15 @@ use numib::domain::audit::KEPT;
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
 use numib::edge::telemetry::{Metrics, Unit};
+use numib::erasure::ErasureError;
+use numib::erasure::astray::{Astray, rows_astray};
 use numib::retention::{keys_left, tax_records_left, visits_left};
 use numib::seal::receipt::SigningError;
+use numib::store::concurrent::try_all;
 use numib::store::{Store, StoreError};
 use serde::Serialize;
 
-use crate::{App, deadlines};
+use crate::{App, HasTime, deadlines};
 
 /// Why a day was not attested.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,9 @@ pub enum AttestError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The look at every row.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
     /// The bucket.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -51,9 +58,14 @@ pub(crate) struct Run {
 
 /// Attests the day before.
 //= R6.2, R5.8
-pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, AttestError> {
+pub(crate) async fn run(
+    app: &App,
+    now: Timestamp,
+    has_time: HasTime<'_>,
+) -> Result<Run, AttestError> {
     let day = Day::of(now).plus(-1);
-    let mut report = Report::of(&facts(app, day, now).await?);
+    let astray = rows_astray(&app.store, has_time).await?;
+    let mut report = Report::of(&facts(app, day, now, &astray).await?);
     let filed = &app.attestations;
     let is_new = filed.file(day, Form::Report, serde_json::to_vec_pretty(&report)?).await?;
     if !is_new {
@@ -64,12 +76,20 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, AttestError> {
     filed.file(day, Form::Signed, signed.into_bytes()).await?;
     filed.file(day, Form::Page, page::html(&report)?.into_bytes()).await?;
     app.store.raise_peak(day, Peak::Violations, report.violations).await?;
-    announce(&report, now);
+    announce(&report, &astray, now);
+    // Nobody can read them; that they are there is said above.
+    let removals = astray.erased.iter().map(|row| app.store.delete_message(row));
+    try_all(removals, REMOVED_AT_ONCE).await?;
     Ok(Run { day, violations: report.violations, new: is_new })
 }
 
 /// What is known of the day, at its end.
-async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, StoreError> {
+async fn facts(
+    app: &App,
+    day: Day,
+    written_at: Timestamp,
+    astray: &Astray,
+) -> Result<Facts, StoreError> {
     let first = day.plus(1_i32.saturating_sub(HISTORY_DAYS));
     let tallies = app.store.tallies(first, day).await?;
     let left = keys_left(&app.store, day).await?;
@@ -95,9 +115,13 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
         tax_overdue: tax.overdue,
         audit_left,
         exports_left: count(exports_left.len()),
+        rows_astray: astray.count(),
         requests,
     })
 }
+
+/// Rows that are removed at once.
+const REMOVED_AT_ONCE: usize = 16;
 
 /// Exports so many of which are counted: from there on it says "so many or more".
 const EXPORTS_COUNTED_MAX: i32 = 1000;
@@ -119,8 +143,11 @@ async fn audit_left(store: &Store, day: Day) -> Result<u64, StoreError> {
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-fn announce(report: &Report, now: Timestamp) {
+fn announce(report: &Report, astray: &Astray, now: Timestamp) {
     let violations = report.violations;
+    let Astray { erased, unlisted, looked_at, unreadable, complete } = astray;
+    let (erased, unlisted) = (erased.len(), unlisted.len());
+    tracing::info!(looked_at, erased, unlisted, unreadable, complete, "every row looked at");
     tracing::info!(day = %report.day, violations, "retention attested");
     let mut metrics = Metrics::new(now);
     // A repeated run says so again: it is what there is, not what this run did.

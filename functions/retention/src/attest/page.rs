@@ -149,6 +149,10 @@ const fn name(rule: Rule) -> Words {
             "Archives of exports, seven days after they were asked for",
             "Archivos de exportaciones, siete días después de pedirse",
         ),
+        Rule::Erasures => (
+            "Rows of what was erased, of all rows there are",
+            "Filas de lo que se borró, de todas las que hay",
+        ),
         Rule::Requests => (
             "Requests of people and accounts, by their deadline",
             "Solicitudes de personas y cuentas, dentro de su plazo",
@@ -269,6 +273,7 @@ mod tests {
             tax_overdue: 0,
             audit_left: 0,
             exports_left: 0,
+            rows_astray: 0,
             requests,
         })
     }

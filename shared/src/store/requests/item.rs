@@ -44,15 +44,10 @@ pub(super) fn facts(request: &Request) -> Item {
 
 /// How far it has come.
 pub(super) fn progress(request: &Request, in_flight: Option<&InFlight>) -> Item {
-    let counts = request
-        .counts
-        .iter()
-        .map(|(kind, count)| (kind.as_str().to_owned(), schema::number(count)))
-        .collect();
     let mut item = schema::key(schema::request_pk(&request.id), schema::PROGRESS.to_owned());
     item.extend([
         (schema::STATE.to_owned(), schema::text(request.state.as_str())),
-        (schema::COUNTS.to_owned(), AttributeValue::M(counts)),
+        (schema::COUNTS.to_owned(), counts_map(&request.counts)),
         (schema::TARGETS_SWEPT.to_owned(), schema::number(request.targets_swept)),
         (schema::VERSION.to_owned(), schema::number(request.version)),
     ]);
@@ -169,7 +164,13 @@ fn each<T>(
     texts.into_iter().map(|text| parse(text).ok_or(StoreError::Corrupt(name))).collect()
 }
 
-fn counts(progress: &Item) -> Result<Counts, StoreError> {
+pub(in crate::store) fn counts_map(counts: &Counts) -> AttributeValue {
+    let count =
+        |(kind, count): (&DataKind, &u64)| (kind.as_str().to_owned(), schema::number(count));
+    AttributeValue::M(counts.iter().map(count).collect())
+}
+
+pub(in crate::store) fn counts(progress: &Item) -> Result<Counts, StoreError> {
     let corrupt = StoreError::Corrupt(schema::COUNTS);
     let Some(AttributeValue::M(counts)) = progress.get(schema::COUNTS) else { return Err(corrupt) };
     let read = |(kind, count): (&String, &AttributeValue)| {

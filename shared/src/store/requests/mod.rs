@@ -4,9 +4,11 @@
 //! it for good. A request about one account is found by it: `REQUESTS#account` / `time.request`.
 
 mod item;
+mod lanes;
 pub mod places;
 mod watch;
 
+pub(in crate::store) use item::{counts, counts_map};
 pub use watch::Told;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

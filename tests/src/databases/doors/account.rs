@@ -59,11 +59,11 @@ async fn a_channel_that_is_being_disconnected_has_one_code_until_it_is_gone(db: 
     let first = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Shredded);
     let again = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Shredded);
     assert_eq!(again, first);
-    // Swept, and out of the account's list, but not proven yet.
+    // Swept, proven, and out of the account's list, but without a receipt yet.
     assert_eq!(office.work(&first).await, Progress::More);
     let listed = db.store.account_connection(account, &shop.connection.id).await.unwrap();
     assert_eq!(listed, None);
-    let swept = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Sweeping);
+    let swept = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Verified);
     assert_eq!(swept, first);
     let stranger = sign_in(db, &Shop::open(db).await.connection.account, Role::Owner).await;
     let foreign = office.delete(&stranger, CONNECTION, id.clone()).await;

@@ -110,7 +110,7 @@ async fn what_is_held_waits_at_every_door_says_so_and_goes_on_when_the_last_hold
         let deadline = office.stored(code).await.deadline;
         office.work(code).await;
         let resumed = office.stored(code).await;
-        assert_eq!(resumed.state, State::Sweeping);
+        assert_eq!(resumed.state, State::Verified);
         assert_eq!(resumed.deadline, deadline, "no clock starts again");
     }
     assert!(db.store.day_key_days(&shop.connection.id).await.unwrap().is_empty());

@@ -28,7 +28,7 @@ use numib::domain::role::Role;
 use numib::edge::clients;
 use numib::edge::queue::{ErasureQueue, ExportQueue};
 use numib::edge::secrets::SecretsCache;
-use numib::erasure::{Eraser, Progress};
+use numib::erasure::{Eraser, ErasureError, Progress, SETTLED};
 use numib::identity::UserPool;
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
@@ -166,11 +166,19 @@ impl<'a> Office<'a> {
         self.db.store.request(&code).await.unwrap().unwrap().request
     }
 
-    /// What a worker does with it while it is too early for the proof.
+    /// What workers do with it: one finds it shredded, the next one sweeps it once intake has
+    /// settled. Nobody signs its receipt.
     async fn work(&self, code: &str) -> Progress {
         let code = RequestId::parse(code).unwrap();
         let eraser = self.eraser(user_pool(self.db, None));
-        eraser.work(&code, now(), &|| true).await.unwrap()
+        let found = eraser.work(&code, now(), &|| true).await.unwrap();
+        if found != Progress::More {
+            return found;
+        }
+        match eraser.work(&code, now() + SETTLED, &|| true).await {
+            Err(ErasureError::Signing(_)) => Progress::More,
+            swept => swept.unwrap(),
+        }
     }
 
     /// What a worker has.

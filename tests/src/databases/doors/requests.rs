@@ -27,7 +27,7 @@ async fn an_account_follows_its_own_requests_and_operators_follow_all(db: &Datab
     assert_eq!(answer.status, 200, "{}", answer.text);
     let stored = office.stored(&code).await;
     let expected = json!({
-        "request": code, "state": "sweeping", "source": "account", "reference": null,
+        "request": code, "state": "verified", "source": "account", "reference": null,
         "data_held": true, "held": false, "held_part": null, "due_at": null,
         "requested_at": now().to_string(), "deadline": stored.deadline.to_string(),
         "unreadable_since": now().to_string(), "completed_at": null,

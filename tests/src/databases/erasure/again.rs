@@ -14,7 +14,7 @@ use serde_json::json;
 use xtask::meta::signed_request;
 
 use super::callback::{DEAUTHORIZE, DELETE, Desk, SECRETS, asks, code};
-use super::{ask, contact, eraser, fill, signing_key, stored, work};
+use super::{ask, contact, eraser, fill, signing_key, stored, sweep_request, work};
 use crate::database::Database;
 use crate::shop::{PEPPER, Shop, ago, now};
 use crate::webhook::Intake;
@@ -193,8 +193,7 @@ async fn a_message_that_comes_while_the_mark_is_being_written_is_found_again(db:
     // Later than the question, and acknowledged before its mark; the inbox lags behind.
     write(db, &shop, now() + seconds(1), "m_new").await;
     numib::erasure::shred(&db.store, first.clone(), now()).await.unwrap();
-    let key = super::race::no_key(db);
-    eraser(db, &key).work(&first.id, now() + seconds(2), &|| true).await.unwrap();
+    sweep_request(db, &first, now() + seconds(2)).await;
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
     assert_eq!(shop.row(db, "7001", "m_new").await.unwrap().shown(), Some("new"));
     assert!(is_in_inbox(db, &shop).await);
@@ -234,8 +233,7 @@ async fn where_the_inbox_lags_behind_a_worker_shows_the_newest_that_is_left(db: 
         numib::erasure::open(&db.store, super::asked(&[contact(&shop, "7001", until)]), newest);
     let request = request.await.unwrap();
     numib::erasure::shred(&db.store, request.clone(), newest).await.unwrap();
-    let key = super::race::no_key(db);
-    let _ = eraser(db, &key).work(&request.id, newest + seconds(1), &|| true).await.unwrap();
+    sweep_request(db, &request, newest + seconds(1)).await;
     let asked = BTreeSet::from([shop.conversation("7001")]);
     let sight = db.store.look_again(&BTreeSet::new(), &asked).await.unwrap();
     let seen = sight.contacts[&shop.conversation("7001")];

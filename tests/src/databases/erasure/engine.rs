@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::State;
-use numib::erasure::{self, ErasureError, Progress};
+use numib::erasure::{self, Asked, ErasureError, Progress};
 use numib::seal::receipt;
 use numib::store::StoreError;
 use serde_json::json;
@@ -18,12 +18,15 @@ use super::{
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
+use crate::wire::{Call, Wire};
 
 on_ministack!(
     of_an_erased_connection_nothing_is_left_but_its_mark,
     what_is_shredded_has_no_key_before_any_row_is_deleted,
     the_proof_waits_until_intake_is_done_with_what_it_had_begun,
     a_row_that_comes_back_before_the_proof_is_swept_too,
+    a_row_that_is_written_while_its_contact_ends_is_deleted_and_counted,
+    two_requests_for_the_same_rows_count_each_row_once,
     an_erased_contact_goes_and_its_neighbours_stay,
     a_contact_that_writes_again_starts_anew,
     an_erased_contact_that_is_restricted_stays_restricted,
@@ -101,17 +104,74 @@ async fn a_row_that_comes_back_before_the_proof_is_swept_too(db: &Database) {
     let request = ask(db, &[connection(&shop)]).await.unwrap();
     let early = eraser(db, &key).work(&request.id, now(), &|| true).await.unwrap();
     assert_eq!(early, Progress::More);
-    // What intake had under way: a contact, which it makes known, and a row.
-    let ends = (now(), now() + SignedDuration::from_hours(1000));
-    shop.moved(db, &shop.conversation("7009"), ends).await;
-    let late = shop.key("7009", "m_late");
-    db.store.put_tombstone(&late, later()).await.unwrap();
-    assert!(!is_over(&work(db, &key, &request).await.unwrap()));
+    // A contact and its row, once all contacts have been read: their keys are looked for then.
+    let (other, late) = (db.through(&Wire::default()), shop.clone());
+    let is_at_the_end = |call: &Call| call.is("Query", "KeysTable");
+    db.wire.before_call(is_at_the_end, async move {
+        let ends = (now(), now() + SignedDuration::from_hours(1000));
+        late.moved(&other, &late.conversation("7009"), ends).await;
+        other.store.put_tombstone(&late.key("7009", "m_late"), later()).await.unwrap();
+    });
+    let first = eraser(db, &key).work(&request.id, later(), &|| true).await.unwrap();
+    assert!(!is_over(&first) && db.wire.interlude_is_over(), "the proof finds the contact");
     assert!(is_over(&work(db, &key, &request).await.unwrap()));
     assert_eq!(db.dump_table(&db.tables.messages).await, BTreeSet::new());
     let done = stored(db, &request).await;
     assert_eq!(counts(&done)["message"], ROWS + 1, "the late one is counted once, like the others");
     assert_eq!(counts(&done)["contact"], 4);
+}
+
+//= R8.3, R8.5
+async fn a_row_that_is_written_while_its_contact_ends_is_deleted_and_counted(db: &Database) {
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let key = signing_key(db).await;
+    let request = ask(db, &[connection(&shop)]).await.unwrap();
+    assert!(!is_over(&eraser(db, &key).work(&request.id, now(), &|| true).await.unwrap()));
+    // Behind the read of its conversation, and before its contact is gone.
+    let (other, late) = (db.through(&Wire::default()), shop.key("7001", "m_late"));
+    let is_end = |call: &Call| call.is("DeleteItem", "CoreTable");
+    db.wire.before_call(is_end, async move {
+        other.store.put_tombstone(&late, later()).await.unwrap();
+    });
+    assert!(is_over(&eraser(db, &key).work(&request.id, later(), &|| true).await.unwrap()));
+    assert!(db.wire.interlude_is_over());
+    assert_eq!(db.dump_table(&db.tables.messages).await, BTreeSet::new());
+    assert_eq!(counts(&stored(db, &request).await)["message"], ROWS + 1);
+}
+
+//= R8.3, R8.5
+async fn two_requests_for_the_same_rows_count_each_row_once(db: &Database) {
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let key = signing_key(db).await;
+    let whole = ask(db, &[connection(&shop)]).await.unwrap();
+    let again = Asked { subject: "another door".to_owned(), ..asked(&[connection(&shop)]) };
+    let again = erasure::begin(&db.store, again, now()).await.unwrap();
+    assert_ne!(whole.id, again.id);
+    let requests = [whole, again];
+    for at in [now(), later(), later() + LATER] {
+        for request in &requests {
+            eraser(db, &key).work(&request.id, at, &|| true).await.unwrap();
+        }
+    }
+    let mut sum = std::collections::BTreeMap::new();
+    for request in &requests {
+        let done = stored(db, request).await;
+        assert_eq!(done.state, State::Completed);
+        for (kind, count) in done.counts {
+            kind.count(&mut sum, count);
+        }
+    }
+    let expected = [
+        (DataKind::Message, ROWS),
+        (DataKind::Contact, 3),
+        (DataKind::DayKey, DAYS),
+        (DataKind::IndexKey, 1),
+    ];
+    assert_eq!(sum, expected.into());
+    let lanes = db.dump_table(&db.tables.core).await;
+    assert!(!lanes.iter().any(|item| item.contains("pk=LANE#")), "nobody stays in the lane");
 }
 
 //= R8.3, R5.3

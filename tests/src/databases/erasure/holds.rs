@@ -8,7 +8,8 @@ use numib::domain::ids::HoldId;
 use numib::erasure;
 
 use super::{
-    ask, connection, contact, counts, fill, held, is_over, resume, signing_key, stored, work,
+    ask, connection, contact, counts, fill, held, is_over, message, resume, signing_key, stored,
+    work,
 };
 use crate::database::Database;
 use crate::shop::{Shop, now};
@@ -138,6 +139,8 @@ async fn a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it(d
 //= R6.7
 async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &Database) {
     let (kept, free) = (Shop::open(db).await, Shop::open(db).await);
+    let third = Shop::open(db).await;
+    fill(db, &third).await;
     let record = Held::Connection(kept.connection.id.clone());
     let (other, on) = (db.through(&Wire::default()), record.clone());
     // What is about to be destroyed is counted, and the counts are saved first.
@@ -146,7 +149,8 @@ async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &
         assert!(other.store.put_hold(&on, &hold("h1")).await.unwrap());
     });
     let before = db.store.day_key_days(&kept.connection.id).await.unwrap();
-    let request = ask(db, &[connection(&kept), connection(&free)]).await.unwrap();
+    let targets = [message(&third, "7001", "m_1"), connection(&kept), connection(&free)];
+    let request = ask(db, &targets).await.unwrap();
     assert!(db.wire.interlude_is_over());
     assert_eq!(request.state, State::Held);
     assert_eq!(db.store.day_key_days(&kept.connection.id).await.unwrap(), before);
@@ -159,5 +163,5 @@ async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &
         assert_eq!(db.store.day_key_days(&shop.connection.id).await.unwrap(), []);
     }
     let keys = u64::try_from(before.len()).unwrap() * 2;
-    assert_eq!(counts(&request)["day-key"], keys, "counted once");
+    assert_eq!((counts(&request)["day-key"], counts(&request)["message"]), (keys, 1), "once");
 }

@@ -7,7 +7,7 @@ mod crash;
 mod engine;
 mod holds;
 mod race;
-mod restore;
+pub(crate) mod restore;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use numib::archive::exports::Exports;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{Request, Source, Target};
 use numib::edge::clients;
-use numib::erasure::{self, Asked, Eraser, ErasureError, Progress};
+use numib::erasure::{self, Asked, Eraser, ErasureError, Progress, SETTLED};
 use numib::identity::UserPool;
 use numib::seal::receipt::{self, Jwk, SigningKey};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub(crate) async fn signing_key(db: &Database) -> SigningKey {
     SigningKey::new(kms, made.key_metadata.unwrap().arn.unwrap())
 }
 
-fn connection(shop: &Shop) -> Target {
+pub(crate) fn connection(shop: &Shop) -> Target {
     Target::Connection {
         account: shop.connection.account.clone(),
         route: shop.connection.route.clone(),
@@ -50,7 +50,7 @@ fn connection(shop: &Shop) -> Target {
     }
 }
 
-fn contact(shop: &Shop, contact: &str, until: Timestamp) -> Target {
+pub(crate) fn contact(shop: &Shop, contact: &str, until: Timestamp) -> Target {
     let (account, conversation) = (shop.connection.account.clone(), shop.conversation(contact));
     Target::Contact { account, conversation, until }
 }
@@ -74,7 +74,7 @@ fn asked(targets: &[Target]) -> Asked {
 }
 
 /// Asks for an erasure, and shreds what it covers.
-async fn ask(db: &Database, targets: &[Target]) -> Result<Request, ErasureError> {
+pub(crate) async fn ask(db: &Database, targets: &[Target]) -> Result<Request, ErasureError> {
     let request = erasure::open(&db.store, asked(targets), now()).await?;
     erasure::shred(&db.store, request, now()).await
 }
@@ -115,6 +115,21 @@ async fn stored(db: &Database, request: &Request) -> Request {
     db.store.request(&request.id).await.unwrap().unwrap().request
 }
 
+/// Erases a target as far as its proof; there is no key to sign a receipt with.
+pub(crate) async fn sweep(db: &Database, target: &Target) {
+    let request = ask(db, std::slice::from_ref(target)).await.unwrap();
+    sweep_request(db, &request, now()).await;
+}
+
+/// Sweeps what is shredded, from a time on, and proves that nothing is left.
+async fn sweep_request(db: &Database, request: &Request, at: Timestamp) {
+    let eraser = eraser(db, &race::no_key(db));
+    let begun = eraser.work(&request.id, at, &|| true).await.unwrap();
+    assert_eq!(begun, Progress::More, "it waits until intake has settled");
+    let swept = eraser.work(&request.id, at + SETTLED, &|| true).await;
+    assert!(matches!(swept, Err(ErasureError::Signing(_))), "{swept:?}");
+}
+
 /// Asks, and works until it is done.
 async fn erase(db: &Database, key: &SigningKey, targets: &[Target]) -> Request {
     let request = ask(db, targets).await.unwrap();
@@ -137,7 +152,7 @@ fn counted(kinds: &[(DataKind, u64)]) -> BTreeMap<&'static str, u64> {
 }
 
 /// Three contacts: messages, an edit, an edit that waits, a tombstone. Seven rows in all.
-async fn fill(db: &Database, shop: &Shop) {
+pub(crate) async fn fill(db: &Database, shop: &Shop) {
     let items = [
         shop.text("7001", ago(9000), "m_1", "one"),
         shop.text("7001", ago(8000), "m_2", "two"),

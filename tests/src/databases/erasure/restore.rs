@@ -3,13 +3,20 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 use numib::domain::data_kind::DataKind;
+use numib::domain::sealed::Sealed;
+use numib::domain::time::Day;
+use numib::store::messages::NewMessage;
 
 use super::{connection, contact, erase, eraser, fill, held, later, message, signing_key};
 use crate::database::Database;
-use crate::shop::{Shop, now};
+use crate::shop::{Shop, ago, now};
 
-on_ministack!(what_a_restore_brings_back_is_erased_again_and_reported);
+on_ministack!(
+    what_a_restore_brings_back_is_erased_again_and_reported,
+    rows_that_no_contact_leads_to_are_found_and_removed_behind_the_ledgers_end,
+);
 
 #[expect(clippy::disallowed_types, reason = "the SDK's own type")]
 type Items = Vec<(String, std::collections::HashMap<String, AttributeValue>)>;
@@ -58,4 +65,34 @@ async fn what_a_restore_brings_back_is_erased_again_and_reported(db: &Database) 
     let again = eraser(db, &key).reapply(0, later(), &|| true).await.unwrap();
     assert_eq!((again.entries, again.found), (3, 0));
     assert!(eraser(db, &key).reapply(3, later(), &|| true).await.unwrap().complete);
+}
+
+//= R8.3, R8.6
+async fn rows_that_no_contact_leads_to_are_found_and_removed_behind_the_ledgers_end(db: &Database) {
+    let (shop, other) = (Shop::open(db).await, Shop::open(db).await);
+    fill(db, &shop).await;
+    fill(db, &other).await;
+    let key = signing_key(db).await;
+    erase(db, &key, &[connection(&shop)]).await;
+    erase(db, &key, &[contact(&other, "7001", now())]).await;
+    let kept = db.dump().await;
+    let again = eraser(db, &key).reapply(2, later(), &|| true).await.unwrap();
+    assert_eq!((again.found, again.complete), (0, true));
+    // As a frozen process would leave them.
+    plant(db, &shop, "7001", "m_planted").await;
+    plant(db, &shop, "7009", "m_planted").await;
+    plant(db, &other, "7001", "m_planted").await;
+    let again = eraser(db, &key).reapply(2, later(), &|| true).await.unwrap();
+    assert_eq!((again.found, again.held, again.complete), (2, 0, true), "a channel and a contact");
+    assert_eq!(again.removed, [(DataKind::Message, 3)].into());
+    assert_eq!(db.dump().await, kept);
+}
+
+/// Puts a row there as intake writes it, but for its contact.
+pub(crate) async fn plant(db: &Database, shop: &Shop, contact: &str, mid: &str) {
+    let key = shop.key(contact, mid);
+    let sealed = Sealed { day: Day::of(now()), bytes: vec![7; 90] };
+    let expires_at = now() + SignedDuration::from_hours(24 * 30);
+    let message = NewMessage { sent_at: ago(9), sealed, expires_at };
+    db.store.put_message(&key, message, None).await.unwrap();
 }

@@ -342,7 +342,7 @@ async fn a_conversation_moves_up_the_inbox_with_its_messages(db: &Database) {
     deliver(&warm, ago(200_000), "m_5").await;
     assert_eq!(last_message_at().await, [ago(30_000)], "an older message moves nothing back");
     // A container that remembers having moved it sees that it is gone.
-    db.store.delete_contact(&shop.conversation("7001")).await.unwrap();
+    db.store.delete_contacts(&[shop.conversation("7001")]).await.unwrap();
     deliver(&warm, ago(29_000), "m_6").await;
     assert_eq!(last_message_at().await, [ago(29_000)]);
     // What changes no conversation moves none.

@@ -1,19 +1,24 @@
 //! Intake while something is being erased or restricted: write, then look again.
 
 use jiff::{SignedDuration, Timestamp};
+use numib::domain::erasure::{Source, Target};
 use numib::domain::key_window;
 use numib::domain::time::Day;
+use numib::erasure::{self, Asked};
 use serde_json::{Value, json};
 
 use crate::database::Database;
+use crate::erasure::{connection, sweep};
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
-use crate::wire::Fate;
+use crate::wire::{Fate, Wire};
 
 on_both_databases!(
     an_erased_connection_keeps_nothing_that_arrives,
     an_erasure_between_the_first_read_and_the_write_leaves_nothing,
     an_erasure_between_the_write_and_the_look_leaves_nothing,
+    a_row_whose_contact_has_ended_before_the_look_is_removed_by_whoever_wrote_it,
+    what_an_erasure_under_way_covers_is_left_to_its_sweep_and_counted_there,
     a_connection_replaced_in_between_gets_nothing_of_the_old_one,
     what_is_sent_to_a_connection_that_just_replaced_another_is_not_lost,
     a_redelivery_after_a_reconnect_brings_nothing_back,
@@ -68,6 +73,8 @@ async fn erased_before(db: &Database, operation: &'static str) {
     let counts = Intake::start(db).deliver(&shop.body(&items)).await.counts();
     assert!(db.wire.interlude_is_over());
     assert_eq!(counts, suppressed(3));
+    assert_eq!(db.dump_table(&db.tables.messages).await.len(), 3, "they are left to the sweep");
+    sweep(db, &connection(&shop)).await;
     assert_eq!(kept(db).await, Vec::<String>::new());
 }
 
@@ -82,12 +89,60 @@ async fn an_erasure_between_the_write_and_the_look_leaves_nothing(db: &Database)
 }
 
 //= R8.3
+async fn a_row_whose_contact_has_ended_before_the_look_is_removed_by_whoever_wrote_it(
+    db: &Database,
+) {
+    let shop = Shop::open(db).await;
+    let meanwhile = (shop.clone(), db.through(&Wire::default()));
+    db.wire.before("BatchGetItem", async move {
+        let (shop, db) = meanwhile;
+        shop.erase(&db).await;
+        db.store.delete_contacts(&[shop.conversation("7001")]).await.unwrap();
+    });
+    let body = shop.body(&[shop.text("7001", ago(9), "m_1", "hi")]);
+    assert_eq!(Intake::start(db).deliver(&body).await.counts(), suppressed(1));
+    assert!(db.wire.interlude_is_over());
+    assert_eq!(kept(db).await, Vec::<String>::new());
+}
+
+//= R8.3, R8.5
+async fn what_an_erasure_under_way_covers_is_left_to_its_sweep_and_counted_there(db: &Database) {
+    let shop = Shop::open(db).await;
+    let intake = Intake::start(db);
+    let texts: Vec<_> =
+        (0..30).map(|n| shop.text("7001", ago(9000 - n), &format!("m_{n}"), "hi")).collect();
+    let body = shop.body(&texts);
+    assert_eq!(intake.deliver(&body).await.counts(), json!({"stored": 30}));
+    let conversation = shop.conversation("7001");
+    let account = shop.connection.account.clone();
+    let target = Target::Contact { account, conversation, until: now() };
+    let asked = Asked {
+        source: Source::Account,
+        reference: None,
+        subject: target.subject(),
+        targets: vec![target.clone()],
+        due_at: None,
+    };
+    let request = erasure::begin(&db.store, asked, now()).await.unwrap();
+    assert_eq!(intake.deliver(&body).await.counts(), suppressed(30));
+    assert_eq!(db.dump_table(&db.tables.messages).await.len(), 30, "nobody else deletes them");
+    sweep(db, &target).await;
+    assert_eq!(db.dump_table(&db.tables.messages).await.len(), 0);
+    let request = db.store.request(&request.id).await.unwrap().unwrap().request;
+    assert_eq!(request.counts.values().sum::<u64>(), 30, "{:?}", request.counts);
+    // That is over: what comes now is removed by whoever brings it.
+    assert_eq!(intake.deliver(&body).await.counts(), suppressed(30));
+    assert_eq!(db.dump_table(&db.tables.messages).await.len(), 0);
+}
+
+//= R8.3
 async fn a_connection_replaced_in_between_gets_nothing_of_the_old_one(db: &Database) {
     let old = Shop::open(db).await;
     replaced_meanwhile(db, &old, ago(0));
     let body = old.body(&[old.text("7001", ago(5000), "m_1", "hi")]);
     let counts = Intake::start(db).deliver(&body).await.counts();
     assert_eq!(counts, suppressed(1));
+    sweep(db, &connection(&old)).await;
     assert_eq!(kept(db).await, Vec::<String>::new());
 }
 
@@ -108,6 +163,7 @@ async fn what_is_sent_to_a_connection_that_just_replaced_another_is_not_lost(db:
     let intake = Intake::start(db);
     let body = old.body(&[old.text("7001", ago(9), "m_1", "hi")]);
     assert_eq!(intake.deliver(&body).await.status, 500);
+    sweep(db, &connection(&old)).await;
     assert_eq!(kept(db).await, Vec::<String>::new());
     assert_eq!(intake.deliver(&body).await.counts(), json!({"stored": 1}));
     assert_eq!(old.row(db, "7001", "m_1").await, None, "it is not the old one's");

@@ -120,7 +120,7 @@ async fn an_inbox_goes_on_where_a_page_ended(db: &Database) {
 async fn a_deleted_contact_is_gone_from_the_inbox(db: &Database) {
     let shop = an_inbox(db, 0..2).await;
     for _ in 0..2 {
-        db.store.delete_contact(&shop.conversation("1")).await.unwrap();
+        db.store.delete_contacts(&[shop.conversation("1")]).await.unwrap();
         let left = db.store.inbox(&shop.connection.id, None, 10).await.unwrap();
         assert_eq!(left, [entry(&shop, 0)]);
     }

@@ -1,0 +1,69 @@
+//! Every row of `messages`, whoever it belongs to: read by scanning, in segments side by side. Found
+//! by no key and no index, so nothing that an index misses is missed here.
+
+use super::messages::MessageKey;
+use super::schema::{self, Item};
+use super::sweep::{SWEPT, SweepRow, sweep_row};
+use super::{Store, StoreError, classify};
+use crate::domain::ids::ConversationId;
+
+/// Parts of the table that are read side by side.
+pub const SEGMENTS: i32 = 8;
+/// Rows of one page.
+const PAGE: i32 = 1000;
+
+/// Where a page ended.
+#[derive(Debug, Clone)]
+pub struct RowsAfter(Item);
+
+/// A row, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRow {
+    /// The conversation it is in.
+    pub conversation: ConversationId,
+    /// The row, without what is sealed.
+    pub row: SweepRow,
+}
+
+impl FoundRow {
+    /// Where it is.
+    #[must_use]
+    pub fn key(&self) -> MessageKey {
+        let (conversation, message) = (self.conversation.clone(), self.row.message.clone());
+        MessageKey { conversation, message }
+    }
+}
+
+impl Store {
+    /// A page of a segment's rows, and where to go on. May be a moment old. A row that cannot be
+    /// read is an error in its place, and holds up no other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn every_row(
+        &self,
+        segment: i32,
+        after: Option<RowsAfter>,
+    ) -> Result<(Vec<Result<FoundRow, StoreError>>, Option<RowsAfter>), StoreError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.tables.messages)
+            .segment(segment)
+            .total_segments(SEGMENTS)
+            .projection_expression(format!("pk, {SWEPT}"))
+            .limit(PAGE)
+            .set_exclusive_start_key(after.map(|after| after.0))
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let rows = answer.items.unwrap_or_default().iter().map(found).collect();
+        Ok((rows, answer.last_evaluated_key.map(RowsAfter)))
+    }
+}
+
+fn found(item: &Item) -> Result<FoundRow, StoreError> {
+    let conversation = ConversationId::parse(schema::get_text(item, schema::PK)?)
+        .ok_or(StoreError::Corrupt(schema::PK))?;
+    Ok(FoundRow { conversation, row: sweep_row(item)? })
+}
