@@ -7,6 +7,7 @@
 mod intake;
 mod prepare;
 mod report;
+mod row;
 mod write;
 
 use std::sync::Mutex;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use numib::domain::connection::Connection;
 use numib::domain::fold::{Action, Change, Dated};
-use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId, PersonId};
+use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId, PersonId, RouteId};
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
@@ -15,8 +15,8 @@ use numib::seal::message::{Place, Recipient, seal_edit, seal_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::StoreError;
 use numib::store::concurrent::all;
-use numib::store::connections::RouteOwner;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage};
+use numib::store::routes::RouteOwner;
 
 use crate::App;
 use crate::intake::{CONCURRENCY, IntakeError, Tally};
@@ -126,21 +126,20 @@ pub(crate) async fn prepare(
 
 /// Finds the connection of every account the body speaks of.
 async fn resolve(app: &App, pepper: &Pepper, changes: &[Change]) -> Routes {
-    let accounts: BTreeSet<_> =
+    let accounts: BTreeSet<(Channel, MetaId)> =
         changes.iter().map(|change| (change.channel, change.account.clone())).collect();
-    let routed = accounts.into_iter().map(async |account| {
-        let routed = resolve_one(app, pepper, &account).await;
-        (account, routed)
+    let named = accounts.into_iter().map(|account| (pepper.route(account.0, &account.1), account));
+    let named: BTreeMap<RouteId, _> = named.collect();
+    let mut owners = app.store.routes(&named.keys().cloned().collect()).await;
+    let routed = named.into_iter().filter_map(|(route, account)| {
+        let owner = owners.remove(&route)?;
+        Some((account, owner.map_err(Unwritten::from).and_then(routed)))
     });
-    all(routed, CONCURRENCY).await.into_iter().collect()
+    routed.collect()
 }
 
-async fn resolve_one(
-    app: &App,
-    pepper: &Pepper,
-    (channel, meta_id): &(Channel, MetaId),
-) -> Result<Routed, Unwritten> {
-    match app.store.route(&pepper.route(*channel, meta_id)).await? {
+fn routed(owner: RouteOwner) -> Result<Routed, Unwritten> {
+    match owner {
         RouteOwner::Nobody => Err(Ignored::UnknownAccount.into()),
         RouteOwner::Erased => Err(Ignored::Suppressed.into()),
         RouteOwner::Active(connection, key) => {

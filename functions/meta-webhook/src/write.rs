@@ -8,18 +8,19 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
-use numib::domain::row::{Arrival, CONTACT_SLACK, SUPPRESSION, sweep_on};
+use numib::domain::row::{CONTACT_SLACK, SUPPRESSION, sweep_on};
 use numib::domain::time::Day;
 use numib::domain::update::Ignored;
 use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, INBOX_STEP, Parties};
 use numib::store::look_again::Sight;
-use numib::store::messages::{MessageKey, NewEdit, NewMessage, Written};
+use numib::store::messages::{MessageKey, Written};
 use numib::store::{Store, StoreError};
 
 use crate::App;
 use crate::intake::{CONCURRENCY, Tally};
 use crate::prepare::{What, Write};
+use crate::row::{put_edit, put_message};
 
 /// Conversations a warm container remembers having moved.
 const MOVED_MAX: usize = 4096;
@@ -27,10 +28,10 @@ const MOVED_MAX: usize = 4096;
 /// What one change did.
 #[derive(Debug, Default)]
 pub(crate) struct Effect {
-    stored: bool,
-    edited: bool,
-    unsent: bool,
-    ignored: Vec<Ignored>,
+    pub(crate) stored: bool,
+    pub(crate) edited: bool,
+    pub(crate) unsent: bool,
+    pub(crate) ignored: Vec<Ignored>,
     /// Why this row alone was not written: its neighbours are, and Meta is told to come again.
     failure: Option<StoreError>,
 }
@@ -121,56 +122,6 @@ async fn put_tombstone(
 /// Until when a mark that is set now keeps late deliveries out.
 fn kept_out_until(now: Timestamp) -> Timestamp {
     now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX)
-}
-
-async fn put_message(
-    store: &Store,
-    key: &MessageKey,
-    message: &NewMessage,
-    edit: Option<&NewEdit>,
-    effect: &mut Effect,
-) -> Result<(), StoreError> {
-    let written = store.put_message(key, message.clone(), edit.cloned()).await?;
-    let met = match written {
-        Written::Done => {
-            effect.stored = true;
-            effect.edited = edit.is_some();
-            return Ok(());
-        }
-        Written::Met(row) => row,
-    };
-    match met.message_arrives() {
-        Arrival::Ignore(reason) => effect.ignored.push(reason),
-        Arrival::Join => match store.join_message(key, message.clone()).await? {
-            Written::Done => effect.stored = true,
-            // A copy of this delivery, or an unsend, came in between and is final.
-            Written::Met(row) => match row.message_arrives() {
-                Arrival::Ignore(reason) => effect.ignored.push(reason),
-                Arrival::Join => return Err(StoreError::Conflict),
-            },
-        },
-    }
-    match edit {
-        Some(edit) => put_edit(store, key, edit, effect).await,
-        None => Ok(()),
-    }
-}
-
-async fn put_edit(
-    store: &Store,
-    key: &MessageKey,
-    edit: &NewEdit,
-    effect: &mut Effect,
-) -> Result<(), StoreError> {
-    match store.put_edit(key, edit.clone()).await? {
-        Written::Done => effect.edited = true,
-        Written::Met(row) => match row.refuses_edit(edit.num_edit) {
-            Some(reason) => effect.ignored.push(reason),
-            // Its message came in between: the next delivery finds it.
-            None => return Err(StoreError::Conflict),
-        },
-    }
-    Ok(())
 }
 
 /// Where each conversation stands after this body.

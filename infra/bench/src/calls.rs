@@ -105,26 +105,25 @@ pub(crate) fn waves<'a>(calls: impl IntoIterator<Item = &'a Call>) -> usize {
     waves
 }
 
-/// The hot path as the floor repeats it: two gets at once, a conditional put, a consistent look.
-/// `None` when that is not what was called.
+/// The hot path as the floor repeats it: a batch that finds the connection, a conditional put, a
+/// batch that looks again. `None` when that is not what was called.
 pub(crate) fn hot_path(calls: &[Call]) -> Option<Value> {
     let of = |operation: &str| -> Vec<Value> {
         let of_it = calls.iter().filter(|call| call.operation == operation);
         of_it.filter_map(|call| serde_json::from_slice(&call.request).ok()).collect()
     };
-    let (gets, puts, looks) = (of("GetItem"), of("PutItem"), of("BatchGetItem"));
-    let ([_, _], [put], [look], 4) = (&*gets, &*puts, &*looks, calls.len()) else { return None };
+    let (batches, puts) = (of("BatchGetItem"), of("PutItem"));
+    let ([find, look], [put], 3) = (&*batches, &*puts, calls.len()) else { return None };
     let condition = put.get("ConditionExpression")?.as_str()?;
     let sort_key = condition.strip_prefix("attribute_not_exists(")?.strip_suffix(')')?;
-    let (table, asked) = look.get("RequestItems")?.as_object()?.iter().next()?;
     Some(json!({
-        "gets": gets,
+        "find": find.get("RequestItems")?,
         "put": {
             "TableName": put.get("TableName")?,
             "Item": put.get("Item")?,
             "sort_key": sort_key,
         },
-        "look": {"TableName": table, "Keys": asked.get("Keys")?},
+        "look": look.get("RequestItems")?,
     }))
 }
 

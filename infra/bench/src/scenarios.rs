@@ -24,7 +24,7 @@ const ROUNDS: usize = 10;
 const WATCHED: usize = 10;
 const WATCHED_PAUSE_MS: u64 = 20;
 /// Calls of the hot path, and so of the floor, per webhook.
-const HOT_PATH_CALLS: usize = 4;
+const HOT_PATH_CALLS: usize = 3;
 /// Webhooks sent once more.
 const REDELIVERED_MAX: usize = 200;
 /// Longer than a conversation stands still in the inbox index after it has moved.

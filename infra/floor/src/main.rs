@@ -12,7 +12,6 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::try_join;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::edge::clients;
 use numib::edge::config::Config;
@@ -39,15 +38,9 @@ async fn main() -> Result<(), Error> {
 
 /// What meta-webhook was seen to call for one message.
 struct Calls {
-    gets: [Get; 2],
+    find: Batch,
     put: Put,
-    look: Look,
-}
-
-struct Get {
-    table: String,
-    key: Item,
-    projection: Option<String>,
+    look: Batch,
 }
 
 struct Put {
@@ -57,15 +50,12 @@ struct Put {
     sort_key: String,
 }
 
-struct Look {
-    table: String,
-    keys: Vec<Item>,
-}
+/// Reads of several tables in one request.
+struct Batch(Vec<(String, KeysAndAttributes)>);
 
 impl Calls {
     async fn make(&self, client: &Client, request_id: &str) -> Result<Value, Error> {
-        let [first, second] = &self.gets;
-        try_join!(first.send(client), second.send(client))?;
+        self.find.send(client).await?;
         self.put.send(client, request_id).await?;
         self.look.send(client).await?;
         Ok(json!({"statusCode": 200, "body": "{}"}))
@@ -73,42 +63,16 @@ impl Calls {
 
     fn read(seen: &str) -> Option<Self> {
         let seen: Value = serde_json::from_str(seen).ok()?;
-        let get = |at: usize| {
-            let get = seen.get("gets")?.get(at)?;
-            let projection = get.get("ProjectionExpression").and_then(Value::as_str);
-            Some(Get {
-                table: text(get.get("TableName")?)?,
-                key: item(get.get("Key")?)?,
-                projection: projection.map(str::to_owned),
-            })
-        };
         let put = seen.get("put")?;
-        let look = seen.get("look")?;
         Some(Self {
-            gets: [get(0)?, get(1)?],
+            find: Batch::read(seen.get("find")?)?,
             put: Put {
                 table: text(put.get("TableName")?)?,
                 item: item(put.get("Item")?)?,
                 sort_key: text(put.get("sort_key")?)?,
             },
-            look: Look {
-                table: text(look.get("TableName")?)?,
-                keys: look.get("Keys")?.as_array()?.iter().map(item).collect::<Option<_>>()?,
-            },
+            look: Batch::read(seen.get("look")?)?,
         })
-    }
-}
-
-impl Get {
-    async fn send(&self, client: &Client) -> Result<(), Error> {
-        client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(self.key.clone()))
-            .set_projection_expression(self.projection.clone())
-            .send()
-            .await?;
-        Ok(())
     }
 }
 
@@ -128,13 +92,22 @@ impl Put {
     }
 }
 
-impl Look {
+impl Batch {
+    fn read(seen: &Value) -> Option<Self> {
+        let table = |(name, asked): (&String, &Value)| {
+            let keys = asked.get("Keys")?.as_array()?.iter().map(item).collect::<Option<_>>()?;
+            let read = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .set_projection_expression(asked.get("ProjectionExpression").and_then(text))
+                .set_consistent_read(asked.get("ConsistentRead").and_then(Value::as_bool));
+            Some((name.clone(), read.build().ok()?))
+        };
+        seen.as_object()?.iter().map(table).collect::<Option<_>>().map(Self)
+    }
+
     async fn send(&self, client: &Client) -> Result<(), Error> {
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(self.keys.clone()))
-            .consistent_read(true)
-            .build()?;
-        client.batch_get_item().request_items(&self.table, keys).send().await?;
+        let asked = self.0.iter().cloned().collect();
+        client.batch_get_item().set_request_items(Some(asked)).send().await?;
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::Store;
 use numib::store::accounts::Member;
-use numib::store::connections::RouteOwner;
+use numib::store::routes::RouteOwner;
 
 use crate::stack::{Login, Stack};
 

@@ -22,61 +22,11 @@ pub const PROVISION_SHARDS: u8 = 16;
 /// A date before every key: a connection that has none yet is due at once.
 const NO_KEYS_YET: &str = "0000-01-01";
 
-/// Whose the webhooks of a route are.
-#[derive(Debug)]
-pub enum RouteOwner {
-    /// This connection's, whose contacts and messages are named with this key.
-    Active(Box<Connection>, IndexKeyBytes),
-    /// Those of a connection that is erased.
-    Erased,
-    /// No connection's.
-    Nobody,
-}
-
-/// Bytes of an index key, as stored. `seal` gives them a meaning.
-pub type IndexKeyBytes = zeroize::Zeroizing<Vec<u8>>;
-
 /// Where a page of due connections ended.
 #[derive(Debug)]
 pub struct DueAfter(Item);
 
 impl Store {
-    /// The active connection that webhooks for this route belong to, with its index key.
-    ///
-    /// One round trip, whose answer may be a moment old: writers look again. That there is no
-    /// active connection is only believed of a consistent read, since what arrives for it is then
-    /// dropped for good.
-    ///
-    /// # Errors
-    /// [`StoreError`]; `Conflict` while the connection is being replaced.
-    //= R8.1
-    pub async fn route(&self, route: &RouteId) -> Result<RouteOwner, StoreError> {
-        match self.read_route(route, false).await {
-            Ok(RouteOwner::Active(connection, key)) => Ok(RouteOwner::Active(connection, key)),
-            Ok(_) | Err(StoreError::Conflict) => self.read_route(route, true).await,
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn read_route(
-        &self,
-        route: &RouteId,
-        consistent: bool,
-    ) -> Result<RouteOwner, StoreError> {
-        let (connection, index) = futures_util::try_join!(
-            self.connection(route, consistent),
-            self.index_key(route, consistent)
-        )?;
-        let Some(connection) = connection else { return Ok(RouteOwner::Nobody) };
-        match (connection.state, index) {
-            (ConnectionState::Erased, _) => Ok(RouteOwner::Erased),
-            (ConnectionState::Active, Some((owner, key))) if owner == connection.id => {
-                Ok(RouteOwner::Active(Box::new(connection), key))
-            }
-            (ConnectionState::Active, _) => Err(StoreError::Conflict),
-        }
-    }
-
     /// The connection at this route; `None` when there is none.
     ///
     /// # Errors
@@ -97,26 +47,6 @@ impl Store {
             .item
             .map(|item| connection(&item))
             .transpose()
-    }
-
-    async fn index_key(
-        &self,
-        route: &RouteId,
-        consistent: bool,
-    ) -> Result<Option<(ConnectionId, IndexKeyBytes)>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(schema::key(schema::route_pk(route), schema::INDEX.to_owned())))
-            .projection_expression("connection_id, index_key")
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let Some(item) = answer.item else { return Ok(None) };
-        let key = schema::get_bytes(&item, schema::INDEX_KEY)?.to_vec();
-        Ok(Some((connection_id(&item)?, IndexKeyBytes::new(key))))
     }
 
     /// Connects a channel: the connection, its index key, and its place in the account, or nothing.
@@ -392,7 +322,7 @@ fn day_keys(item: &Item) -> Result<BTreeMap<Day, PublicKey>, StoreError> {
         .ok_or(corrupt)
 }
 
-fn connection_id(item: &Item) -> Result<ConnectionId, StoreError> {
+pub(super) fn connection_id(item: &Item) -> Result<ConnectionId, StoreError> {
     ConnectionId::parse(schema::get_text(item, schema::CONNECTION_ID)?)
         .ok_or(StoreError::Corrupt(schema::CONNECTION_ID))
 }

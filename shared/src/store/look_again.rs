@@ -4,20 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 
+use super::batch::{Asked, BATCH_MAX};
 use super::connections::{connection, connection_key};
 use super::contacts::{Contact, contact, contact_id, contact_key};
 use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError};
 use crate::domain::connection::Connection;
 use crate::domain::ids::{ConnectionId, ConversationId, RouteId};
-
-/// `BatchGetItem`'s own limit.
-const BATCH_MAX: usize = 100;
-/// Rounds for keys that DynamoDB left unprocessed, before it counts as throttling.
-const ROUNDS_MAX: usize = 4;
 
 /// Connections and contacts as they are now.
 #[derive(Debug, Default)]
@@ -40,9 +35,12 @@ impl Store {
     ) -> Result<Sight, StoreError> {
         let mut keys: Vec<Item> = routes.iter().map(connection_key).collect();
         keys.extend(conversations.iter().map(contact_key));
-        let batches = keys.chunks(BATCH_MAX).map(|batch| self.batch(batch.to_vec()));
+        let batches = keys.chunks(BATCH_MAX).map(|keys| {
+            let core = Asked { table: &self.tables.core, keys: keys.to_vec(), projection: None };
+            self.batch([core], true)
+        });
         let mut sight = Sight::default();
-        for item in try_join_all(batches).await?.into_iter().flatten() {
+        for item in try_join_all(batches).await?.into_iter().flatten().flatten() {
             let pk = schema::get_text(&item, schema::PK)?;
             if let Some(id) = pk.strip_prefix(schema::CONNECTION_PREFIX) {
                 let id = ConnectionId::parse(id).ok_or(StoreError::Corrupt(schema::PK))?;
@@ -63,31 +61,5 @@ impl Store {
     pub async fn is_contact_known(&self, id: &ConversationId) -> Result<bool, StoreError> {
         let sight = self.look_again(&BTreeSet::new(), &BTreeSet::from([id.clone()])).await?;
         Ok(sight.contacts.get(id).is_some_and(|contact| contact.is_known))
-    }
-
-    async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::with_capacity(keys.len());
-        for _ in 0..ROUNDS_MAX {
-            if keys.is_empty() {
-                return Ok(items);
-            }
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut keys)))
-                .consistent_read(true)
-                .build()
-                .map_err(|_| StoreError::Refused("batch".to_owned()))?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.tables.core, request)
-                .send()
-                .await
-                .map_err(|error| classify(&error))?;
-            let found = answer.responses.and_then(|mut all| all.remove(&self.tables.core));
-            items.extend(found.unwrap_or_default());
-            let left = answer.unprocessed_keys.and_then(|mut all| all.remove(&self.tables.core));
-            keys = left.map(|left| left.keys).unwrap_or_default();
-        }
-        if keys.is_empty() { Ok(items) } else { Err(StoreError::Throttled) }
     }
 }

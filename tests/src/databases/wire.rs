@@ -45,6 +45,22 @@ impl Call {
         let on = self.body["TableName"].as_str().is_some_and(|name| name.ends_with(table));
         self.operation == operation && on
     }
+
+    /// Whether it reads whose the routes of a body are: connections with their index keys.
+    pub(crate) fn finds_routes(&self) -> bool {
+        self.operation == "BatchGetItem" && self.reads("KeysTable")
+    }
+
+    /// Whether it is the look after a write: connections and contacts.
+    pub(crate) fn is_look(&self) -> bool {
+        self.operation == "BatchGetItem" && !self.reads("KeysTable")
+    }
+
+    /// Whether a batch reads of a table of this logical id.
+    fn reads(&self, table: &str) -> bool {
+        let tables = self.body["RequestItems"].as_object();
+        tables.is_some_and(|tables| tables.keys().any(|name| name.ends_with(table)))
+    }
 }
 
 /// A request's turn: that it may go, and that it is answered, or given up.

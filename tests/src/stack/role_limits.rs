@@ -46,13 +46,28 @@ fn the_template_limits_the_intake_to_routes_and_contacts_and_its_writes_to_writi
         limited("MoveConversationsUp", r#""CONNECTION#*""#),
         // A conversation's partition has no prefix.
         unlimited("StoreMessages"),
-        limited("ReadPublicAndIndexKeys", routes_and_connections),
+        limited("FindIndexKeys", r#""ROUTE#*""#),
+        limited("ReadPublicKeys", r#""CONNECTION#*""#),
     ];
     assert_eq!(partitions("MetaWebhookRole"), expected);
     let all = statements("MetaWebhookRole");
     let (_, store) = all.iter().find(|(sid, _)| sid == "StoreMessages").unwrap();
     let returns_nothing = r#"Condition: StringEqualsIfExists: {"dynamodb:ReturnValues": NONE}"#;
     assert!(store.ends_with(returns_nothing), "a write may return the row that it replaces");
+    // The day keys are in the partitions of connections, so no batch reads those; and of a day key
+    // only the public half is read. The emulator sees no attributes of a batch.
+    let on_keys = all.iter().filter(|(_, it)| it.contains("Resource: !GetAtt KeysTable.Arn"));
+    let on_keys = on_keys.map(|(sid, it)| {
+        let action = it.split_once("Action: ").unwrap().1.split_once(' ').unwrap().0;
+        let attributes = it.split_once("\"dynamodb:Attributes\": ").unwrap().1;
+        let attributes = attributes.split_once(']').unwrap().0;
+        (sid.as_str(), action, attributes.trim_start_matches('['))
+    });
+    let expected = [
+        ("FindIndexKeys", "dynamodb:BatchGetItem", "pk, sk, connection_id, index_key"),
+        ("ReadPublicKeys", "dynamodb:GetItem", "pk, sk, public_key"),
+    ];
+    assert_eq!(on_keys.collect::<Vec<_>>(), expected);
 }
 
 //= R4.5

@@ -1,14 +1,17 @@
 //! Bodies as large as Meta makes them.
 
+use numib::domain::key_window;
+use numib::domain::time::Day;
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::shop::{Shop, ago};
+use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
 
 on_both_databases!(
     a_text_of_any_length_fits_and_its_neighbours_with_it,
-    a_thousand_updates_over_several_accounts_are_all_stored
+    a_thousand_updates_over_several_accounts_are_all_stored,
+    a_body_that_names_a_thousand_unknown_accounts_is_taken_in_with_few_requests,
 );
 
 const MESSAGES: i64 = 180;
@@ -89,4 +92,35 @@ async fn a_text_of_any_length_fits_and_its_neighbours_with_it(db: &Database) {
     assert_eq!(message, edit);
     assert!(message.len() > 60_000 && huge.starts_with(&message));
     assert_eq!(shop.row(db, "7001", "m_small").await.unwrap().shown(), Some("hi"));
+}
+
+//= R8.1
+async fn a_body_that_names_a_thousand_unknown_accounts_is_taken_in_with_few_requests(
+    db: &Database,
+) {
+    let shop = Shop::open(db).await;
+    let stranger = |n: i64| Shop { meta_id: format!("8{n:015}"), ..shop.clone() };
+    let hi = |shop: &Shop| shop.entry(&[shop.text("7001", ago(9), "m_1", "hi")]);
+    let mut entries: Vec<_> = (0..1000).map(|n| hi(&stranger(n))).collect();
+    entries.insert(500, hi(&shop));
+    let body = json!({"object": "page", "entry": entries});
+    let intake = Intake::start(db);
+    db.wire.calls();
+    let counts = intake.deliver(&body).await.counts();
+    let calls = db.wire.calls();
+    assert_eq!(counts, json!({"stored": 1, "reasons": {"unknown_account": 1000}}));
+    assert_eq!(shop.row(db, "7001", "m_1").await.unwrap().shown(), Some("hi"));
+    // 50 accounts a request: all of them, and once more those that no connection was found for; the
+    // conversation moves, the message is put, and the look.
+    let found = calls.iter().filter(|call| call.finds_routes()).count();
+    assert_eq!((found, calls.len()), (21 + 20, 21 + 20 + 3));
+
+    // Nothing of it is remembered: one of them is connected the moment after.
+    let channel = (shop.connection.channel, stranger(700).meta_id);
+    let new = Shop::connect(db, channel, shop.connection.plan).await;
+    new.make_keys(db, key_window::days(Day::of(now()))).await;
+    let counts = intake.deliver(&body).await.counts();
+    let reasons = json!({"unknown_account": 999, "duplicate": 1});
+    assert_eq!(counts, json!({"stored": 1, "reasons": reasons}));
+    assert_eq!(new.row(db, "7001", "m_1").await.unwrap().shown(), Some("hi"));
 }

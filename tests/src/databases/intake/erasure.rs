@@ -11,7 +11,7 @@ use crate::database::Database;
 use crate::erasure::{connection, sweep};
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
-use crate::wire::{Fate, Wire};
+use crate::wire::{Call, Fate, Wire};
 
 on_both_databases!(
     an_erased_connection_keeps_nothing_that_arrives,
@@ -61,10 +61,10 @@ async fn an_erased_connection_keeps_nothing_that_arrives(db: &Database) {
 }
 
 /// Delivers a message, an edit and an unsend while `shop` is erased just before this request.
-async fn erased_before(db: &Database, operation: &'static str) {
+async fn erased_before(db: &Database, which: fn(&Call) -> bool) {
     let shop = Shop::open(db).await;
     let meanwhile = (shop.clone(), db.clone());
-    db.wire.before(operation, async move { meanwhile.0.erase(&meanwhile.1).await });
+    db.wire.before_call(which, async move { meanwhile.0.erase(&meanwhile.1).await });
     let items = [
         shop.text("7001", ago(9), "m_1", "hi"),
         shop.edit("7002", ago(8), "m_2", (1, "x")),
@@ -80,12 +80,12 @@ async fn erased_before(db: &Database, operation: &'static str) {
 
 //= R8.3
 async fn an_erasure_between_the_first_read_and_the_write_leaves_nothing(db: &Database) {
-    erased_before(db, "PutItem").await;
+    erased_before(db, |call| call.operation == "PutItem").await;
 }
 
 //= R8.3
 async fn an_erasure_between_the_write_and_the_look_leaves_nothing(db: &Database) {
-    erased_before(db, "BatchGetItem").await;
+    erased_before(db, Call::is_look).await;
 }
 
 //= R8.3
@@ -94,7 +94,7 @@ async fn a_row_whose_contact_has_ended_before_the_look_is_removed_by_whoever_wro
 ) {
     let shop = Shop::open(db).await;
     let meanwhile = (shop.clone(), db.through(&Wire::default()));
-    db.wire.before("BatchGetItem", async move {
+    db.wire.before_call(Call::is_look, async move {
         let (shop, db) = meanwhile;
         shop.erase(&db).await;
         db.store.delete_contacts(&[shop.conversation("7001")]).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_connection_replaced_in_between_gets_nothing_of_the_old_one(db: &Datab
 /// Another account connects the channel between the next write and its look.
 fn replaced_meanwhile(db: &Database, old: &Shop, connected_at: Timestamp) {
     let (old, other) = (old.clone(), db.clone());
-    db.wire.before("BatchGetItem", async move {
+    db.wire.before_call(Call::is_look, async move {
         old.erase(&other).await;
         let new = old.successor(&other, connected_at).await;
         new.make_keys(&other, key_window::days(Day::of(now()))).await;
@@ -201,7 +201,7 @@ async fn a_contact_erased_in_between_loses_the_message_and_may_write_again(db: &
     let shop = Shop::open(db).await;
     let intake = Intake::start(db);
     let meanwhile = (shop.clone(), db.clone());
-    db.wire.before("BatchGetItem", async move {
+    db.wire.before_call(Call::is_look, async move {
         meanwhile.0.erase_contact(&meanwhile.1, "7001", ago(5)).await;
     });
     let items = [
@@ -257,7 +257,7 @@ async fn a_contact_restricted_in_between_keeps_its_earlier_messages(db: &Databas
     intake.deliver(&shop.body(&[shop.text("7001", ago(9), "m_1", "earlier")])).await.counts();
     let later = now() + SignedDuration::from_mins(1);
     let meanwhile = (shop.clone(), db.clone());
-    db.wire.before("BatchGetItem", async move {
+    db.wire.before_call(Call::is_look, async move {
         meanwhile.0.restrict_contact(&meanwhile.1, "7001").await;
     });
     let body = shop.body(&[shop.text("7001", later, "m_2", "new")]);
@@ -364,10 +364,7 @@ async fn what_a_dead_delivery_left_behind_is_removed_by_the_next(db: &Database) 
     shop.restrict_contact(db, "7001").await;
     shop.erase_contact(db, "7002", now()).await;
     // It wrote, and died before it looked.
-    db.wire.decide(|call| match call.operation.as_str() {
-        "BatchGetItem" => Fate::Failed,
-        _ => Fate::Passes,
-    });
+    db.wire.decide(|call| if call.is_look() { Fate::Failed } else { Fate::Passes });
     assert_eq!(intake.deliver_at(later, &body).await.status, 500);
     assert!(shop.row(db, "7001", "m_1").await.is_some());
     db.wire.heal();

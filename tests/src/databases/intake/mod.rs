@@ -1,6 +1,7 @@
 //! The intake function against a database: what it stores, drops, refuses and survives.
 
 mod batches;
+mod crossing;
 mod days;
 mod deliveries;
 mod door;

@@ -8,7 +8,8 @@ use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::store::StoreError;
-use numib::store::connections::{IndexKeyBytes, PROVISION_SHARDS, RouteOwner};
+use numib::store::connections::PROVISION_SHARDS;
+use numib::store::routes::{IndexKeyBytes, RouteOwner};
 
 use crate::database::Database;
 use crate::shop::{Shop, key_pair, now};

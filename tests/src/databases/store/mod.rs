@@ -9,6 +9,7 @@ mod look_again;
 mod members;
 mod messages;
 mod profiles;
+mod routes;
 mod tallies;
 
 use numib::domain::sealed::Sealed;
