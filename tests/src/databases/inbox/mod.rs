@@ -4,6 +4,7 @@ mod access;
 mod conversations;
 mod messages;
 mod vanished;
+mod walks;
 
 use jiff::Timestamp;
 use numib::domain::ids::{AccountId, Channel, MemberId};
