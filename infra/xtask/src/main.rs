@@ -43,7 +43,7 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
-    /// Erase while processes of the functions are stopped and killed: no row is left, all is counted
+    /// Erase while functions are stopped and killed: no row is left, all is counted
     Chaos(chaos::Options),
     /// Search for bytes that panic what reads the bytes of others, or hold it up
     Fuzz {

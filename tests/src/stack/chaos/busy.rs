@@ -96,7 +96,7 @@ async fn a_busy_channel_leaves_nothing_and_its_receipt_counts_all_that_was_ackno
         left == Held::default() && (stored..=sent).contains(&counted),
         &format!(
             "of {sent} sent {stored} were acknowledged; the worker counted {counted} and left \
-             {left:?}"
+             {left}"
         ),
     );
 }

@@ -49,9 +49,9 @@ async fn what_a_killed_body_wrote_after_its_channel_was_swept_is_deleted() {
     scene.judge(
         is_right,
         &format!(
-            "of {older} stored and {newer} under way ({}) there were {swept:?} when intake went \
-             on, and {there:?} when it was killed; the worker counted {counted} and left \
-             {left:?}; after a redelivery {left_later:?}",
+            "of {older} stored and {newer} under way ({}) there were {swept} when intake went \
+             on, and {there} when it was killed; the worker counted {counted} and left \
+             {left}; after a redelivery {left_later}",
             answer.status
         ),
     );

@@ -101,3 +101,34 @@ fn signal(signal: &str, ids: &BTreeSet<String>) {
         let _ = kill.arg(signal).args(ids).stderr(Stdio::null()).status();
     }
 }
+
+#[test]
+fn processes_stand_still_until_the_guard_is_dropped_and_so_do_newcomers() {
+    let marks = ["AWS_LAMBDA_FUNCTION_NAME=test", &format!("OF={}", std::process::id())];
+    let processes = Processes { marks: marks.map(str::to_owned) };
+    let start = || {
+        let marks = marks.iter().filter_map(|mark| mark.split_once('='));
+        Command::new("sleep").arg("60").envs(marks).spawn().unwrap()
+    };
+    let [mut first, mut second] = [start(), start()];
+    let comes_to = |id: u32, state: char| {
+        (0..100).any(|_| {
+            std::thread::sleep(LOOK_AGAIN / 2);
+            let ps = Command::new("ps").args(["-o", "stat=", "-p", &id.to_string()]).output();
+            String::from_utf8_lossy(&ps.unwrap().stdout).trim_start().starts_with(state)
+        })
+    };
+    let standing = processes.stop();
+    let mut newcomer = start();
+    for child in [&first, &second, &newcomer] {
+        assert!(comes_to(child.id(), 'T'), "it stands still");
+    }
+    drop(standing);
+    for child in [&first, &second, &newcomer] {
+        assert!(comes_to(child.id(), 'S'), "it goes on");
+    }
+    processes.kill();
+    for child in [&mut first, &mut second, &mut newcomer] {
+        assert!(!child.wait().unwrap().success());
+    }
+}

@@ -17,9 +17,9 @@ async fn what_is_redelivered_before_the_worker_comes_is_counted_and_what_is_newe
     if !changes.is_empty() {
         scene.store(&changes);
     }
-    let conversation = scene.conversation();
+    let [conversation] = &*scene.conversations() else { panic!("there is one") };
     let worker = scene.stop_worker();
-    let code = scene.erase(&conversation);
+    let code = scene.erase(conversation);
     let there = scene.held().await;
     let newer = u64::from(scene.dice.heads());
     if newer == 1 {
@@ -38,9 +38,8 @@ async fn what_is_redelivered_before_the_worker_comes_is_counted_and_what_is_newe
     scene.judge(
         is_right,
         &format!(
-            "of {older} stored there were {there:?} when it was asked for; the worker counted \
-             {counted} and left {left:?}, of which {newer} came later; after a redelivery \
-             {left_later:?}"
+            "of {older} stored there were {there} when it was asked for, and {newer} came later; \
+             the worker counted {counted} and left {left}; after a redelivery {left_later}"
         ),
     );
 }

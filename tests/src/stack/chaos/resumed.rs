@@ -33,7 +33,7 @@ async fn what_a_killed_worker_has_deleted_is_counted_once() {
     let left = scene.held().await;
     scene.judge(
         left == Held::default() && counted == there.all_rows(),
-        &format!("there were {there:?}; the workers counted {counted} and left {left:?}"),
+        &format!("there were {there}; the workers counted {counted} and left {left}"),
     );
 }
 

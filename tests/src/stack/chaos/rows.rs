@@ -1,6 +1,7 @@
 //! What the tables hold of a channel, read row by row: past every index, and past every mark.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -20,6 +21,13 @@ impl Held {
     /// What the receipt of a whole channel counts as messages.
     pub(super) const fn all_rows(self) -> u64 {
         self.rows.saturating_add(self.tombstones)
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, tombstones, contacts } = self;
+        write!(f, "{rows} rows, {tombstones} tombstones, {contacts} contacts")
     }
 }
 

@@ -113,10 +113,11 @@ impl Scene {
         self.erase(&format!("/v1/connections/{}", self.account.connection.id))
     }
 
-    /// The path of the only conversation.
-    pub(super) fn conversation(&self) -> String {
+    /// The paths of the conversations.
+    pub(super) fn conversations(&self) -> Vec<String> {
         let shown = self.deployed.get("/v1/conversations", &self.owner).json();
-        format!("/v1/conversations/{}", shown["conversations"][0]["id"].as_str().unwrap())
+        let shown = shown["conversations"].as_array().unwrap().iter();
+        shown.map(|one| format!("/v1/conversations/{}", one["id"].as_str().unwrap())).collect()
     }
 
     pub(super) async fn held(&self) -> Held {

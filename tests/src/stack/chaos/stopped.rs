@@ -36,8 +36,8 @@ async fn what_a_body_met_when_its_channel_was_erased_is_deleted_and_counted() {
     scene.judge(
         is_right,
         &format!(
-            "of {older} stored and {newer} under way ({}) the worker found {there:?}; it counted \
-             {counted} and left {left:?}; after a redelivery {left_later:?}",
+            "of {older} stored and {newer} under way ({}) the worker found {there}; it counted \
+             {counted} and left {left}; after a redelivery {left_later}",
             answer.status
         ),
     );
