@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 /// that the tests are built as `cargo xtask test` has built them.
 pub(crate) fn round(stack: &Stack, seed: u64, recipe: &str) -> Command {
     let mut command = cargo(&["test", "--locked", "--quiet", "--workspace", "--test", "stack"]);
-    command.args(["--", "--include-ignored", "--test-threads=1", "--nocapture", "--quiet"]);
+    command.args(["--", "--include-ignored", "--test-threads=1", "--nocapture"]);
     command.arg(format!("{MODULE}{recipe}"));
     command.env("NUMIB_STACK", stack.file());
     command.env("NUMIB_CHAOS_SEED", seed.to_string());

@@ -38,7 +38,7 @@ pub async fn run() -> anyhow::Result<()> {
 /// API against its description; and its public pages in a browser.
 async fn tests() -> anyhow::Result<()> {
     let (emulator, stack) = deploy("test")?;
-    // Those that stop processes of the stack come after those that it would disturb.
+    // Those that stop processes of the stack come after those that they would disturb.
     let without_chaos = ["--include-ignored", "--skip", chaos::MODULE];
     let mut command = cargo(&["test", "--locked", "--workspace", "--"]);
     command.args(without_chaos);
