@@ -11,7 +11,7 @@ use crate::progress::note;
 use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
-use crate::{conformance, functions, pages, project};
+use crate::{chaos, conformance, functions, pages, project};
 
 /// Runs every check, the quick ones first.
 ///
@@ -37,18 +37,32 @@ pub async fn run() -> anyhow::Result<()> {
 /// Unit, property and database tests; the end-to-end tests on a stack deployed for them; its HTTP
 /// API against its description; and its public pages in a browser.
 async fn tests() -> anyhow::Result<()> {
+    let (emulator, stack) = deploy("test")?;
+    // Those that stop processes of the stack come after those that they would disturb.
+    let without_chaos = ["--include-ignored", "--skip", chaos::MODULE];
+    let mut command = cargo(&["test", "--locked", "--workspace", "--"]);
+    command.args(without_chaos);
+    command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
+    command.env("NUMIB_STACK", stack.file());
+    check("tests", command)?;
+    check("tests with processes stopped and killed", chaos::round(&stack, 1, ""))?;
+    conformance::run(&stack).await?;
+    look_at_pages(&stack).await
+}
+
+/// A stack of its own for a command, which keeps its files in this folder of `.local`; it ends with
+/// its emulator.
+///
+/// # Errors
+/// When a function cannot be built, or the stack not be deployed.
+pub(crate) fn deploy(folder: &str) -> anyhow::Result<(Emulator, Stack)> {
     let venv = python::emulator_venv()?;
-    let folder = project::local().join("test");
+    let folder = project::local().join(folder);
     std::fs::create_dir_all(&folder)?;
     let emulator = Emulator::start(&venv, &folder, emulator::free_port()?)?;
     let artifacts = functions::pack()?;
     let stack = Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
-    let mut command = cargo(&["test", "--locked", "--workspace", "--", "--include-ignored"]);
-    command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
-    command.env("NUMIB_STACK", folder.join("stack.json"));
-    check("tests", command)?;
-    conformance::run(&stack).await?;
-    look_at_pages(&stack).await
+    Ok((emulator, stack))
 }
 
 /// The pages of a running stack, in a real browser where there is one.

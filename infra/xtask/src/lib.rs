@@ -3,6 +3,7 @@
 pub mod account;
 mod aging;
 pub mod audit;
+pub mod chaos;
 pub mod check;
 pub mod conformance;
 pub mod emulator;

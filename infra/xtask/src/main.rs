@@ -1,7 +1,9 @@
 //! The project's commands; see the README.
 
 use clap::{Parser, Subcommand};
-use xtask::{audit, check, conformance, export, fuzz, openapi, progress, receipt, replay, up};
+use xtask::{
+    audit, chaos, check, conformance, export, fuzz, openapi, progress, receipt, replay, up,
+};
 
 const FUZZ_SECONDS: u32 = 60;
 
@@ -41,6 +43,8 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Erase while functions are stopped and killed: no row is left, all is counted
+    Chaos(chaos::Options),
     /// Search for bytes that panic what reads the bytes of others, or hold it up
     Fuzz {
         /// Seconds for each target
@@ -85,6 +89,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
             check::run().await?;
             if long { fuzz::run(FUZZ_SECONDS) } else { Ok(()) }
         }
+        Task::Chaos(options) => chaos::run(&options),
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Bench { arguments } => check::bench(&arguments),
     }

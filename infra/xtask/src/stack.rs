@@ -56,10 +56,13 @@ pub struct Outputs {
     pub ledger_table: String,
     pub data_key_arn: String,
     pub meta_secret_arn: String,
+    pub meta_webhook_function: String,
     pub meta_webhook_role: String,
     pub inbox_api_role: String,
     pub privacy_api_role: String,
     pub data_deletion_role: String,
+    pub erasure_function: String,
+    pub erasure_queue_url: String,
     pub erasure_role: String,
     pub attestation_bucket: String,
     pub data_export_role: String,
@@ -168,10 +171,23 @@ impl Stack {
     /// # Errors
     /// When the function fails.
     pub fn invoke_retention(&self, event: &Value) -> anyhow::Result<Value> {
-        let function = self.deployed.outputs.retention_function.as_str();
+        self.invoke(&self.deployed.outputs.retention_function, event)
+    }
+
+    /// Runs the function of this name with an event; returns its result.
+    ///
+    /// # Errors
+    /// When the function fails.
+    pub fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
         let event = event.to_string();
         let answer = self.ask(&["invoke", "--function", function, "--event", &event])?;
         Ok(serde_json::from_str(&answer)?)
+    }
+
+    /// The state file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Credentials of one of the functions' roles, to try what it may do.

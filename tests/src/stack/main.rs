@@ -13,6 +13,7 @@
 mod accounts;
 mod attestation;
 mod canary;
+mod chaos;
 mod deletion;
 mod deployed;
 mod doors;
