@@ -122,7 +122,7 @@ pub(crate) async fn sweep(db: &Database, target: &Target) {
 }
 
 /// Sweeps what is shredded, from a time on, and proves that nothing is left.
-async fn sweep_request(db: &Database, request: &Request, at: Timestamp) {
+pub(crate) async fn sweep_request(db: &Database, request: &Request, at: Timestamp) {
     let eraser = eraser(db, &race::no_key(db));
     let begun = eraser.work(&request.id, at, &|| true).await.unwrap();
     assert_eq!(begun, Progress::More, "it waits until intake has settled");

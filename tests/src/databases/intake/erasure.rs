@@ -8,7 +8,7 @@ use numib::erasure::{self, Asked};
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::erasure::{connection, sweep};
+use crate::erasure::{connection, sweep, sweep_request};
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
 use crate::wire::{Call, Fate, Wire};
@@ -120,13 +120,13 @@ async fn what_an_erasure_under_way_covers_is_left_to_its_sweep_and_counted_there
         source: Source::Account,
         reference: None,
         subject: target.subject(),
-        targets: vec![target.clone()],
+        targets: vec![target],
         due_at: None,
     };
     let request = erasure::begin(&db.store, asked, now()).await.unwrap();
     assert_eq!(intake.deliver(&body).await.counts(), suppressed(30));
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 30, "nobody else deletes them");
-    sweep(db, &target).await;
+    sweep_request(db, &request, now()).await;
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 0);
     let request = db.store.request(&request.id).await.unwrap().unwrap().request;
     assert_eq!(request.counts.values().sum::<u64>(), 30, "{:?}", request.counts);
