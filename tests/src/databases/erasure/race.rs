@@ -3,76 +3,19 @@
 //!
 //! No clock decides the order: each request waits until it is its turn.
 
-use std::collections::VecDeque;
-
 use numib::domain::erasure::Target;
 use numib::domain::key_window;
 use numib::domain::time::Day;
 use numib::erasure::{self, ErasureError, Progress};
 use numib::seal::receipt::SigningKey;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::process::Process;
 use super::{LATER, asked, connection, contact, eraser, held, later, message};
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
-use crate::wire::{Call, Fate, Turn, Wire, constant};
-
-/// A process whose requests go out one at a time, when they are let.
-struct Process {
-    arrivals: UnboundedReceiver<Turn>,
-    waiting: VecDeque<Turn>,
-    is_over: bool,
-}
-
-impl Process {
-    /// Runs it on its own connection to the database; only the requests that `is_seen` by the other
-    /// side wait.
-    fn start<F>(
-        db: &Database,
-        is_seen: fn(&Call) -> bool,
-        run: impl FnOnce(Database) -> F + Send + 'static,
-    ) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (arrives, arrivals) = unbounded_channel();
-        let wire = Wire::default();
-        let db = db.through(&wire);
-        wire.decide(move |call| {
-            if !is_seen(call) {
-                return Fate::Passes;
-            }
-            let turn = Turn::default();
-            arrives.send(turn.clone()).unwrap();
-            Fate::Waits(turn)
-        });
-        tokio::spawn(async move {
-            run(db).await;
-            // Nothing more arrives.
-            wire.heal();
-        });
-        Self { arrivals, waiting: VecDeque::new(), is_over: false }
-    }
-
-    /// Lets so many requests pass, one after the other; fewer when there are no more.
-    async fn go(&mut self, requests: usize) {
-        for _ in 0..requests {
-            while self.waiting.is_empty() && !self.is_over {
-                match self.arrivals.recv().await {
-                    Some(arrived) => self.waiting.push_back(arrived),
-                    None => self.is_over = true,
-                }
-            }
-            while let Ok(arrived) = self.arrivals.try_recv() {
-                self.waiting.push_back(arrived);
-            }
-            let Some(turn) = self.waiting.pop_front() else { return };
-            turn.take().await;
-        }
-    }
-}
+use crate::wire::{Call, constant};
 
 fn every(_: &Call) -> bool {
     true
