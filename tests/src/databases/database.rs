@@ -95,9 +95,8 @@ impl Database {
     }
 
     /// In this process, and asked without a socket in between: a request takes no time but its own.
-    pub(crate) async fn in_process() -> Self {
+    pub(crate) async fn in_process(dynoxide: dynoxide::Database) -> Self {
         let sdk = Self::sdk("http://in-process".to_owned()).into_builder();
-        let dynoxide = dynoxide::Database::memory().unwrap();
         Self::of(sdk.http_client(in_process::client(dynoxide)).build()).await
     }
 
@@ -201,8 +200,7 @@ impl Database {
         }
     }
 
-    /// Every item of one table, as it is.
-    pub(crate) async fn items(&self, table: &str) -> Vec<Item> {
+    async fn items(&self, table: &str) -> Vec<Item> {
         let pages = self.raw.scan().table_name(table).consistent_read(true);
         let items: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
         items.unwrap()
@@ -210,7 +208,7 @@ impl Database {
 }
 
 #[expect(clippy::disallowed_types, reason = "the SDK's own type")]
-pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
+type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// What tables held at some time.
 pub(crate) struct Snapshot(Vec<(String, Item)>);

@@ -14,7 +14,7 @@ use super::{FAR, World};
 
 /// What is wrong in a world that has come to its end; nothing, if it is as it should be.
 pub(super) async fn judge(world: &World) -> Vec<String> {
-    let tables = Tables::read(&world.db).await;
+    let tables = world.raw.tables();
     let mut faults = world.watch.lost.clone();
     rows_left(world, &tables, &mut faults);
     rows_kept(world, &tables, &mut faults);
@@ -121,11 +121,6 @@ fn counts(world: &World, requests: &[Request], faults: &mut Vec<String>) {
         let (least, most) = (once.len(), gone.len());
         let is_true = u64::try_from(least).unwrap() <= told && told <= u64::try_from(most).unwrap();
         if !is_true {
-            let names = requests.iter().map(|request| {
-                let of = request.counts.get(&kind).copied().unwrap_or_default();
-                format!("{of} by {:?} of {:?}", request.state, request.targets)
-            });
-            let names: Vec<String> = names.collect();
             let hands: BTreeMap<String, usize> =
                 gone.iter().fold(BTreeMap::new(), |mut hands, gone| {
                     let what = if gone.is_tombstone { "buried" } else { "removed" };
@@ -136,7 +131,7 @@ fn counts(world: &World, requests: &[Request], faults: &mut Vec<String>) {
                     hands
                 });
             faults.push(format!(
-                "counts: {told} of {} told, {least} to {most} went: {hands:?}; told: {names:#?}",
+                "counts: {told} of {} told, {least} to {most} went: {hands:?}",
                 kind.as_str()
             ));
         }

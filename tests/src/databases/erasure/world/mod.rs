@@ -16,6 +16,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -34,18 +35,22 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use self::actors::{Actor, Ear, Outcome, Task, Who};
 use self::dice::Dice;
 use self::plan::{BESIDE, Delivery, Plan, Shops};
-use self::watch::{Key, Tables, Watch};
+use self::watch::{Item, Key, Raw, Tables, Watch};
 use crate::cloud::Cloud;
-use crate::database::{Database, Item};
+use crate::database::Database;
 use crate::shop::{Names, Shop, now};
 use crate::webhook::Intake;
 
 /// Later than all of it.
 const FAR: SignedDuration = SignedDuration::from_hours(1);
 
+/// Worlds that are run at once.
+const THREADS: usize = 2;
+
 /// All that there is.
 struct World {
     db: Database,
+    raw: Raw,
     shops: Shops,
     plan: Plan,
     /// All that the doors are asked for.
@@ -90,7 +95,9 @@ async fn shop(db: &Database, number: u8, account: &str) -> Shop {
 
 impl World {
     async fn new(seed: u64) -> Self {
-        let mut db = Database::in_process().await;
+        let dynoxide = dynoxide::Database::memory().unwrap();
+        let mut db = Database::in_process(dynoxide.clone()).await;
+        let raw = Raw::new(dynoxide, db.tables.clone());
         // A request that fails is its process's last: none is made again.
         db.sdk = Cloud::new()
             .around(&db.sdk)
@@ -128,9 +135,10 @@ impl World {
             plan.doors.iter().flat_map(|asked| asked.targets.clone()).collect();
         let (ear, heard) = unbounded_channel();
         let mut world = Self {
-            apart: apart(&db, &shops, &cover).await,
-            watch: Watch::start(&db, cover.clone()).await,
+            apart: apart(&raw, &shops, &cover),
+            watch: Watch::start(raw.clone(), cover.clone()),
             db,
+            raw,
             shops,
             plan,
             cover,
@@ -166,7 +174,21 @@ impl World {
 
     /// What happened, with names instead of ids.
     fn story(&self) -> String {
-        let mut story = self.trace.join("\n  ");
+        let doors = self.plan.doors.iter().enumerate().map(|(number, asked)| {
+            let targets: Vec<String> = asked.targets.iter().map(Target::to_string).collect();
+            format!("door {number} is for {}", targets.join(" and "))
+        });
+        let held = self.plan.held.iter().map(|held| format!("a hold is on {held:?}"));
+        let trace = self.trace.iter().cloned();
+        let mut story = doors.chain(held).chain(trace).collect::<Vec<_>>().join("\n  ");
+        let tables = self.raw.tables();
+        let requests = tables.core.keys().filter(|(_, sk)| sk == "REQUEST");
+        let requests = requests.filter_map(|(pk, _)| pk.strip_prefix("REQUEST#"));
+        let mut requests: Vec<&str> = requests.collect();
+        requests.sort_by_key(|id| story.find(id));
+        for (number, id) in requests.into_iter().enumerate() {
+            story = story.replace(id, &format!("r{}", number + 1));
+        }
         let Shops { own, beside, .. } = &self.shops;
         let contacts = plan::CONTACTS.iter().map(|contact| (own, contact));
         for (shop, contact) in contacts.chain(BESIDE.iter().map(|contact| (beside, contact))) {
@@ -183,7 +205,7 @@ impl World {
 }
 
 /// What belongs to others: another account, and a contact of the shop beside that nobody speaks of.
-async fn apart(db: &Database, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeMap<Key, Item> {
+fn apart(raw: &Raw, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeMap<Key, Item> {
     let is_beside_erased = cover.iter().any(|target| match target {
         Target::Connection { connection, .. } => *connection == shops.beside.connection.id,
         Target::Account { .. }
@@ -193,7 +215,7 @@ async fn apart(db: &Database, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeM
     });
     let stranger = shops.stranger.connection.id.as_str();
     let contact = shops.beside.conversation(BESIDE[1]).contact;
-    let Tables { messages, core, keys } = Tables::read(db).await;
+    let Tables { messages, core, keys } = raw.tables();
     let all = messages.into_iter().chain(core).chain(keys);
     all.filter(|((pk, sk), _)| {
         let is_contacts = pk.contains(contact.as_str()) || sk.contains(contact.as_str());
@@ -202,42 +224,68 @@ async fn apart(db: &Database, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeM
     .collect()
 }
 
-/// Runs the world of a seed; returns what is wrong with it, and its story.
-async fn run(seed: u64) -> (Vec<String>, String) {
+/// What came of a world.
+struct Ended {
+    seed: u64,
+    faults: Vec<String>,
+    story: String,
+}
+
+/// Runs the world of a seed.
+async fn run(seed: u64) -> Ended {
     let mut world = World::new(seed).await;
     world.go().await;
     let mut faults = std::mem::take(&mut world.faults);
     faults.extend(judge::judge(&world).await);
-    let doors: Vec<String> =
-        world.plan.doors.iter().map(|asked| format!("{:?}", asked.targets)).collect();
-    (faults, format!("doors: {}\n  {}", doors.join(" and "), world.story()))
+    Ended { seed, faults, story: world.story() }
 }
 
-/// Fails with the story of the first world that is wrong, and a line about each other.
+/// Runs it on a clock that stands still; one that panics is wrong, too.
+fn run_alone(seed: u64) -> Ended {
+    let run = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(Box::pin(run(seed)))
+    };
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        let faults = vec!["it panicked; see above".to_owned()];
+        Ended { seed, faults, story: String::new() }
+    })
+}
+
+/// Fails with a line about each fault, and with the story of the first world that is wrong.
 fn run_all(seeds: Range<u64>) {
-    let mut first = None;
-    let mut wrong = Vec::new();
-    for seed in seeds.clone() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let (faults, story) = runtime.block_on(Box::pin(run(seed)));
-        if let Some(fault) = faults.first() {
-            wrong.push(format!("seed {seed}: {}", fault.lines().next().unwrap_or_default()));
-            first.get_or_insert((seed, faults.join("\n  "), story));
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut wrong = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) {
+                return wrong;
+            }
+            let ended = run_alone(seed);
+            if !ended.faults.is_empty() {
+                wrong.push(ended);
+            }
         }
-    }
-    if let Some((seed, faults, story)) = first {
-        panic!(
-            "{} of {} worlds are wrong.\n{}\n\nSeed {seed}:\n  {faults}\n\nWhat happened:\n  \
-             {story}\n",
-            wrong.len(),
-            seeds.count(),
-            wrong.join("\n")
-        );
-    }
+    };
+    let mut wrong: Vec<Ended> = std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
+    });
+    wrong.sort_by_key(|ended| ended.seed);
+    let Some(Ended { seed, faults, story }) = wrong.first() else { return };
+    let lines = wrong.iter().flat_map(|ended| {
+        let line = |fault: &String| fault.lines().next().unwrap_or_default().to_owned();
+        ended.faults.iter().map(move |fault| format!("seed {}: {}", ended.seed, line(fault)))
+    });
+    panic!(
+        "{} of {} worlds are wrong.\n{}\n\nSeed {seed}:\n  {}\n\nWhat happened:\n  {story}\n",
+        wrong.len(),
+        seeds.count(),
+        lines.collect::<Vec<_>>().join("\n"),
+        faults.join("\n  "),
+    );
 }
 
 //= R8.3, R8.5, R8.6

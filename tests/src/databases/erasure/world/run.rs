@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use numib::domain::ids::RequestId;
 use numib::erasure::{ErasureError, Progress};
 use numib::store::StoreError;
 use serde_json::Value;
 
 use super::World;
 use super::actors::{Actor, Outcome, Task, Who, begin};
-use super::watch::Tables;
+use super::watch::text;
 use crate::wire::Call;
 
 /// More than any world takes.
@@ -20,8 +21,9 @@ const TRIES_MAX: usize = 12;
 const ACTORS_MAX: usize = 6;
 /// When the queue delivers what is to be gone on with.
 const AGAIN: SignedDuration = SignedDuration::from_secs(3);
-/// A request in so many is its process's last.
+/// A request in so many is its process's last: a door has fewer of them, and more to lose.
 const DEATHS: usize = 30;
+const DEATHS_AT_THE_DOOR: usize = 12;
 
 /// What may happen next.
 enum Choice {
@@ -59,7 +61,7 @@ impl World {
     /// Requests that nobody works on any more are queued again, as retention does.
     async fn follow_up(&mut self) {
         for _ in 0..20 {
-            let stuck: Vec<_> = self.unfinished().await;
+            let stuck: Vec<_> = self.unfinished();
             if stuck.is_empty() {
                 return;
             }
@@ -70,14 +72,13 @@ impl World {
         self.faults.push("an erasure never ends".to_owned());
     }
 
-    async fn unfinished(&self) -> Vec<numib::domain::ids::RequestId> {
-        let tables = Tables::read(&self.db).await;
-        let requests = tables.core.iter().filter(|((_, sk), item)| {
-            sk == "PROGRESS" && item["state"].as_s().unwrap() != "completed"
-        });
-        let id = |pk: &str| {
-            numib::domain::ids::RequestId::parse(pk.strip_prefix("REQUEST#").unwrap()).unwrap()
-        };
+    fn unfinished(&self) -> Vec<RequestId> {
+        let tables = self.raw.tables();
+        let requests = tables
+            .core
+            .iter()
+            .filter(|((_, sk), item)| sk == "PROGRESS" && text(item, "state") != "completed");
+        let id = |pk: &str| RequestId::parse(pk.strip_prefix("REQUEST#").unwrap()).unwrap();
         requests.map(|((pk, _), _)| id(pk)).collect()
     }
 
@@ -188,7 +189,11 @@ impl World {
 
     /// Lets a request of an actor pass, if it does not die of it.
     async fn pass(&mut self, number: usize) {
-        if self.deaths_left > 0 && self.dice.one_in(DEATHS) {
+        let deaths = match self.actors[number].task {
+            Task::Ask(_) => DEATHS_AT_THE_DOOR,
+            Task::Deliver(_) | Task::Work(_) | Task::Lift(..) => DEATHS,
+        };
+        if self.deaths_left > 0 && self.dice.one_in(deaths) {
             self.deaths_left -= 1;
             return self.die(number).await;
         }
@@ -197,7 +202,7 @@ impl World {
         let call = actor.process.pass(request).await;
         let who = actor.who;
         self.trace.push(format!("{who}: {}", describe(&call)));
-        self.watch.look(&self.db, who, &call).await;
+        self.watch.look(who, &call);
     }
 
     async fn die(&mut self, number: usize) {
@@ -208,7 +213,7 @@ impl World {
         let how = if arrives { "after" } else { "before" };
         self.trace.push(format!("{} dies {how} {}", actor.who, describe(&call)));
         if arrives {
-            self.watch.look(&self.db, actor.who, &call).await;
+            self.watch.look(actor.who, &call);
         }
         match actor.task {
             Task::Work(id) => self.queue.push((id, self.clock + AGAIN)),

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::Target;
+use numib::store;
+use serde_json::{Value, json};
 
 use super::actors::Who;
 use super::plan::is_row;
-use crate::database::{Database, Item};
 use crate::wire::Call;
 
 pub(super) type Key = (String, String);
+/// Attributes by name, as DynamoDB writes them in JSON.
+pub(super) type Item = Value;
 
 /// What a row of the messages table holds; nothing of it, for an item of another table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +45,8 @@ struct Life {
 }
 
 pub(super) struct Watch {
+    raw: Raw,
+    tables: Tables,
     /// What is asked for, by all doors together.
     cover: BTreeSet<Target>,
     lives: BTreeMap<(DataKind, Key), Life>,
@@ -53,6 +57,52 @@ pub(super) struct Watch {
     pub(super) lost: Vec<String>,
 }
 
+/// The tables, read past every wire.
+#[derive(Clone)]
+pub(super) struct Raw {
+    dynoxide: dynoxide::Database,
+    names: store::Tables,
+}
+
+impl Raw {
+    pub(super) const fn new(dynoxide: dynoxide::Database, names: store::Tables) -> Self {
+        Self { dynoxide, names }
+    }
+
+    /// All of a table.
+    fn read(&self, table: &str) -> BTreeMap<Key, Item> {
+        let all = json!({"TableName": table, "ConsistentRead": true});
+        let found = self.dynoxide.scan(serde_json::from_value(all).unwrap()).unwrap();
+        let mut found = serde_json::to_value(found).unwrap();
+        assert_eq!(found["LastEvaluatedKey"], Value::Null, "more than a page");
+        let Value::Array(items) = found["Items"].take() else { return BTreeMap::new() };
+        items.into_iter().map(|item| ((text(&item, "pk"), text(&item, "sk")), item)).collect()
+    }
+
+    pub(super) fn tables(&self) -> Tables {
+        Tables {
+            messages: self.read(&self.names.messages),
+            core: self.read(&self.names.core),
+            keys: self.read(&self.names.keys),
+        }
+    }
+
+    /// Reads those again that a request may have written to.
+    fn read_again(&self, tables: &mut Tables, call: &Call) {
+        let text = call.body.to_string();
+        let names = &self.names;
+        for (name, table) in [
+            (&names.messages, &mut tables.messages),
+            (&names.core, &mut tables.core),
+            (&names.keys, &mut tables.keys),
+        ] {
+            if text.contains(name.as_str()) {
+                *table = self.read(name);
+            }
+        }
+    }
+}
+
 /// The tables at a moment.
 pub(super) struct Tables {
     pub(super) messages: BTreeMap<Key, Item>,
@@ -61,18 +111,6 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) async fn read(db: &Database) -> Self {
-        let by_key = async |table: &str| {
-            let items = db.items(table).await.into_iter();
-            items.map(|item| ((text(&item, "pk"), text(&item, "sk")), item)).collect()
-        };
-        Self {
-            messages: by_key(&db.tables.messages).await,
-            core: by_key(&db.tables.core).await,
-            keys: by_key(&db.tables.keys).await,
-        }
-    }
-
     /// What is watched.
     fn watched(&self) -> BTreeMap<(DataKind, Key), Row> {
         let messages = self.messages.iter();
@@ -87,30 +125,25 @@ impl Tables {
         let facts = self.core.iter().filter(|((_, sk), _)| sk == "REQUEST");
         facts.filter_map(|((pk, _), facts)| {
             let progress = self.core.get(&(pk.clone(), "PROGRESS".to_owned()))?;
-            let targets = facts["targets"].as_l().unwrap().iter();
-            let targets = targets.map(|one| Target::parse(one.as_s().unwrap()).unwrap());
-            let swept = progress["targets_swept"].as_n().unwrap().parse().unwrap();
-            Some((
-                pk.as_str(),
-                targets.collect(),
-                progress["state"].as_s().unwrap().as_str(),
-                swept,
-            ))
+            let targets = facts["targets"]["L"].as_array().unwrap().iter();
+            let targets = targets.map(|one| Target::parse(one["S"].as_str().unwrap()).unwrap());
+            let swept = usize::try_from(number(progress, "targets_swept").unwrap()).unwrap();
+            Some((pk.as_str(), targets.collect(), progress["state"]["S"].as_str().unwrap(), swept))
         })
     }
 }
 
 pub(super) fn text(item: &Item, name: &str) -> String {
-    item.get(name).map(|value| value.as_s().unwrap().clone()).unwrap_or_default()
+    item[name]["S"].as_str().unwrap_or_default().to_owned()
 }
 
 fn number(item: &Item, name: &str) -> Option<i64> {
-    item.get(name).map(|value| value.as_n().unwrap().parse().unwrap())
+    item[name]["N"].as_str().map(|number| number.parse().unwrap())
 }
 
 pub(super) fn row(item: &Item) -> Row {
     Row {
-        unsent: item.get("unsent") == Some(&AttributeValue::Bool(true)),
+        unsent: item["unsent"]["BOOL"] == true,
         sent_at: number(item, "sent_at").map(|at| Timestamp::from_millisecond(at).unwrap()),
         num_edit: number(item, "num_edit").map(|number| u32::try_from(number).unwrap()),
     }
@@ -156,11 +189,13 @@ pub(super) fn takes(target: &Target, kind: DataKind, key: &Key, row: Row) -> boo
 }
 
 impl Watch {
-    pub(super) async fn start(db: &Database, cover: BTreeSet<Target>) -> Self {
-        let lives = Tables::read(db).await.watched().into_iter();
+    pub(super) fn start(raw: Raw, cover: BTreeSet<Target>) -> Self {
+        let tables = raw.tables();
+        let lives = tables.watched().into_iter();
         let life = |row| Life { row, made_by: Who::Setup, is_under_way: false };
         let lives = lives.map(|(key, row)| (key, life(row))).collect();
-        Self { cover, lives, ended: BTreeSet::new(), gone: Vec::new(), lost: Vec::new() }
+        let (ended, gone, lost) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { raw, tables, cover, lives, ended, gone, lost }
     }
 
     pub(super) fn covers(&self, kind: DataKind, key: &Key, row: Row) -> bool {
@@ -168,20 +203,20 @@ impl Watch {
     }
 
     /// Looks at what a request has changed.
-    pub(super) async fn look(&mut self, db: &Database, by: Who, call: &Call) {
+    pub(super) fn look(&mut self, by: Who, call: &Call) {
         if ["GetItem", "BatchGetItem", "Query"].contains(&call.operation.as_str()) {
             return;
         }
-        let tables = Tables::read(db).await;
-        let mut now = tables.watched();
+        self.raw.read_again(&mut self.tables, call);
+        let mut now = self.tables.watched();
         let before = std::mem::take(&mut self.lives);
         for ((kind, key), mut life) in before {
             let Some(row) = now.remove(&(kind, key.clone())) else {
-                self.removed((kind, &key), &life, by, &tables);
+                self.removed((kind, &key), &life, by);
                 continue;
             };
             if row.unsent && !life.row.unsent && matches!(by, Who::Door(_) | Who::Worker(_)) {
-                self.removed((kind, &key), &life, by, &tables);
+                self.removed((kind, &key), &life, by);
                 let gone = self.gone.last_mut().filter(|gone| gone.key == key);
                 if let Some(gone) = gone {
                     gone.is_tombstone = true;
@@ -192,13 +227,13 @@ impl Watch {
             self.lives.insert((kind, key), life);
         }
         for ((kind, key), row) in now {
-            let is_under_way = self.is_under_way((kind, &key), row, &tables);
+            let is_under_way = self.is_under_way((kind, &key), row);
             self.lives.insert((kind, key), Life { row, made_by: by, is_under_way });
         }
-        self.note_ends(&tables, by, call);
+        self.note_ends(by, call);
     }
 
-    fn removed(&mut self, (kind, key): (DataKind, &Key), life: &Life, by: Who, tables: &Tables) {
+    fn removed(&mut self, (kind, key): (DataKind, &Key), life: &Life, by: Who) {
         let Life { row, made_by, is_under_way } = life;
         if !self.covers(kind, key, *row) {
             // Of a contact's tombstones an erasure says nothing.
@@ -210,7 +245,7 @@ impl Watch {
         let by_intake = matches!(by, Who::Intake(_));
         let is_of_after = *made_by != Who::Setup && !is_under_way;
         let is_own = *made_by == by;
-        let still = self.is_under_way((kind, key), *row, tables);
+        let still = self.is_under_way((kind, key), *row);
         // What intake writes once an erasure has ended, and takes back, is nobody's to count.
         let is_untold = by_intake && ((is_own && !still) || (is_of_after && self.has_ended(key)));
         self.gone.push(Gone {
@@ -228,7 +263,8 @@ impl Watch {
     }
 
     /// Whether a request that takes this away has set its marks, and has not swept it yet.
-    fn is_under_way(&self, (kind, key): (DataKind, &Key), row: Row, tables: &Tables) -> bool {
+    fn is_under_way(&self, (kind, key): (DataKind, &Key), row: Row) -> bool {
+        let tables = &self.tables;
         let has_ended = |request: &str, target: usize| {
             [None, Some(key.0.clone())]
                 .into_iter()
@@ -245,7 +281,7 @@ impl Watch {
     }
 
     /// The sweep of a conversation ends when its contact is settled or deleted.
-    fn note_ends(&mut self, tables: &Tables, by: Who, call: &Call) {
+    fn note_ends(&mut self, by: Who, call: &Call) {
         if !matches!(by, Who::Worker(_)) {
             return;
         }
@@ -253,7 +289,7 @@ impl Watch {
         let connection = key("pk").strip_prefix("CONNECTION#");
         let settled = connection.zip(key("sk").strip_prefix("CONTACT#"));
         let settled = settled.map(|(connection, contact)| format!("{connection}.{contact}"));
-        for (request, targets, _, swept) in tables.requests() {
+        for (request, targets, _, swept) in self.tables.requests() {
             for number in 0..targets.len() {
                 if number < swept {
                     self.ended.insert((request.to_owned(), number, None));
