@@ -84,7 +84,7 @@ async fn run(db: &Database, (body, target): (&Value, &Target), order: [usize; 4]
 const INTAKE: usize = 8;
 const ERASURE: usize = 18;
 /// A prime, so that no request is always or never the one before a change.
-const SPREAD: usize = 61;
+const SPREAD: usize = 37;
 
 /// Every order with one change, and an even spread over those with two.
 fn orders() -> impl Iterator<Item = [usize; 4]> {
@@ -97,6 +97,10 @@ fn orders() -> impl Iterator<Item = [usize; 4]> {
     once.chain(twice.step_by(SPREAD))
 }
 
+async fn in_process() -> Database {
+    Database::in_process(dynoxide::Database::memory().unwrap()).await
+}
+
 async fn shop_of_one_day(db: &Database) -> Shop {
     let shop = Shop::open_bare(db).await;
     shop.make_keys(db, key_window::days(Day::of(now())).skip(2).take(1)).await;
@@ -106,11 +110,11 @@ async fn shop_of_one_day(db: &Database) -> Shop {
 //= R8.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_the_erasure_of_its_connection() {
-    let mut db = Database::on_dynoxide().await;
+    let mut db = in_process().await;
     for (number, order) in orders().enumerate() {
         if number % 50 == 0 {
             // What is looked through each time stays small.
-            db = Database::on_dynoxide().await;
+            db = in_process().await;
         }
         let shop = shop_of_one_day(&db).await;
         let body = shop.body(&[shop.text("7001", ago(9), "m_1", "hi")]);
@@ -129,7 +133,7 @@ async fn in_no_order_does_a_message_survive_the_erasure_of_its_connection() {
 //= R8.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_the_erasure_of_its_contact() {
-    let db = Database::on_dynoxide().await;
+    let db = in_process().await;
     let shop = shop_of_one_day(&db).await;
     for (number, order) in orders().enumerate() {
         let name = number.to_string();
@@ -148,7 +152,7 @@ async fn in_no_order_does_a_message_survive_the_erasure_of_its_contact() {
 //= R5.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_its_own_erasure() {
-    let db = Database::on_dynoxide().await;
+    let db = in_process().await;
     let shop = shop_of_one_day(&db).await;
     for (number, order) in orders().enumerate().step_by(3) {
         let name = number.to_string();

@@ -241,11 +241,11 @@ fn door(
             (Source::AccountDeletion, all.collect())
         }
     };
-    let mut subject: Vec<String> = targets.iter().map(Target::subject).collect();
-    if dice.one_in(4) {
-        // Who asks is not always who is asked about.
-        subject.insert(0, "someone".to_owned());
-    }
+    // Who asks for themselves is the same, whatever is held of them by then.
+    let subject: Vec<String> = match dice.below(3) {
+        0 => vec!["someone".to_owned()],
+        _ => targets.iter().map(Target::subject).collect(),
+    };
     let subject = subject.join(" ");
     Asked { source, reference: None, subject, targets, due_at: None }
 }

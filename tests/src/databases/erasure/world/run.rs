@@ -147,8 +147,9 @@ impl World {
             choices.extend(due.filter(|_| workers < 2).map(work));
         }
         if self.queue.iter().any(|(_, at)| *at > self.clock) {
-            let weight = if choices.is_empty() { 1 } else { 2 };
-            choices.extend([1, 3, 11].map(|seconds| (weight, Choice::Leap(seconds))));
+            choices.extend([1, 3, 11].map(|seconds| (2, Choice::Leap(seconds))));
+        } else if !choices.is_empty() {
+            choices.push((1, Choice::Leap(1)));
         }
         choices
     }
