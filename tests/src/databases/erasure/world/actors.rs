@@ -71,7 +71,7 @@ impl Task {
 pub(super) enum Outcome {
     /// A body by its number, and its status.
     Answered(usize, u16),
-    Asked(Result<Request, ErasureError>),
+    Asked(Result<Box<Request>, ErasureError>),
     Worked(RequestId, Result<Progress, ErasureError>),
     /// These requests waited for it.
     Lifted(Result<Vec<RequestId>, ErasureError>),
@@ -108,7 +108,7 @@ pub(super) fn begin(
                 return;
             }
             Task::Ask(asked) => {
-                Outcome::Asked(Box::pin(erasure::begin(&db.store, *asked, now)).await)
+                Outcome::Asked(Box::pin(erasure::begin(&db.store, *asked, now)).await.map(Box::new))
             }
             Task::Work(id) => {
                 let looks = AtomicUsize::new(looks);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use numib::domain::data_kind::DataKind;
 use numib::domain::erasure::{Request, State, Target};
 use numib::domain::ids::RequestId;
@@ -154,7 +155,7 @@ async fn receipts(world: &World, requests: &[Request], faults: &mut Vec<String>)
         };
         let claims = receipt::verify(receipt, std::slice::from_ref(&key)).unwrap();
         let counts = serde_json::to_value(&request.counts).unwrap();
-        let shredded_at = request.shredded_at.map(|at| at.as_second());
+        let shredded_at = request.shredded_at.map(Timestamp::as_second);
         if claims["removed"] != counts
             || claims["shredded_at"].as_i64() != shredded_at
             || claims["ledger_position"].as_u64() != request.ledger_position

@@ -218,7 +218,10 @@ fn door(
     let account = shops.own.connection.account.clone();
     // All of it, or about half.
     let until = if dice.one_in(3) { ago(7550) } else { now() };
-    let any_contact = |dice: &mut Dice| contact(&shops.own, *dice.pick(contacts), until);
+    let any_contact = |dice: &mut Dice| {
+        let name: &&str = dice.pick(contacts);
+        contact(&shops.own, name, until)
+    };
     let any_message = |dice: &mut Dice| {
         let Message { contact, mid, .. } = dice.pick(&own);
         message(&shops.own, contact, mid)

@@ -174,11 +174,11 @@ pub(super) fn takes(target: &Target, kind: DataKind, key: &Key, row: Row) -> boo
         Target::Member { member, .. } => {
             kind == DataKind::Member && *sk == format!("MEMBER#{member}")
         }
-        Target::Connection { route, connection, .. } => match kind {
-            DataKind::Message => pk.starts_with(&format!("{connection}.")),
-            DataKind::IndexKey => *pk == format!("ROUTE#{route}"),
-            _ => *pk == format!("CONNECTION#{connection}"),
-        },
+        Target::Connection { route, connection, .. } => {
+            *pk == format!("CONNECTION#{connection}")
+                || (kind == DataKind::IndexKey && *pk == format!("ROUTE#{route}"))
+                || (kind == DataKind::Message && pk.starts_with(&format!("{connection}.")))
+        }
         Target::Contact { conversation, until, .. } => {
             // An edit whose message has not come is of its own day: all of today's go.
             let is_early = row.sent_at.is_none_or(|at| at <= *until);
