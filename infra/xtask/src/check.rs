@@ -13,6 +13,9 @@ use crate::python::{self, Venv};
 use crate::stack::Stack;
 use crate::{chaos, conformance, functions, pages, project};
 
+/// The seeds of a long run: some ten minutes.
+const WORLDS: &str = "1000..2000";
+
 /// Runs every check, the quick ones first.
 ///
 /// # Errors
@@ -63,6 +66,18 @@ pub(crate) fn deploy(folder: &str) -> anyhow::Result<(Emulator, Stack)> {
     let artifacts = functions::pack()?;
     let stack = Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
     Ok((emulator, stack))
+}
+
+/// Worlds in which intake and erasure meet, beyond those that every run tries: see
+/// `tests/src/databases/erasure/world`.
+///
+/// # Errors
+/// When one is wrong.
+pub fn worlds() -> anyhow::Result<()> {
+    let test = ["--test", "databases", "erasure::world"];
+    let mut command = cargo(&["test", "--locked", "--workspace"]);
+    command.args(test).env("NUMIB_WORLD_SEEDS", WORLDS);
+    check(&format!("worlds {WORLDS} of intake and erasure"), command)
 }
 
 /// The pages of a running stack, in a real browser where there is one.

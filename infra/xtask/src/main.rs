@@ -39,7 +39,7 @@ enum Task {
     Pages,
     /// Run every check: format, lints, dependencies, all tests
     Test {
-        /// Fuzz as well, a minute for each target
+        /// Try many more worlds of intake and erasure, and fuzz, a minute for each target
         #[arg(long)]
         long: bool,
     },
@@ -87,7 +87,11 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Openapi => openapi::write(),
         Task::Test { long } => {
             check::run().await?;
-            if long { fuzz::run(FUZZ_SECONDS) } else { Ok(()) }
+            if long {
+                check::worlds()?;
+                fuzz::run(FUZZ_SECONDS)?;
+            }
+            Ok(())
         }
         Task::Chaos(options) => chaos::run(&options),
         Task::Fuzz { seconds } => fuzz::run(seconds),

@@ -14,6 +14,7 @@ use numib::store::{Store, Tables};
 use tokio::net::TcpListener;
 use xtask::account::random_id;
 
+use crate::in_process;
 use crate::wire::Wire;
 
 /// Runs each test on both databases, as `name::on_dynoxide` and `name::on_ministack`.
@@ -93,6 +94,12 @@ impl Database {
         Self::at(endpoint).await
     }
 
+    /// In this process, and asked without a socket in between: a request takes no time but its own.
+    pub(crate) async fn in_process(dynoxide: dynoxide::Database) -> Self {
+        let sdk = Self::sdk("http://in-process".to_owned()).into_builder();
+        Self::of(sdk.http_client(in_process::client(dynoxide)).build()).await
+    }
+
     /// On the emulator that the test command started.
     pub(crate) async fn on_ministack() -> Self {
         #[expect(clippy::disallowed_methods, reason = "set by the test command")]
@@ -102,6 +109,10 @@ impl Database {
     }
 
     async fn at(endpoint: String) -> Self {
+        Self::of(Self::sdk(endpoint)).await
+    }
+
+    fn sdk(endpoint: String) -> SdkConfig {
         let config = Config {
             function: "test".to_owned(),
             region: "us-east-1".to_owned(),
@@ -109,10 +120,13 @@ impl Database {
             log_level: tracing::Level::INFO,
         };
         let credentials = Credentials::new("test", "test", None, None, "test");
-        let sdk = sdk_config(&config)
+        sdk_config(&config)
             .into_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build();
+            .build()
+    }
+
+    async fn of(sdk: SdkConfig) -> Self {
         let raw = Client::new(&sdk);
         let template = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
         let prefix = format!("t{}-", random_id().unwrap());

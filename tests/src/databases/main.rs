@@ -15,6 +15,7 @@
 mod cloud;
 #[macro_use]
 mod database;
+mod in_process;
 mod shop;
 mod webhook;
 mod wire;

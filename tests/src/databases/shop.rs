@@ -53,6 +53,14 @@ pub(crate) struct Shop {
     pub(crate) meta_id: String,
 }
 
+/// What a connected channel is known by.
+pub(crate) struct Names {
+    pub(crate) account: AccountId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) index_key: IndexKey,
+    pub(crate) meta_id: String,
+}
+
 impl Shop {
     /// A Messenger Page that keeps messages for 30 days, with keys for the days around [`now`].
     pub(crate) async fn open(db: &Database) -> Self {
@@ -103,10 +111,23 @@ impl Shop {
         plan: Plan,
         connected_at: Timestamp,
     ) -> Self {
+        let connection = ConnectionId::parse(&random_id().unwrap()).unwrap();
+        let index_key = IndexKey::generate().unwrap();
+        let names = Names { account, connection, index_key, meta_id };
+        Self::connect_as(db, names, (channel, plan), connected_at).await
+    }
+
+    /// A channel is connected under these names.
+    pub(crate) async fn connect_as(
+        db: &Database,
+        Names { account, connection, index_key, meta_id }: Names,
+        (channel, plan): (Channel, Plan),
+        connected_at: Timestamp,
+    ) -> Self {
         let pepper = Pepper::new(PEPPER.as_bytes()).unwrap();
         let connection = Connection {
             route: pepper.route(channel, &MetaId::from(meta_id.clone())),
-            id: ConnectionId::parse(&random_id().unwrap()).unwrap(),
+            id: connection,
             account,
             channel,
             plan,
@@ -115,7 +136,6 @@ impl Shop {
             connected_at,
             day_keys: BTreeMap::new(),
         };
-        let index_key = IndexKey::generate().unwrap();
         db.store.create_account(&connection.account, plan).await.unwrap();
         db.store.create_connection(&connection, index_key.expose()).await.unwrap();
         Self { connection, index_key, meta_id }

@@ -1,6 +1,7 @@
 //! What goes between the product and its database, and a hand on it.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,25 +66,43 @@ impl Call {
 
 /// A request's turn: that it may go, and that it is answered, or given up.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Turn {
-    go: Arc<Notify>,
-    answered: Arc<Notify>,
+pub(crate) struct Turn(Arc<Steps>);
+
+#[derive(Debug, Default)]
+struct Steps {
+    go: Notify,
+    over: Notify,
+    is_over: AtomicBool,
+    is_unheard: AtomicBool,
 }
 
 impl Turn {
     /// Lets the request go, and waits for its answer.
     pub(crate) async fn take(&self) {
-        self.go.notify_one();
-        self.answered.notified().await;
+        self.0.go.notify_one();
+        self.0.over.notified().await;
+    }
+
+    /// Lets the request go, whose answer never comes.
+    pub(crate) async fn take_unheard(&self) {
+        self.0.is_unheard.store(true, Ordering::Relaxed);
+        self.take().await;
+    }
+
+    /// Whether it is answered, or given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 }
 
 /// Says so when a request is over, even if nobody waits for its answer any more.
-struct Over(Arc<Notify>);
+struct Over(Turn);
 
 impl Drop for Over {
     fn drop(&mut self) {
-        self.0.notify_one();
+        let Turn(steps) = &self.0;
+        steps.is_over.store(true, Ordering::Relaxed);
+        steps.over.notify_one();
     }
 }
 
@@ -208,10 +227,13 @@ impl HttpConnector for Tapped {
                 }
                 Fate::Answered(body) => Ok(answer(200, &body)),
                 Fate::Waits(turn) => {
-                    let over = Over(turn.answered);
-                    turn.go.notified().await;
+                    let over = Over(turn.clone());
+                    turn.0.go.notified().await;
                     let answer = inner.call(request).await;
                     drop(over);
+                    if turn.0.is_unheard.load(Ordering::Relaxed) {
+                        std::future::pending::<()>().await;
+                    }
                     answer
                 }
             }

@@ -6,8 +6,10 @@ mod callback;
 mod crash;
 mod engine;
 mod holds;
+mod process;
 mod race;
 pub(crate) mod restore;
+mod world;
 
 use std::collections::BTreeMap;
 

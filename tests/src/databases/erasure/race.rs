@@ -3,76 +3,19 @@
 //!
 //! No clock decides the order: each request waits until it is its turn.
 
-use std::collections::VecDeque;
-
 use numib::domain::erasure::Target;
 use numib::domain::key_window;
 use numib::domain::time::Day;
 use numib::erasure::{self, ErasureError, Progress};
 use numib::seal::receipt::SigningKey;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::process::Process;
 use super::{LATER, asked, connection, contact, eraser, held, later, message};
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
-use crate::wire::{Call, Fate, Turn, Wire, constant};
-
-/// A process whose requests go out one at a time, when they are let.
-struct Process {
-    arrivals: UnboundedReceiver<Turn>,
-    waiting: VecDeque<Turn>,
-    is_over: bool,
-}
-
-impl Process {
-    /// Runs it on its own connection to the database; only the requests that `is_seen` by the other
-    /// side wait.
-    fn start<F>(
-        db: &Database,
-        is_seen: fn(&Call) -> bool,
-        run: impl FnOnce(Database) -> F + Send + 'static,
-    ) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (arrives, arrivals) = unbounded_channel();
-        let wire = Wire::default();
-        let db = db.through(&wire);
-        wire.decide(move |call| {
-            if !is_seen(call) {
-                return Fate::Passes;
-            }
-            let turn = Turn::default();
-            arrives.send(turn.clone()).unwrap();
-            Fate::Waits(turn)
-        });
-        tokio::spawn(async move {
-            run(db).await;
-            // Nothing more arrives.
-            wire.heal();
-        });
-        Self { arrivals, waiting: VecDeque::new(), is_over: false }
-    }
-
-    /// Lets so many requests pass, one after the other; fewer when there are no more.
-    async fn go(&mut self, requests: usize) {
-        for _ in 0..requests {
-            while self.waiting.is_empty() && !self.is_over {
-                match self.arrivals.recv().await {
-                    Some(arrived) => self.waiting.push_back(arrived),
-                    None => self.is_over = true,
-                }
-            }
-            while let Ok(arrived) = self.arrivals.try_recv() {
-                self.waiting.push_back(arrived);
-            }
-            let Some(turn) = self.waiting.pop_front() else { return };
-            turn.take().await;
-        }
-    }
-}
+use crate::wire::{Call, constant};
 
 fn every(_: &Call) -> bool {
     true
@@ -141,7 +84,7 @@ async fn run(db: &Database, (body, target): (&Value, &Target), order: [usize; 4]
 const INTAKE: usize = 8;
 const ERASURE: usize = 18;
 /// A prime, so that no request is always or never the one before a change.
-const SPREAD: usize = 61;
+const SPREAD: usize = 37;
 
 /// Every order with one change, and an even spread over those with two.
 fn orders() -> impl Iterator<Item = [usize; 4]> {
@@ -154,6 +97,10 @@ fn orders() -> impl Iterator<Item = [usize; 4]> {
     once.chain(twice.step_by(SPREAD))
 }
 
+async fn in_process() -> Database {
+    Database::in_process(dynoxide::Database::memory().unwrap()).await
+}
+
 async fn shop_of_one_day(db: &Database) -> Shop {
     let shop = Shop::open_bare(db).await;
     shop.make_keys(db, key_window::days(Day::of(now())).skip(2).take(1)).await;
@@ -163,11 +110,11 @@ async fn shop_of_one_day(db: &Database) -> Shop {
 //= R8.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_the_erasure_of_its_connection() {
-    let mut db = Database::on_dynoxide().await;
+    let mut db = in_process().await;
     for (number, order) in orders().enumerate() {
         if number % 50 == 0 {
             // What is looked through each time stays small.
-            db = Database::on_dynoxide().await;
+            db = in_process().await;
         }
         let shop = shop_of_one_day(&db).await;
         let body = shop.body(&[shop.text("7001", ago(9), "m_1", "hi")]);
@@ -186,7 +133,7 @@ async fn in_no_order_does_a_message_survive_the_erasure_of_its_connection() {
 //= R8.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_the_erasure_of_its_contact() {
-    let db = Database::on_dynoxide().await;
+    let db = in_process().await;
     let shop = shop_of_one_day(&db).await;
     for (number, order) in orders().enumerate() {
         let name = number.to_string();
@@ -205,7 +152,7 @@ async fn in_no_order_does_a_message_survive_the_erasure_of_its_contact() {
 //= R5.3
 #[tokio::test]
 async fn in_no_order_does_a_message_survive_its_own_erasure() {
-    let db = Database::on_dynoxide().await;
+    let db = in_process().await;
     let shop = shop_of_one_day(&db).await;
     for (number, order) in orders().enumerate().step_by(3) {
         let name = number.to_string();
