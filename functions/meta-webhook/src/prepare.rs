@@ -245,7 +245,7 @@ impl Sealing<'_> {
         let to = Recipient { account: &self.connection.account, day, key };
         let mut sealer = self.app.sealer.lock().unwrap_or_else(PoisonError::into_inner);
         let sealed = seal_edit(&mut sealer, to, self.place(), &edit.what)?;
-        Ok(NewEdit { num_edit: edit.what.num_edit, sealed, expires_at })
+        Ok(NewEdit { at: edit.at, num_edit: edit.what.num_edit, sealed, expires_at })
     }
 
     /// The key of the day something was sent on, and when it expires (R6.2).

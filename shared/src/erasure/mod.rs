@@ -141,11 +141,13 @@ impl Eraser {
         while stored.request.is_work(now) || stored.request.state == State::Held {
             let request = stored.request;
             let request = match request.state {
-                State::Requested => shred(store, request, now).await?,
-                State::Held => match shred(store, request, now).await? {
-                    still if still.state == State::Held => return Ok(Progress::Nothing),
-                    shredded => shredded,
-                },
+                // The marks are younger than `now` then: another run, with a later one, begins the
+                // time in which intake settles.
+                State::Requested | State::Held => {
+                    let request = shred(store, request, now).await?;
+                    let is_held = request.state == State::Held;
+                    return Ok(if is_held { Progress::Nothing } else { Progress::More });
+                }
                 State::Shredded => {
                     let state = request.state.to(State::Sweeping)?;
                     let begun = Request { state, sweeping_at: Some(now), ..request };

@@ -37,7 +37,6 @@ use crate::domain::ids::{
     AccountId, ConnectionId, ContactId, ConversationId, MemberId, RequestId, RouteId,
 };
 use crate::domain::row::SUPPRESSION;
-use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
@@ -313,7 +312,9 @@ impl<'a> Sweeper<'a> {
         match target {
             Target::Account { account } => self.account(account, now).await,
             Target::Member { account, member } => {
-                self.batch.members.push((account.clone(), member.clone()));
+                if self.store.has_member(account, member).await? {
+                    self.batch.members.push((account.clone(), member.clone()));
+                }
                 self.flush().await?;
                 Ok(Outcome::Done)
             }
@@ -504,7 +505,7 @@ pub(super) fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
     match (row.unsent, row.sent_at) {
         (true, _) => false,
         (false, Some(sent_at)) => sent_at <= until,
-        // An edit whose message has not come: it is of its own day.
-        (false, None) => row.edit_day.is_none_or(|day| day <= Day::of(until)),
+        // An edit whose message has not come.
+        (false, None) => row.edit_at.is_none_or(|edited| edited <= until),
     }
 }

@@ -408,7 +408,7 @@ mod tests {
             message: MessageId::parse("m").unwrap(),
             sent_at: Some(sent_at),
             unsent: false,
-            edit_day: None,
+            edit_at: None,
             expires_at,
             is_held: false,
         }

@@ -110,6 +110,8 @@ pub(super) const SEALED: &str = "sealed";
 pub(super) const DAY: &str = "day";
 pub(super) const EDIT: &str = "edit";
 pub(super) const EDIT_DAY: &str = "edit_day";
+/// Epoch milliseconds: of an edit that waits for its message.
+pub(super) const EDIT_AT: &str = "edit_at";
 pub(super) const NUM_EDIT: &str = "num_edit";
 pub(super) const UNSENT: &str = "unsent";
 /// A pseudonym under the pepper: of a contact's Meta id, or of the person who connected a channel.

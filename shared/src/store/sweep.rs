@@ -18,7 +18,7 @@ const BATCH_MAX: usize = 25;
 /// Single deletions under way at once.
 const SINGLES: usize = 32;
 /// What an erasure, or a sweep, reads of a row: nothing that is sealed.
-pub(super) const SWEPT: &str = "sk, sent_at, unsent, edit_day, expires_at, shown_until";
+pub(super) const SWEPT: &str = "sk, sent_at, unsent, edit_at, expires_at, shown_until";
 /// Contacts of one page.
 const CONTACTS_PAGE: i32 = 100;
 
@@ -31,8 +31,8 @@ pub struct SweepRow {
     pub sent_at: Option<Timestamp>,
     /// A tombstone.
     pub unsent: bool,
-    /// The day of its latest edit.
-    pub edit_day: Option<Day>,
+    /// When the edit was made that waits for its message.
+    pub edit_at: Option<Timestamp>,
     /// From when on nothing shows it.
     pub expires_at: Timestamp,
     /// A hold keeps it: time to live does not remove it then.
@@ -287,10 +287,7 @@ pub(super) fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
             .ok_or(StoreError::Corrupt(schema::SK))?,
         sent_at: schema::get_milliseconds(item, schema::SENT_AT)?,
         unsent: item.contains_key(schema::UNSENT),
-        edit_day: item
-            .contains_key(schema::EDIT_DAY)
-            .then(|| schema::get_day(item, schema::EDIT_DAY))
-            .transpose()?,
+        edit_at: schema::get_milliseconds(item, schema::EDIT_AT)?,
         expires_at: expiry(item)?,
         is_held: !item.contains_key(schema::EXPIRES_AT),
     })

@@ -41,6 +41,8 @@ pub struct NewMessage {
 /// An edit to store.
 #[derive(Debug, Clone)]
 pub struct NewEdit {
+    /// When it was made.
+    pub at: Timestamp,
     /// Its number.
     pub num_edit: u32,
     /// The new text, sealed.
@@ -207,12 +209,14 @@ impl Store {
         let waiting = self
             .update_edit(key, &edit)
             .update_expression(
-                "SET edit = :edit, edit_day = :day, num_edit = :n, expires_at = :end",
+                "SET edit = :edit, edit_day = :day, num_edit = :n, edit_at = :at, \
+                 expires_at = :end",
             )
             .condition_expression(
                 "attribute_not_exists(sent_at) AND attribute_not_exists(unsent) \
                  AND (attribute_not_exists(num_edit) OR num_edit < :n)",
             )
+            .expression_attribute_values(":at", schema::milliseconds(edit.at))
             .expression_attribute_values(":end", schema::seconds(edit.expires_at))
             .send()
             .await;

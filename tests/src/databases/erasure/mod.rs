@@ -96,15 +96,22 @@ const fn is_over(progress: &Progress) -> bool {
     }
 }
 
-/// What a worker does with it: it sweeps, and comes again when the proof can be given.
+/// What workers do with it: one finds it shredded, or shreds it; the next ones sweep it, and prove
+/// that nothing is left.
 async fn work(
     db: &Database,
     key: &SigningKey,
     request: &Request,
 ) -> Result<Progress, ErasureError> {
     let eraser = eraser(db, key);
-    let first = eraser.work(&request.id, now(), &|| true).await?;
-    if is_over(&first) { Ok(first) } else { eraser.work(&request.id, later(), &|| true).await }
+    let mut progress = Progress::More;
+    for at in [now(), later(), later() + LATER] {
+        progress = eraser.work(&request.id, at, &|| true).await?;
+        if is_over(&progress) {
+            break;
+        }
+    }
+    Ok(progress)
 }
 
 /// What workers do with one that waited for a hold: it is shredded only now.

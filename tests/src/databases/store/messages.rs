@@ -46,7 +46,7 @@ fn message(sent_at: Timestamp) -> NewMessage {
 
 fn edit(num_edit: u32) -> NewEdit {
     let sealed = sealed(&format!("edit {num_edit}"));
-    NewEdit { num_edit, sealed, expires_at: now() + 31 * DAY }
+    NewEdit { at: now(), num_edit, sealed, expires_at: now() + 31 * DAY }
 }
 
 fn seconds(n: i64) -> Timestamp {
