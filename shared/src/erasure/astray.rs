@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::ErasureError;
-use super::sweep::is_covered;
+use super::sweeper::is_covered;
 use crate::domain::erasure::Target;
 use crate::domain::ids::{ConnectionId, ConversationId};
 use crate::store::concurrent::try_all;

@@ -15,6 +15,7 @@ mod reapply;
 pub mod scope;
 mod shred;
 mod sweep;
+mod sweeper;
 
 pub use archives::void_archives;
 pub use begin::{begin, begin_once, resume};
@@ -22,7 +23,7 @@ pub use cancel::{CancelError, cancel};
 pub use open::{Asked, is_held, open};
 pub use reapply::Reapplied;
 pub use shred::shred;
-pub use sweep::SETTLED;
+pub use sweeper::SETTLED;
 
 use std::pin::Pin;
 
@@ -37,7 +38,7 @@ use crate::seal::SealError;
 use crate::seal::receipt::{SigningError, SigningKey};
 use crate::store::requests::StoredRequest;
 use crate::store::{Store, StoreError};
-use sweep::Outcome;
+use sweeper::Outcome;
 
 /// Targets that are worked on at once: a person may have written to hundreds of accounts, and
 /// whoever asked is waiting.

@@ -1,7 +1,7 @@
 //! The negative proof, which every erasure ends with.
 
 use super::archives;
-use super::sweep::{PAGE, is_covered};
+use super::sweeper::{PAGE, is_covered};
 use super::{Eraser, ErasureError};
 use crate::domain::account::Use;
 use crate::domain::connection::ConnectionState;

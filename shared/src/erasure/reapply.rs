@@ -8,7 +8,7 @@ use super::astray::{Astray, rows_astray};
 use super::open::holds_on;
 use super::proof::is_clean;
 use super::shred::{By, shred_target};
-use super::sweep::{Outcome, Sweeper};
+use super::sweeper::{Outcome, Sweeper};
 use super::{Eraser, ErasureError};
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Target};

@@ -23,90 +23,25 @@
 //! Rows are counted once, whoever asked how often, because one request at a time sweeps in a lane.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::open::Asked;
 use super::proof::is_clean;
 use super::scope::channels_of_account;
 use super::shred::{By, destroy_keys, shred_target};
+use super::sweeper::{BATCH, CONVERSATIONS, Left, Outcome, PAGE, Sweeper, is_covered};
 use super::{Eraser, ErasureError, archives, begin};
 use crate::domain::account::Use;
 use crate::domain::data_kind::DataKind;
-use crate::domain::erasure::{Counts, Request, State, Target};
-use crate::domain::ids::{
-    AccountId, ConnectionId, ContactId, ConversationId, MemberId, RequestId, RouteId,
-};
-use crate::domain::row::SUPPRESSION;
-use crate::store::concurrent::try_all;
+use crate::domain::erasure::{Request, State, Target};
+use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, RouteId};
+use crate::store::StoreError;
 use crate::store::messages::MessageKey;
-use crate::store::pace::Pace;
 use crate::store::requests::InFlight;
 use crate::store::sweep::SweepRow;
-use crate::store::{Store, StoreError};
 
-/// Rows of one batch.
-const BATCH: usize = 250;
 /// Members of one batch: the user pool takes a few calls a second.
 const MEMBERS: usize = 10;
-/// Rows of one page.
-pub(super) const PAGE: i32 = 250;
-/// Conversations that are read at once.
-const CONVERSATIONS: usize = 16;
-/// The sweep does not begin before this long after a worker first saw the request shredded. What
-/// intake had under way when the marks were set is over by then: its requests leave within 4.5
-/// seconds of their webhook's arrival; the rest is for those that are on their way, and for a read
-/// of the connection that was a moment old.
-pub const SETTLED: SignedDuration = SignedDuration::from_secs(10);
-
-/// Whether work is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// None.
-    Done,
-    /// Time ran out, it is too soon, another request sweeps in the lane, or the proof found something
-    /// new: another run goes on.
-    More,
-}
-
-/// Deletes batch by batch, and remembers what it deleted.
-pub(super) struct Sweeper<'a> {
-    eraser: &'a Eraser,
-    store: &'a Store,
-    now: Timestamp,
-    has_time: &'a (dyn Fn() -> bool + Sync),
-    /// The request that covers what is swept.
-    id: RequestId,
-    /// Where batches are written down; `None` when a report counts them (see `reapply`).
-    request: Option<Request>,
-    /// What was deleted.
-    pub(super) counts: Counts,
-    batch: InFlight,
-    /// What a contact's erasure has met that it leaves.
-    left: Left,
-    /// How fast the table takes it.
-    pace: Pace,
-}
-
-/// What is newer than a contact's erasure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Left {
-    /// Nothing, or tombstones.
-    Nothing,
-    /// An edit whose message has not come.
-    Other,
-    /// Messages, the newest of this time.
-    Message(Timestamp),
-}
-
-impl Left {
-    fn of(row: &SweepRow) -> Self {
-        match (row.unsent, row.sent_at) {
-            (true, _) => Self::Nothing,
-            (false, None) => Self::Other,
-            (false, Some(sent_at)) => Self::Message(sent_at),
-        }
-    }
-}
 
 /// Sweeps a request's targets from where the last worker stopped, then proves that nothing is left.
 ///
@@ -147,161 +82,7 @@ pub(super) async fn sweep(
     Ok((eraser.store.save_work(request, None, now).await?, outcome))
 }
 
-impl<'a> Sweeper<'a> {
-    fn new(
-        eraser: &'a Eraser,
-        id: RequestId,
-        request: Option<Request>,
-        now: Timestamp,
-        has_time: &'a (dyn Fn() -> bool + Sync),
-    ) -> Self {
-        let counts = request.as_ref().map(|request| request.counts.clone()).unwrap_or_default();
-        Self {
-            eraser,
-            store: &eraser.store,
-            now,
-            has_time,
-            id,
-            request,
-            counts,
-            batch: InFlight::default(),
-            left: Left::Nothing,
-            pace: Pace::default(),
-        }
-    }
-
-    /// Sweeps again what this request, by the ledger, has erased: to the end, and for a report.
-    pub(super) fn again(eraser: &'a Eraser, id: RequestId, now: Timestamp) -> Self {
-        Self::new(eraser, id, None, now, &|| true)
-    }
-
-    fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
-        self.request.map(|request| (request, outcome)).ok_or(ErasureError::Unknown)
-    }
-
-    fn is_settled(&self, now: Timestamp) -> bool {
-        let sweeping_at = self.request.as_ref().and_then(|request| request.sweeping_at);
-        sweeping_at.is_some_and(|at| now.duration_since(at) >= SETTLED)
-    }
-
-    fn targets_swept(&self) -> usize {
-        self.request.as_ref().map_or(0, |request| request.targets_swept)
-    }
-
-    async fn target_swept(&mut self) -> Result<(), ErasureError> {
-        if let Some(request) = &mut self.request {
-            request.targets_swept = request.targets_swept.saturating_add(1);
-        }
-        self.save().await
-    }
-
-    async fn start_again(&mut self) -> Result<(), ErasureError> {
-        if let Some(request) = &mut self.request {
-            request.targets_swept = 0;
-        }
-        self.save().await
-    }
-
-    /// Saves the request with its counts and the batch that is about to go.
-    async fn save(&mut self) -> Result<(), ErasureError> {
-        if let Some(mut request) = self.request.take() {
-            request.counts = self.counts.clone();
-            let batch = (self.batch != InFlight::default()).then_some(&self.batch);
-            self.request = Some(self.store.save_work(request, batch, self.now).await?);
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, kind: DataKind, number: usize) {
-        kind.count(&mut self.counts, u64::try_from(number).unwrap_or(u64::MAX));
-    }
-
-    /// Has the request sweep in a lane; false while another does.
-    async fn enter(&self, lane: &str) -> Result<bool, ErasureError> {
-        if self.request.is_none() {
-            return Ok(true);
-        }
-        let id = &self.id;
-        let kept_until = self.now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);
-        let holder = self.store.enter_lane(lane, id, kept_until).await?;
-        if holder == *id {
-            return Ok(true);
-        }
-        let at_it = self.store.request(&holder).await?;
-        if at_it.is_some_and(|at_it| at_it.request.state == State::Sweeping) {
-            return Ok(false);
-        }
-        // It has ended, and its worker died before it left the lane.
-        Ok(self.store.take_lane_over(lane, (&holder, id), kept_until).await?)
-    }
-
-    async fn leave(&self, lane: &str) -> Result<(), ErasureError> {
-        Ok(self.store.leave_lane(lane, &self.id).await?)
-    }
-
-    /// Deletes what has been gathered: written down first.
-    async fn flush(&mut self) -> Result<(), ErasureError> {
-        if self.batch == InFlight::default() {
-            return Ok(());
-        }
-        self.count(DataKind::Message, self.batch.messages.len());
-        self.count(DataKind::Contact, self.batch.contacts.len());
-        self.count(DataKind::Member, self.batch.members.len());
-        self.save().await?;
-        let batch = std::mem::take(&mut self.batch);
-        self.delete(batch).await
-    }
-
-    /// Deletes a batch that is written down and counted; and the rows that are met under a contact
-    /// once it has ended. The batch keeps its contacts until no row is met: whoever goes on after a
-    /// worker that died reads them again, too.
-    async fn delete(&mut self, mut batch: InFlight) -> Result<(), ErasureError> {
-        loop {
-            self.store.delete_rows(&batch.messages, &mut self.pace).await?;
-            self.store.delete_contacts(&batch.contacts).await?;
-            for (account, member) in std::mem::take(&mut batch.members) {
-                self.delete_member(&account, &member).await?;
-            }
-            batch.messages = self.rows_of(&batch.contacts).await?;
-            if batch.messages.is_empty() {
-                return Ok(());
-            }
-            self.count(DataKind::Message, batch.messages.len());
-            self.batch = batch;
-            self.save().await?;
-            batch = std::mem::take(&mut self.batch);
-        }
-    }
-
-    async fn delete_member(
-        &self,
-        account: &AccountId,
-        member: &MemberId,
-    ) -> Result<(), ErasureError> {
-        // The identity first: without the item nobody would know of it any more. One who is a
-        // member of another account by now keeps it.
-        let now_of = self.store.member(member).await?;
-        if now_of.is_none_or(|now_of| now_of.account == *account) {
-            self.eraser.user_pool.delete(member).await?;
-        }
-        Ok(self.store.delete_member(account, member).await?)
-    }
-
-    /// Rows that these conversations still have: a batch of them at most.
-    async fn rows_of(&self, ended: &[ConversationId]) -> Result<Vec<MessageKey>, ErasureError> {
-        let pages = ended.iter().map(async |conversation| {
-            let (rows, _) = self.store.rows_after(conversation, None, PAGE).await?;
-            let key = |row: SweepRow| MessageKey {
-                conversation: conversation.clone(),
-                message: row.message,
-            };
-            Ok::<_, StoreError>(rows.into_iter().map(key).collect::<Vec<_>>())
-        });
-        let mut rows: Vec<_> = try_all(pages, CONVERSATIONS).await?.into_iter().flatten().collect();
-        rows.truncate(BATCH);
-        Ok(rows)
-    }
-
+impl Sweeper<'_> {
     /// Sweeps one target.
     pub(super) async fn target(
         &mut self,
@@ -495,17 +276,5 @@ impl<'a> Sweeper<'a> {
             }
             (rows, more) = self.store.rows_after(conversation, Some(&last), PAGE).await?;
         }
-    }
-}
-
-/// Whether a row goes: all of an erased connection's do. Of a contact's, what was sent until then;
-/// a tombstone stays, as the mark that keeps the message out.
-pub(super) fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
-    let Some(until) = until else { return true };
-    match (row.unsent, row.sent_at) {
-        (true, _) => false,
-        (false, Some(sent_at)) => sent_at <= until,
-        // An edit whose message has not come.
-        (false, None) => row.edit_at.is_none_or(|edited| edited <= until),
     }
 }

@@ -358,7 +358,7 @@ pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
     let sweep_on = item.contains_key(schema::expiries::SWEEP_ON);
     let sweep_on =
         sweep_on.then(|| schema::get_day(item, schema::expiries::SWEEP_ON)).transpose()?;
-    let is_erasing = item.contains_key(schema::ERASING);
+    let is_erasing = item.contains_key(schema::erasures::ERASING);
     Ok(Contact { marks, last_message_at, is_known, sweep_on, is_erasing })
 }
 

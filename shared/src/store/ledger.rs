@@ -149,7 +149,7 @@ fn head_key() -> Item {
 
 /// Where the position stands of a request's `nth` entry, from 0; almost all have one.
 fn mark_key(request: &RequestId, nth: usize) -> Item {
-    schema::key(schema::request_pk(request), schema::entry_sk(nth))
+    schema::key(schema::request_pk(request), schema::erasures::entry_sk(nth))
 }
 
 fn item(entry: &LedgerEntry) -> Item {

@@ -39,6 +39,7 @@
 
 pub(super) mod account;
 pub(super) mod audit;
+pub(super) mod erasures;
 pub(super) mod expiries;
 pub(super) mod exports;
 pub(super) mod lists;
@@ -102,15 +103,13 @@ pub(super) const RESTRICTED_AT: &str = "restricted_at";
 pub(super) const KNOWN_AT: &str = "known_at";
 /// Epoch milliseconds.
 pub(super) const ERASED_AT: &str = "erased_at";
-/// Of a contact: the request that set its mark last, until that has swept it.
-pub(super) const ERASING: &str = "erasing";
 /// Epoch milliseconds, by Meta's clock.
 pub(super) const SENT_AT: &str = "sent_at";
 pub(super) const SEALED: &str = "sealed";
 pub(super) const DAY: &str = "day";
 pub(super) const EDIT: &str = "edit";
 pub(super) const EDIT_DAY: &str = "edit_day";
-/// Epoch milliseconds: of an edit that waits for its message.
+/// Epoch milliseconds: of one that waits.
 pub(super) const EDIT_AT: &str = "edit_at";
 pub(super) const NUM_EDIT: &str = "num_edit";
 pub(super) const UNSENT: &str = "unsent";
@@ -121,8 +120,6 @@ pub(super) const SOURCE: &str = "source";
 pub(super) const SUBJECT: &str = "subject";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const HELD_PART: &str = "held_part";
-/// Of a subject: its request has ended.
-pub(super) const ENDED: &str = "ended";
 pub(super) const REQUESTED_AT: &str = "requested_at";
 pub(super) const DUE_AT: &str = "due_at";
 /// Of a request that a worker has to end: from when on.
@@ -190,8 +187,6 @@ pub(super) const INDEX: &str = "INDEX";
 pub(super) const REQUEST: &str = "REQUEST";
 /// Sort key of how far a request is.
 pub(super) const PROGRESS: &str = "PROGRESS";
-/// Sort key of the request that is sweeping in a lane.
-pub(super) const LANE: &str = "LANE";
 /// Sort key of a subject's request under way.
 pub(super) const ERASURE: &str = "ERASURE";
 /// Partition of the ledger's entries, and sort key of a request's position.
@@ -256,10 +251,6 @@ pub(super) fn subject_pk(subject: &str) -> String {
     format!("SUBJECT#{subject}")
 }
 
-pub(super) fn lane_pk(lane: &str) -> String {
-    format!("LANE#{lane}")
-}
-
 pub(super) fn once_pk(name: &str) -> String {
     format!("ONCE#{name}")
 }
@@ -274,11 +265,6 @@ pub(super) fn wait_pk(held: &Held) -> String {
 
 pub(super) fn hold_sk(hold: &HoldId) -> String {
     format!("{HOLD_PREFIX}{hold}")
-}
-
-/// Of a request in the ledger: its first entry, and those of what it was extended by.
-pub(super) fn entry_sk(nth: usize) -> String {
-    if nth == 0 { ERASURES.to_owned() } else { format!("{ERASURES}#{nth}") }
 }
 
 /// A ledger position as a sort key: its order is that of the numbers.

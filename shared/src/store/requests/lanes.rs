@@ -87,5 +87,5 @@ impl Store {
 }
 
 fn lane_key(lane: &str) -> Item {
-    schema::key(schema::lane_pk(lane), schema::LANE.to_owned())
+    schema::key(schema::erasures::lane_pk(lane), schema::erasures::LANE.to_owned())
 }

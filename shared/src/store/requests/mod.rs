@@ -302,7 +302,7 @@ impl Store {
     /// The request that a pointer leads to, until it has ended; read consistently.
     async fn pointed(&self, key: Item) -> Result<Option<RequestId>, StoreError> {
         let item = self.item(&self.tables.core, key).await?;
-        let item = item.filter(|item| !item.contains_key(schema::ENDED));
+        let item = item.filter(|item| !item.contains_key(schema::erasures::ENDED));
         item.as_ref().map(request_id).transpose()
     }
 
