@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aws import Json, client, pages
 from deploy import ARTIFACTS
@@ -20,8 +21,7 @@ def dump(endpoint: str) -> Iterator[Json]:
     logs = client(endpoint, "logs")
     for group in pages(logs, "describe_log_groups", "logGroups"):
         name = group["logGroupName"]
-        found = pages(logs, "filter_log_events", "events", logGroupName=name)
-        yield {"source": f"log:{name}", "content": list(found)}
+        yield {"source": f"log:{name}", "content": list(events(logs, name))}
     found = pages(client(endpoint, "cloudwatch"), "list_metrics", "Metrics")
     yield {"source": "metrics", "content": list(found)}
     scheduler = client(endpoint, "scheduler")
@@ -30,6 +30,26 @@ def dump(endpoint: str) -> Iterator[Json]:
         yield {"source": f"schedule:{name}", "content": scheduler.get_schedule(Name=name)}
     found = pages(client(endpoint, "lambda"), "list_functions", "Functions")
     yield {"source": "functions", "content": list(found)}
+
+
+def events(logs: Any, group: str) -> Iterator[Json]:
+    """Every event of a log group, stream by stream.
+
+    The emulator answers `filter_log_events` with 10,000 events of a group and names no next page.
+    """
+    for stream in pages(logs, "describe_log_streams", "logStreams", logGroupName=group):
+        name, token = stream["logStreamName"], {}
+        while True:
+            page = logs.get_log_events(
+                logGroupName=group, logStreamName=name, startFromHead=True, **token
+            )
+            for event in page["events"]:
+                yield {**event, "logStreamName": name}
+            following = {"nextToken": page["nextForwardToken"]}
+            # After the last page, the next one is that same page.
+            if following == token:
+                break
+            token = following
 
 
 def tables(endpoint: str) -> Iterator[Json]:

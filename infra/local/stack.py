@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,9 @@ def arguments() -> argparse.Namespace:
     deploy_.add_argument("--template", type=Path, required=True)
     deploy_.add_argument("--state", type=Path, required=True, help="file to describe the stack in")
     dump_ = commands.add_parser("dump", help="print everything stored")
+    log_ = commands.add_parser("log", help="fill a new log group")
+    log_.add_argument("--group", required=True)
+    log_.add_argument("--lines", type=int, required=True)
     mail_ = commands.add_parser("mail", help="print the e-mail sent so far")
     token_ = commands.add_parser("token", help="make a member and log in")
     token_.add_argument("--state", type=Path, required=True, help="file that deploy wrote")
@@ -47,7 +51,7 @@ def arguments() -> argparse.Namespace:
     invoke_.add_argument("--event", required=True, help="JSON")
     assume_ = commands.add_parser("assume", help="get credentials of a role")
     assume_.add_argument("--role", required=True, help="its ARN")
-    for each in (deploy_, dump_, mail_, token_, factor_, invoke_, assume_):
+    for each in (deploy_, dump_, log_, mail_, token_, factor_, invoke_, assume_):
         each.add_argument("--endpoint", required=True, help="address of the emulator")
     return parser.parse_args()
 
@@ -76,6 +80,20 @@ def mail(endpoint: str) -> Json:
     return result
 
 
+def log(endpoint: str, group: str, lines: int) -> Json:
+    """A new log group with so many numbered lines, all of one moment, in one stream."""
+    logs = client(endpoint, "logs")
+    stream = {"logGroupName": group, "logStreamName": "stream"}
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(**stream)
+    at = round(time.time() * 1000)
+    events = [{"timestamp": at, "message": f"line {number}"} for number in range(lines)]
+    # AWS takes no more at once.
+    for first in range(0, lines, 10_000):
+        logs.put_log_events(**stream, logEvents=events[first : first + 10_000])
+    return {"lines": lines}
+
+
 def plain(value: Any) -> str:
     """What JSON has no type for.
 
@@ -92,6 +110,7 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "deploy": deploy,
         "dump": dump,
+        "log": log,
         "mail": mail,
         "token": token,
         "second-factor": second_factor,

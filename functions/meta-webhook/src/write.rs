@@ -294,8 +294,8 @@ enum Verdict {
 fn verdict(write: &Write, effect: &Effect, sight: &Sight) -> Verdict {
     let contact = sight.contacts.get(&write.key.conversation);
     if !connection_lives(write, sight) {
-        // The sweep ends a contact once it has read its rows, and reads them again after that. Where
-        // it has ended, this row may have come later: whoever wrote it removes it.
+        // The sweep ends a contact once it has read its rows, and reads them again after that.
+        // Where it has ended, this row may have come later: whoever wrote it removes it.
         let is_late = contact.is_none() && effect.wrote();
         return if is_late { Verdict::Remove } else { Verdict::Swept };
     }

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::endpoint::{FORWARDED, PUBLIC_KEY, SIGNATURE, listen, serve};
 
@@ -29,10 +30,13 @@ pub(crate) struct Cloud {
     /// Where DynamoDB is without anyone between.
     pub(crate) database_url: String,
     seen: Arc<Mutex<Seen>>,
+    fell_silent: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// Calls of the database that are answered before one is not; `None` when all are.
+    calls_left: Option<usize>,
     /// How often each key was unwrapped since that was last asked for.
     unwrapped: BTreeMap<String, usize>,
     parts: BTreeMap<u32, Bytes>,
@@ -43,6 +47,7 @@ struct Seen {
 
 struct Upstream {
     seen: Arc<Mutex<Seen>>,
+    fell_silent: Arc<Notify>,
     client: Client<HttpConnector, Full<Bytes>>,
     database_url: String,
 }
@@ -54,8 +59,10 @@ impl Cloud {
         let (listener, database_url) = listen().await?;
         tokio::spawn(dynoxide::server::serve_on(listener, database));
         let seen = Arc::new(Mutex::default());
+        let fell_silent = Arc::new(Notify::new());
         let upstream = Arc::new(Upstream {
             seen: Arc::clone(&seen),
+            fell_silent: Arc::clone(&fell_silent),
             client: Client::builder(TokioExecutor::new()).build_http(),
             database_url: database_url.clone(),
         });
@@ -65,7 +72,7 @@ impl Cloud {
             .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
             .with_state(upstream);
         tokio::spawn(serve(listener, router));
-        Ok(Self { url, database_url, seen })
+        Ok(Self { url, database_url, seen, fell_silent })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -76,6 +83,13 @@ impl Cloud {
     pub(crate) fn take_unwrapped(&self) -> usize {
         let unwrapped = std::mem::take(&mut self.seen().unwrapped);
         unwrapped.into_values().max().unwrap_or_default()
+    }
+
+    /// Has the database answer so many calls from now on, and not the one after them; returns when
+    /// that one is made.
+    pub(crate) async fn falls_silent(&self, after: usize) {
+        self.seen().calls_left = Some(after);
+        self.fell_silent.notified().await;
     }
 
     /// Parts that were uploaded, repetitions among them.
@@ -123,6 +137,10 @@ impl Upstream {
     }
 
     async fn ask_database(&self, headers: &HeaderMap, body: Bytes) -> anyhow::Result<Response> {
+        if self.is_silent() {
+            self.fell_silent.notify_one();
+            std::future::pending::<()>().await;
+        }
         let mut forwarded = Request::post(&self.database_url);
         for name in FORWARDED {
             if let Some(value) = headers.get(name) {
@@ -138,6 +156,14 @@ impl Upstream {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call.
+    fn is_silent(&self) -> bool {
+        let left = &mut self.seen().calls_left;
+        let is_silent = *left == Some(0);
+        *left = left.and_then(|left| left.checked_sub(1));
+        is_silent
     }
 
     fn json(&self, operation: &str, body: &Bytes) -> (StatusCode, String) {

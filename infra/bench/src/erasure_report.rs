@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 
 use crate::erasures::{Erased, Sweep};
 use crate::stats::{ms, percentile};
-use crate::table::{self, Bar, Row, Section, count, mib};
+use crate::table::{self, Bar, Row, Section, Table, count, mib};
 
 /// The bars: the ratio is to the volume that was named first.
 const VOLUME_RATIO_MAX: f64 = 1.5;
+const CALLS_RATIO_MAX: f64 = 1.0;
 const MESSAGES_PER_MINUTE_MIN: f64 = 20_000.0;
 const ROW_WRITE_UNITS_MAX: f64 = 2.0;
+const WRITE_UNITS_MAX: f64 = 2.15;
 const PEAK_MIB_MAX: f64 = 64.0;
 
-/// The table, and whether every bar holds.
-pub(crate) fn table(all: &[Erased]) -> (String, bool) {
+pub(crate) fn table(all: &[Erased]) -> Table {
     let sections = all.iter().filter_map(|erased| Some(section(erased, all.first()?)));
     table::render(["erasure", "the first"], sections.collect())
 }
@@ -33,8 +34,11 @@ fn section(erased: &Erased, first: &Erased) -> Section {
         time("unreadable after, slowest", 100),
         Row::new("the very first, right after filling", "ms", ms(*at_once))
             .beside(ms(first.at_once)),
-        Row::new("calls until then", "", count(*calls)).beside(count(first.calls)).decimals(0),
-        Row::new("of them one after the other", "", count(*waves))
+        Row::cost("calls until then", "", count(*calls))
+            .beside(count(first.calls))
+            .decimals(0)
+            .bar(Bar::MaxRatio(CALLS_RATIO_MAX)),
+        Row::cost("of them one after the other", "", count(*waves))
             .beside(count(first.waves))
             .decimals(0),
     ];
@@ -51,10 +55,15 @@ fn swept(sweep: &Sweep, volume: usize) -> [Row; 6] {
             .decimals(0)
             .bar(Bar::Min(MESSAGES_PER_MINUTE_MIN)),
         Row::new("invocations", "", count(sweep.took.len())).decimals(0),
-        Row::new("write units per message: row and index", "WRU", sweep.row_units.write / messages)
-            .bar(Bar::Max(ROW_WRITE_UNITS_MAX)),
-        Row::new("write units per message: all of it", "WRU", sweep.units.write / messages),
-        Row::new("read units per message", "RRU", sweep.units.read / messages),
+        Row::cost(
+            "write units per message: row and index",
+            "WRU",
+            sweep.row_units.write / messages,
+        )
+        .bar(Bar::Max(ROW_WRITE_UNITS_MAX)),
+        Row::cost("write units per message: all of it", "WRU", sweep.units.write / messages)
+            .bar(Bar::Max(WRITE_UNITS_MAX)),
+        Row::cost("read units per message", "RRU", sweep.units.read / messages),
         Row::new("peak memory", "MiB", peak).bar(Bar::Max(PEAK_MIB_MAX)),
     ]
 }

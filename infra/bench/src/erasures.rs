@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::connection::Connection;
@@ -40,7 +40,7 @@ const STORED_AT_A_TIME: usize = 1000;
 const REST: Duration = Duration::from_secs(5);
 const WARM_UPS: usize = 5;
 /// Each call of the one erasure that is watched takes so much longer: those made at once overlap.
-const WATCHED_PAUSE_MS: u64 = 20;
+const WATCHED_PAUSE_MS: u64 = 100;
 /// Invocations that one erasure may take; far more than any does.
 const INVOCATIONS_MAX: usize = 1000;
 
@@ -91,7 +91,7 @@ pub(crate) async fn measure(
     template: &Path,
     volumes: &[usize],
     samples: usize,
-    program: impl Fn(&Endpoint) -> anyhow::Result<Program>,
+    program: impl Fn(&str, Tables) -> anyhow::Result<Program>,
 ) -> anyhow::Result<Vec<Erased>> {
     let mut all = Vec::new();
     for volume in volumes {
@@ -120,7 +120,8 @@ pub(crate) async fn measure(
         let (_, request) = held.erase("watched", &watching).await?;
         held.endpoint.pause(0);
         let calls = held.endpoint.take();
-        let sweep = held.sweep(&program(&held.endpoint)?, &request).await?;
+        let program = program(&held.endpoint.url, held.tables.clone())?;
+        let sweep = held.sweep(&program, &request).await?;
         let Held { volume, at_once, .. } = held;
         let (waves, calls) = (waves(&calls), calls.len());
         erased.push(Erased { volume, at_once, unreadable, calls, waves, sweep });
@@ -165,22 +166,23 @@ impl Held {
     /// Runs the function until the receipt is signed, and plays its queue.
     async fn sweep(&self, program: &Program, request: &RequestId) -> anyhow::Result<Sweep> {
         let step = Step::start("sweep");
-        let program = told(program, &self.tables);
-        let mut sandbox = Sandbox::start(&program).await?;
+        let mut sandbox = Sandbox::start(program).await?;
         let mut sweep = Sweep::default();
+        let mut waited = Duration::ZERO;
         let mut queued =
             Some(serde_json::to_string(&Work::Erase { request: request.to_string(), at: None })?);
         while let Some(body) = queued {
             ensure!(sweep.took.len() < INVOCATIONS_MAX, "it does not come to an end");
             let answer = sandbox.invoke(event(&body)).await?;
             let failures = serde_json::from_slice::<Value>(&answer.payload)?;
-            ensure!(failures == json!({"batchItemFailures": []}), "not carried on: {failures}");
+            let is_carried_on = failures == json!({"batchItemFailures": []});
+            ensure!(is_carried_on, "not carried on: {failures}\n{}", sandbox.output());
             sweep.took.push(answer.took);
             let calls = self.endpoint.take();
             let of_rows = calls.iter().filter(|call| call.operation == "BatchWriteItem");
             sweep.row_units = sweep.row_units + of_rows.map(Call::units).sum();
             sweep.units = sweep.units + calls.iter().map(Call::units).sum();
-            queued = again(&calls).await?;
+            queued = again(&calls, &mut waited)?;
         }
         sweep.peak_kib = sandbox.peak_kib()?;
         let done = self.store.request(request).await?.context("the request is gone")?.request;
@@ -227,21 +229,6 @@ fn key(connection: &Connection, number: usize) -> Option<MessageKey> {
     Some(MessageKey { conversation, message: MessageId::parse(&format!("message{number:0>14}"))? })
 }
 
-/// The program with what the template tells `erasure` on top.
-fn told(program: &Program, tables: &Tables) -> Program {
-    let mut program = program.clone();
-    program.environment.extend([
-        ("CORE_TABLE", tables.core.clone()),
-        ("MESSAGES_TABLE", tables.messages.clone()),
-        ("KEYS_TABLE", tables.keys.clone()),
-        ("LEDGER_TABLE", tables.ledger.clone()),
-        ("ERASURE_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/bench".to_owned()),
-        ("USER_POOL_ID", "us-east-1_bench".to_owned()),
-        ("RECEIPT_KEY_ARN", "arn:aws:kms:us-east-1:000000000000:key/bench".to_owned()),
-    ]);
-    program
-}
-
 /// A batch of one message, as SQS hands it to a function.
 fn event(body: &str) -> Bytes {
     let record = json!({
@@ -257,14 +244,19 @@ fn event(body: &str) -> Bytes {
     Bytes::from(json!({ "Records": [record] }).to_string())
 }
 
-/// What the function queued for itself, once the delay it asked for is over.
-async fn again(calls: &[Call]) -> anyhow::Result<Option<String>> {
+/// What the function queued for itself, as it comes once the delays that it has asked for are over.
+/// They are not waited for: the message says at which time it comes.
+fn again(calls: &[Call], waited: &mut Duration) -> anyhow::Result<Option<String>> {
     let Some(call) = calls.iter().find(|call| call.service == Service::Sqs) else {
         return Ok(None);
     };
     let sent: Value = serde_json::from_slice(&call.request)?;
     let delay = sent.get("DelaySeconds").and_then(Value::as_u64).unwrap_or_default();
-    tokio::time::sleep(Duration::from_secs(delay)).await;
+    *waited = waited.saturating_add(Duration::from_secs(delay));
     let body = sent.get("MessageBody").and_then(Value::as_str).context("an empty message")?;
-    Ok(Some(body.to_owned()))
+    let Work::Erase { request, .. } = serde_json::from_str(body)? else {
+        bail!("it has queued something else: {body}");
+    };
+    let at = Some(clock::now().saturating_add(*waited)?);
+    Ok(Some(serde_json::to_string(&Work::Erase { request, at })?))
 }

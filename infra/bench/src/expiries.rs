@@ -1,4 +1,4 @@
-//! What it costs to have a thousand messages expire, beside so many that live on.
+//! What it costs to have messages expire, beside so many that live on.
 
 use std::path::Path;
 
@@ -21,11 +21,10 @@ use xtask::progress::Step;
 use crate::calls::{Call, Units};
 use crate::endpoint::Endpoint;
 use crate::seed;
-use crate::table::{self, Bar, Row, Section, count};
+use crate::table::{self, Bar, Row, Section, Table, count};
 
-/// Messages that expire, of so many connections.
-const EXPIRING: usize = 1000;
-const CONNECTIONS: usize = 100;
+/// Messages of each connection that expire.
+const EXPIRING_OF_EACH: usize = 10;
 /// Days, today included, of which messages live.
 const LIVE_DAYS: i32 = 30;
 /// Days of which messages are: none of them expires before the sweep of those that have.
@@ -43,6 +42,7 @@ const VOLUME_RATIO_MAX: f64 = 1.1;
 #[derive(Debug)]
 pub(crate) struct Measured {
     live: usize,
+    connections: usize,
     /// What the run did: keys of the days that expire.
     expired: Expired,
     of_keys: Cost,
@@ -70,7 +70,11 @@ impl Cost {
 ///
 /// # Errors
 /// When the database fails, or another number of keys is destroyed.
-pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Result<Vec<Measured>> {
+pub(crate) async fn measure(
+    template: &Path,
+    volumes: &[usize],
+    connections: usize,
+) -> anyhow::Result<Vec<Measured>> {
     let mut all = Vec::new();
     for live in volumes {
         let step = Step::start("messages");
@@ -78,7 +82,7 @@ pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Resul
         let (store, tables) = seed::database(&endpoint.database_url, template).await?;
         let now = clock::now();
         let connections: Vec<Connection> =
-            (0..CONNECTIONS).map(seed::numbered).collect::<Result<_, _>>()?;
+            (0..connections).map(seed::numbered).collect::<Result<_, _>>()?;
         let today = Day::of(now);
         // The day whose last message expired as today began.
         let over = today.plus(-LIVE_DAYS - 1);
@@ -88,22 +92,24 @@ pub(crate) async fn measure(template: &Path, volumes: &[usize]) -> anyhow::Resul
                 .await?;
             seed::make_keys(&store, connection, [over].into_iter()).await?;
         }
-        fill(&store, &connections, ("expired", EXPIRING), |_| over).await?;
+        let expiring = EXPIRING_OF_EACH.saturating_mul(connections.len());
+        fill(&store, &connections, ("expired", expiring), |_| over).await?;
         let day =
             |number: usize| today.plus(-i32::try_from(number % MESSAGE_DAYS).unwrap_or_default());
         fill(&store, &connections, ("live", *live), day).await?;
-        step.done(&format!("{live} live, {EXPIRING} expired"));
+        step.done(&format!("{live} live, {expiring} expired"));
 
         let watched = Store::new(seed::client(&endpoint.url), tables);
         endpoint.take();
         let expired = destroy_expired_keys(&watched, now, &|| true).await?;
         let of_keys = Cost::take(&endpoint);
-        ensure!(expired.destroyed == u64::try_from(CONNECTIONS)?, "{expired:?}");
+        ensure!(expired.destroyed == u64::try_from(connections.len())?, "{expired:?}");
         // When time to live has had its two days.
         let swept = sweep_expired_rows(&watched, today.plus(1).start(), &|| true).await?;
         let of_rows = Cost::take(&endpoint);
-        ensure!(swept.complete && swept.rows == u64::try_from(EXPIRING)?, "{swept:?}");
-        all.push(Measured { live: *live, expired, of_keys, rows: swept.rows, of_rows });
+        ensure!(swept.complete && swept.rows == u64::try_from(expiring)?, "{swept:?}");
+        let (live, connections) = (*live, connections.len());
+        all.push(Measured { live, connections, expired, of_keys, rows: swept.rows, of_rows });
     }
     Ok(all)
 }
@@ -153,8 +159,7 @@ fn message_of(connection: &Connection, day: Day) -> NewMessage {
     NewMessage { sent_at, sealed, expires_at: connection.plan.expires_at(sent_at, sent_at) }
 }
 
-/// The table, and whether every bar holds.
-pub(crate) fn table(all: &[Measured]) -> (String, bool) {
+pub(crate) fn table(all: &[Measured]) -> Table {
     let sections = all.iter().filter_map(|measured| Some(section(measured, all.first()?)));
     table::render(["retention", "the first"], sections.collect())
 }
@@ -164,18 +169,16 @@ fn section(measured: &Measured, first: &Measured) -> Section {
     let of = |what: &'static [&'static str; 3], cost: &Cost, floor: &Cost| {
         let [writes, reads, calls] = *what;
         [
-            Row::new(writes, "WRU", cost.units.write).beside(floor.units.write).bar(bar),
-            Row::new(reads, "RRU", cost.units.read).beside(floor.units.read).bar(bar),
-            Row::new(calls, "", count(cost.calls)).beside(count(floor.calls)).decimals(0).bar(bar),
+            Row::cost(writes, "WRU", cost.units.write).beside(floor.units.write).bar(bar),
+            Row::cost(reads, "RRU", cost.units.read).beside(floor.units.read).bar(bar),
+            Row::cost(calls, "", count(cost.calls)).beside(count(floor.calls)).decimals(0).bar(bar),
         ]
     };
     let keys = of(&OF_KEYS, &measured.of_keys, &first.of_keys);
     let rows = of(&OF_ROWS, &measured.of_rows, &first.of_rows);
-    let rows = keys.into_iter().chain(rows).collect();
-    (
-        format!("{EXPIRING} messages of {CONNECTIONS} channels expire, {} live on", measured.live),
-        rows,
-    )
+    let rows: Vec<Row> = keys.into_iter().chain(rows).collect();
+    let Measured { live, connections, rows: expired, .. } = measured;
+    (format!("{expired} messages of {connections} channels expire, {live} live on"), rows)
 }
 
 /// Every number behind the table.

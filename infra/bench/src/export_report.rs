@@ -4,14 +4,13 @@ use serde_json::{Value, json};
 
 use crate::exports::Exported;
 use crate::stats::ms;
-use crate::table::{self, Bar, Row, count, mib};
+use crate::table::{self, Bar, Row, Table, count, mib};
 
 const MESSAGES_PER_SECOND_MIN: f64 = 20_000.0;
 const PEAK_MIB_MAX: f64 = 96.0;
 const UNWRAPPED_MAX: f64 = 1.0;
 
-/// The table, and whether every bar holds.
-pub(crate) fn table(exported: &Exported) -> (String, bool) {
+pub(crate) fn table(exported: &Exported) -> Table {
     let Exported { messages, took, cpu, .. } = exported;
     let messages = count(*messages);
     let peak = mib(u64::from(exported.peak_kib) * 1024);
@@ -27,7 +26,7 @@ pub(crate) fn table(exported: &Exported) -> (String, bool) {
         )
         .decimals(0),
         Row::new("peak memory", "MiB", peak).bar(Bar::Max(PEAK_MIB_MAX)),
-        Row::new("calls to KMS for a key, in an invocation", "", count(exported.unwrapped_max))
+        Row::cost("calls to KMS for a key, in an invocation", "", count(exported.unwrapped_max))
             .decimals(0)
             .bar(Bar::Max(UNWRAPPED_MAX)),
         Row::new("times killed", "", count(exported.killed)).decimals(0),

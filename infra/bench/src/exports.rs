@@ -41,10 +41,9 @@ const DAYS: usize = 26;
 const AT_ONCE: usize = 64;
 /// Messages, of whole contacts.
 const STORED_AT_A_TIME: usize = 1000;
-/// How often the worker is killed.
+/// How often the worker is killed: each time when it has called the database as often as reading an
+/// equal share of the contacts takes.
 const KILLS: usize = 3;
-/// How often it is looked whether it has come far enough to be killed.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Invocations that one export may take; far more than any does.
 const INVOCATIONS_MAX: usize = 100;
 const WORDS: [&str; 16] = [
@@ -93,7 +92,7 @@ pub(crate) struct Exported {
 pub(crate) async fn measure(
     template: &Path,
     volume: usize,
-    program: impl Fn(&str) -> anyhow::Result<Program>,
+    program: impl Fn(&str, Tables) -> anyhow::Result<Program>,
 ) -> anyhow::Result<Exported> {
     let cloud = Cloud::start().await?;
     let (store, tables) = seed::database(&cloud.database_url, template).await?;
@@ -101,7 +100,7 @@ pub(crate) async fn measure(
     fill(&store, &connection, volume, clock::now()).await?;
     let id = ExportId::parse("bench").context("export id")?;
     store.open_export(&Export::new(id.clone(), connection.account.clone(), clock::now())).await?;
-    let program = told(program(&cloud.url)?, &tables);
+    let program = program(&cloud.url, tables)?;
     let mut exported = run(&cloud, &program, &id, volume).await?;
     let export = store.export(&id).await?.context("the export is gone")?;
     ensure!(export.state == State::Ready, "it ended as {:?}", export.state);
@@ -120,16 +119,15 @@ async fn run(
     let step = Step::start("export");
     let mut exported = Exported { messages: volume, ..Exported::default() };
     let mut queued = Some(brought_again(id, 0)?);
+    let share = volume / OF_A_CONTACT / KILLS.saturating_add(1);
     let stopwatch = Stopwatch::start();
     while let Some(body) = queued.take() {
         ensure!(exported.invocations < INVOCATIONS_MAX, "it does not come to an end");
         exported.invocations = exported.invocations.saturating_add(1);
         let mut sandbox = Sandbox::start(program).await?;
-        let kill_at = cloud.parts_put().saturating_add(4);
-        let is_to_die = exported.killed < KILLS;
         let answered = tokio::select! {
             answer = sandbox.invoke(event(&body)) => Some(answer?),
-            () = far_enough(cloud, kill_at, is_to_die) => None,
+            () = cloud.falls_silent(share), if exported.killed < KILLS => None,
         };
         exported.peak_kib = exported.peak_kib.max(sandbox.peak_kib()?);
         exported.cpu = exported.cpu.saturating_add(sandbox.cpu_so_far()?);
@@ -142,11 +140,13 @@ async fn run(
             }
             Some(answer) => {
                 let failures = serde_json::from_slice::<Value>(&answer.payload)?;
-                ensure!(failures == json!({"batchItemFailures": []}), "not carried on: {failures}");
+                let is_carried_on = failures == json!({"batchItemFailures": []});
+                ensure!(is_carried_on, "not carried on: {failures}\n{}", sandbox.output());
                 queued = cloud.take_queued();
             }
         }
     }
+    ensure!(exported.killed == KILLS, "it was killed {} times only", exported.killed);
     exported.took = stopwatch.elapsed();
     exported.parts_put = cloud.parts_put();
     step.done(&format!("{volume} messages, {} invocations", exported.invocations));
@@ -159,15 +159,6 @@ fn brought_again(id: &ExportId, killed: usize) -> anyhow::Result<String> {
     let later = LEASE.saturating_mul(i32::try_from(killed)?.saturating_mul(2));
     let at = clock::now().saturating_add(later)?;
     Ok(serde_json::to_string(&ExportWork { export: id.to_string(), at: Some(at) })?)
-}
-
-async fn far_enough(cloud: &Cloud, parts: usize, is_to_die: bool) {
-    loop {
-        if is_to_die && cloud.parts_put() >= parts {
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 /// Reads every file of the archive, and counts the messages in them.
@@ -189,7 +180,9 @@ fn check(archive: &[u8], volume: usize, exported: &mut Exported) -> anyhow::Resu
         }
     }
     ensure!(messages == volume, "{messages} of {volume} messages are in it");
-    let path = std::env::temp_dir().join("numib-bench-export.zip");
+    let folder = xtask::project::local().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("export.zip");
     std::fs::write(&path, archive)?;
     step.done(&format!("{} files, at {}", exported.files, path.display()));
     Ok(())
@@ -283,23 +276,6 @@ fn message(
     let sealed = seal_message(sealer, to, place, (&mid, &meta), &dated)?;
     let expires_at = connection.plan.expires_at(sent_at, now);
     Ok((MessageKey { conversation, message: id }, NewMessage { sent_at, sealed, expires_at }))
-}
-
-/// The program with what the template tells `data-export` on top.
-fn told(mut program: Program, tables: &Tables) -> Program {
-    let key = "arn:aws:kms:us-east-1:000000000000:key/bench".to_owned();
-    program.environment.extend([
-        ("CORE_TABLE", tables.core.clone()),
-        ("MESSAGES_TABLE", tables.messages.clone()),
-        ("KEYS_TABLE", tables.keys.clone()),
-        ("LEDGER_TABLE", tables.ledger.clone()),
-        ("DATA_KEY_ARN", key.clone()),
-        ("RECEIPT_KEY_ARN", key),
-        ("EXPORT_BUCKET", "bench".to_owned()),
-        ("EXPORT_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/bench".to_owned()),
-        ("USER_POOL_ID", "us-east-1_bench".to_owned()),
-    ]);
-    program
 }
 
 /// A batch of one message, as SQS hands it to a function.

@@ -16,11 +16,13 @@ mod report;
 mod sandbox;
 mod scenarios;
 mod seed;
+#[cfg(test)]
+mod small;
 mod stats;
 mod table;
 mod webhooks;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,14 +30,17 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use numib::edge::clock;
 use numib::store::Tables;
+use serde_json::Value;
 use xtask::progress::{Step, note, say};
 
 use crate::endpoint::Endpoint;
 use crate::erasures::Erased;
+use crate::expiries::Measured;
 use crate::exports::Exported;
 use crate::report::Results;
 use crate::sandbox::{Program, Sandbox, environment};
 use crate::scenarios::{Amounts, Scene};
+use crate::table::Table;
 
 /// Where distributions keep their certificates in one file; the image of Lambda has the first.
 const CERTIFICATES: [&str; 2] =
@@ -49,12 +54,9 @@ const EXPORT_TIMEOUT: Duration = Duration::from_mins(5);
 /// Measures meta-webhook beside a floor; fails when a bar does not hold.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The binary of meta-webhook [default: beside this one]
+    /// The folder of the functions' and the floor's binaries [default: this one's]
     #[arg(long)]
-    function: Option<PathBuf>,
-    /// The binary of the floor [default: beside this one]
-    #[arg(long)]
-    floor: Option<PathBuf>,
+    binaries: Option<PathBuf>,
     /// The template whose tables to use
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"))]
     template: PathBuf,
@@ -86,10 +88,13 @@ struct Options {
     /// How often each of them is erased
     #[arg(long, default_value_t = 50)]
     erasure_samples: usize,
-    /// Measure what it costs to have a thousand messages expire beside so many live ones each, and
-    /// nothing else; the first is what the others are compared with
+    /// Measure what it costs to have ten messages of each channel expire, beside so many live ones
+    /// in all, and nothing else; the first is what the others are compared with
     #[arg(long, value_delimiter = ',')]
     expiries: Vec<usize>,
+    /// Channels that those are of
+    #[arg(long, default_value_t = 100)]
+    channels: usize,
     /// Measure the export of an account with so many messages, and nothing else
     #[arg(long)]
     exports: Option<usize>,
@@ -98,30 +103,42 @@ struct Options {
     json: Option<PathBuf>,
 }
 
+/// What a benchmark prints, and every number behind it.
+#[derive(Debug)]
+struct Report {
+    table: Table,
+    raw: Value,
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let (raw, (table, all_hold)) = if let Some(volume) = options.exports {
-        let exported = measure_export(&options, volume).await?;
-        (export_report::raw(&exported), export_report::table(&exported))
-    } else if !options.erasures.is_empty() {
-        let erased = measure_erasures(&options).await?;
-        (erasure_report::raw(&erased), erasure_report::table(&erased))
-    } else if !options.expiries.is_empty() {
-        let measured = expiries::measure(&options.template, &options.expiries).await?;
-        (expiries::raw(&measured), expiries::table(&measured))
-    } else {
-        let results = measure(&options).await?;
-        (results.raw(), results.table())
-    };
+    let Report { table, raw } = run(&options).await?;
     if let Some(path) = &options.json {
         let raw = serde_json::to_vec_pretty(&raw)?;
         std::fs::write(path, raw).with_context(|| format!("writing {}", path.display()))?;
     }
-    say(&table);
+    say(&table.text);
     note("Times are this machine's, with the database beside the function and no TLS to it.");
-    note(if all_hold { "Every bar holds." } else { "A bar does not hold." });
-    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    note(if table.all_hold { "Every bar holds." } else { "A bar does not hold." });
+    Ok(if table.all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the benchmark that is asked for.
+async fn run(options: &Options) -> anyhow::Result<Report> {
+    Ok(if let Some(volume) = options.exports {
+        let exported = measure_export(options, volume).await?;
+        Report { raw: export_report::raw(&exported), table: export_report::table(&exported) }
+    } else if !options.erasures.is_empty() {
+        let erased = measure_erasures(options).await?;
+        Report { raw: erasure_report::raw(&erased), table: erasure_report::table(&erased) }
+    } else if !options.expiries.is_empty() {
+        let measured = measure_expiries(options).await?;
+        Report { raw: expiries::raw(&measured), table: expiries::table(&measured) }
+    } else {
+        let results = measure(options).await?;
+        Report { raw: results.raw(), table: results.table() }
+    })
 }
 
 async fn measure(options: &Options) -> anyhow::Result<Results> {
@@ -129,9 +146,8 @@ async fn measure(options: &Options) -> anyhow::Result<Results> {
     let step = Step::start("database and tables");
     let endpoint = Endpoint::start(&seed::secret()).await?;
     let tables = seed::seed(&endpoint.database_url, &options.template, clock::now()).await?;
-    let function = program(options.function.as_deref(), "meta-webhook", options, &endpoint.url)?;
-    let function = intake(function, tables);
-    let floor = program(options.floor.as_deref(), "floor", options, &endpoint.url)?;
+    let function = options.program("meta-webhook", TIMEOUT, &endpoint.url, tables.clone())?;
+    let floor = options.program("floor", TIMEOUT, &endpoint.url, tables)?;
     let binary_len =
         [std::fs::metadata(&function.path)?.len(), std::fs::metadata(&floor.path)?.len()];
     step.done("dynoxide, as the template says");
@@ -162,19 +178,19 @@ async fn measure(options: &Options) -> anyhow::Result<Results> {
 async fn measure_erasures(options: &Options) -> anyhow::Result<Vec<Erased>> {
     let Options { template, erasures: volumes, erasure_samples: samples, .. } = options;
     ensure!(*samples > 0 && !volumes.contains(&0), "nothing can be measured of nothing");
-    let program = |endpoint: &Endpoint| {
-        let program = program(None, "erasure", options, &endpoint.url)?;
-        Ok(Program { timeout: ERASURE_TIMEOUT, ..program })
-    };
+    let program = |url: &str, tables| options.program("erasure", ERASURE_TIMEOUT, url, tables);
     erasures::measure(template, volumes, *samples, program).await
+}
+
+async fn measure_expiries(options: &Options) -> anyhow::Result<Vec<Measured>> {
+    let Options { template, expiries: volumes, channels, .. } = options;
+    ensure!(*channels > 0, "nothing can be measured of nothing");
+    expiries::measure(template, volumes, *channels).await
 }
 
 async fn measure_export(options: &Options, volume: usize) -> anyhow::Result<Exported> {
     ensure!(volume > 0, "nothing can be measured of nothing");
-    let program = |url: &str| {
-        let program = program(None, "data-export", options, url)?;
-        Ok(Program { timeout: EXPORT_TIMEOUT, ..program })
-    };
+    let program = |url: &str, tables| options.program("data-export", EXPORT_TIMEOUT, url, tables);
     exports::measure(&options.template, volume, program).await
 }
 
@@ -189,33 +205,22 @@ impl Options {
         );
         Ok(Amounts { webhooks, contacts, bodies, body_messages, body_contacts })
     }
-}
-
-/// A program with what every function is told.
-fn program(
-    path: Option<&Path>,
-    name: &str,
-    options: &Options,
-    url: &str,
-) -> anyhow::Result<Program> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => std::env::current_exe()?.with_file_name(name),
-    };
-    ensure!(path.is_file(), "{} is not there: cargo build --release -p {name}", path.display());
-    let bundle = CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file());
-    let certificates = options.certificates.clone().or(bundle);
-    let environment = environment(url, certificates.as_deref());
-    Ok(Program { path, argument: None, environment, timeout: TIMEOUT })
-}
-
-/// What the template tells meta-webhook on top.
-fn intake(mut program: Program, tables: Tables) -> Program {
-    program.environment.extend([
-        ("CORE_TABLE", tables.core),
-        ("MESSAGES_TABLE", tables.messages),
-        ("KEYS_TABLE", tables.keys),
-        ("META_SECRET_ARN", "bench".to_owned()),
-    ]);
-    program
+    /// A function on a stack at this endpoint.
+    fn program(
+        &self,
+        name: &str,
+        timeout: Duration,
+        url: &str,
+        tables: Tables,
+    ) -> anyhow::Result<Program> {
+        let path = match &self.binaries {
+            Some(folder) => folder.join(name),
+            None => std::env::current_exe()?.with_file_name(name),
+        };
+        ensure!(path.is_file(), "{} is not there: cargo build --release -p {name}", path.display());
+        let bundle = CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file());
+        let certificates = self.certificates.clone().or(bundle);
+        let environment = environment(url, tables, certificates.as_deref());
+        Ok(Program { path, argument: None, environment, timeout })
+    }
 }

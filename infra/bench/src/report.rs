@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::scenarios::{Account, Bulk, ColdStart, SteadyRun, Watched};
 use crate::stats::{median, ms, percentile};
-use crate::table::{self, Bar, Row, Section, count, mib};
+use crate::table::{self, Bar, Row, Section, Table, count, mib};
 
 /// The bars. CPU and start-up are held against the floor of the same run, so that they mean the
 /// same on every machine; the others are absolute.
@@ -35,8 +35,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// The table, and whether every bar holds.
-    pub(crate) fn table(&self) -> (String, bool) {
+    pub(crate) fn table(&self) -> Table {
         table::render(["meta-webhook", "floor"], self.sections())
     }
 
@@ -103,20 +102,20 @@ impl Results {
         let per_move = |account: &Account| account.move_units.write / count(account.moves);
         let messages = count(account.messages);
         vec![
-            Row::new("write units: row and index", "WRU", account.units.write / messages)
+            Row::cost("write units: row and index", "WRU", account.units.write / messages)
                 .bar(Bar::Max(WRITE_UNITS_MAX)),
-            Row::new("read units", "RRU", account.units.read / messages)
+            Row::cost("read units", "RRU", account.units.read / messages)
                 .bar(Bar::Max(READ_UNITS_MAX)),
-            Row::new("calls", "", count(dynamo_calls) / messages),
-            Row::new("round trips that wait for one another", "", count(self.watched.waves))
+            Row::cost("calls", "", count(dynamo_calls) / messages),
+            Row::cost("round trips that wait for one another", "", count(self.watched.waves))
                 .decimals(0)
                 .bar(Bar::Max(WAVES_MAX)),
-            Row::new("KMS calls, all scenarios", "", count(kms_calls))
+            Row::cost("KMS calls, all scenarios", "", count(kms_calls))
                 .decimals(0)
                 .bar(Bar::Max(0.0)),
-            Row::new("first message of a contact, on top", "WRU", per_move(new_contacts)),
-            Row::new("first message in a minute, on top", "WRU", per_move(moves)),
-            Row::new(
+            Row::cost("first message of a contact, on top", "WRU", per_move(new_contacts)),
+            Row::cost("first message in a minute, on top", "WRU", per_move(moves)),
+            Row::cost(
                 "the same webhook again, write units",
                 "WRU",
                 redelivery.units.write / count(redelivery.messages),
@@ -141,14 +140,14 @@ impl Results {
                 .decimals(0)
                 .bar(Bar::Max(BODY_MS_MAX)),
             Row::new("CPU per message", "ms", ms(cpu) / messages).decimals(3),
-            Row::new("calls per message", "", count(calls) / messages),
-            Row::new(
+            Row::cost("calls per message", "", count(calls) / messages),
+            Row::cost(
                 "write units per message, moves included",
                 "WRU",
                 (self.new_bodies.account.units + self.new_bodies.account.move_units).write
                     / messages,
             ),
-            Row::new(
+            Row::cost(
                 "read units per message",
                 "RRU",
                 self.new_bodies.account.units.read / messages,

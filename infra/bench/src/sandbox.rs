@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use numib::edge::clock::{self, Stopwatch};
+use numib::store::Tables;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
@@ -170,7 +171,8 @@ impl Sandbox {
         process::peak_kib(self.pid)
     }
 
-    fn output(&self) -> String {
+    /// The last of what it wrote out.
+    pub(crate) fn output(&self) -> String {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&output).into_owned()
     }
@@ -246,11 +248,15 @@ impl Api {
     }
 }
 
-/// The environment that Lambda gives every function, on a stack at this endpoint.
+/// The environment of a function on a stack at this endpoint: what Lambda gives every function,
+/// and what the template tells any of those that are measured.
 pub(crate) fn environment(
     endpoint_url: &str,
+    tables: Tables,
     certificates: Option<&Path>,
 ) -> Vec<(&'static str, String)> {
+    let key = "arn:aws:kms:us-east-1:000000000000:key/bench";
+    let queue = "https://sqs.us-east-1.amazonaws.com/000000000000/bench";
     let mut environment = vec![
         ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
@@ -261,6 +267,17 @@ pub(crate) fn environment(
         ("AWS_SESSION_TOKEN", "bench".to_owned()),
         ("AWS_ENDPOINT_URL", endpoint_url.to_owned()),
         ("LOG_LEVEL", "info".to_owned()),
+        ("CORE_TABLE", tables.core),
+        ("MESSAGES_TABLE", tables.messages),
+        ("KEYS_TABLE", tables.keys),
+        ("LEDGER_TABLE", tables.ledger),
+        ("META_SECRET_ARN", "bench".to_owned()),
+        ("DATA_KEY_ARN", key.to_owned()),
+        ("RECEIPT_KEY_ARN", key.to_owned()),
+        ("EXPORT_BUCKET", "bench".to_owned()),
+        ("EXPORT_QUEUE_URL", queue.to_owned()),
+        ("ERASURE_QUEUE_URL", queue.to_owned()),
+        ("USER_POOL_ID", "us-east-1_bench".to_owned()),
     ];
     if let Some(path) = certificates {
         environment.push(("SSL_CERT_FILE", path.display().to_string()));

@@ -22,7 +22,7 @@ const ROUNDS: usize = 10;
 /// Webhooks that are only watched, and how much slower each of their calls is made. Calls made at
 /// once then overlap; calls that wait for one another cannot.
 const WATCHED: usize = 10;
-const WATCHED_PAUSE_MS: u64 = 20;
+const WATCHED_PAUSE_MS: u64 = 100;
 /// Calls of the hot path, and so of the floor, per webhook.
 const HOT_PATH_CALLS: usize = 3;
 /// Webhooks sent once more.

@@ -8,6 +8,16 @@ const ROUNDING: f64 = 1e-9;
 /// A title and what stands under it.
 pub(crate) type Section = (String, Vec<Row>);
 
+/// A benchmark's table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) text: String,
+    pub(crate) all_hold: bool,
+    /// The bars on costs by their measures, and whether each holds.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only a small run looks at costs alone"))]
+    pub(crate) costs: Vec<(&'static str, bool)>,
+}
+
 /// One line of the table.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -17,6 +27,7 @@ pub(crate) struct Row {
     measured: f64,
     beside: Option<f64>,
     bar: Option<Bar>,
+    is_cost: bool,
 }
 
 /// What a measure is held to.
@@ -32,7 +43,12 @@ pub(crate) enum Bar {
 
 impl Row {
     pub(crate) const fn new(measure: &'static str, unit: &'static str, measured: f64) -> Self {
-        Self { measure, unit, decimals: 2, measured, beside: None, bar: None }
+        Self { measure, unit, decimals: 2, measured, beside: None, bar: None, is_cost: false }
+    }
+
+    /// A count of calls or of what they consume: the same on every machine and in every build.
+    pub(crate) const fn cost(measure: &'static str, unit: &'static str, measured: f64) -> Self {
+        Self { is_cost: true, ..Self::new(measure, unit, measured) }
     }
 
     pub(crate) const fn beside(mut self, beside: f64) -> Self {
@@ -83,19 +99,22 @@ impl Row {
     }
 }
 
-/// The table under these two heads, and whether every bar holds.
-pub(crate) fn render([measured, beside]: [&str; 2], sections: Vec<Section>) -> (String, bool) {
+/// The table under these two heads.
+pub(crate) fn render([measured, beside]: [&str; 2], sections: Vec<Section>) -> Table {
     let mut text =
         format!("{:<46} {measured:>14} {beside:>14} {:>7}  {:<14}\n", "", "ratio", "bar");
-    let mut all_hold = true;
+    let (mut all_hold, mut costs) = (true, Vec::new());
     for (title, rows) in sections {
         let _ = writeln!(text, "\n{title}");
         for row in rows {
-            all_hold &= row.holds().unwrap_or(true);
+            if let Some(holds) = row.holds() {
+                all_hold &= holds;
+                costs.extend(row.is_cost.then_some((row.measure, holds)));
+            }
             let _ = writeln!(text, "  {}", row.line().trim_end());
         }
     }
-    (text, all_hold)
+    Table { text, all_hold, costs }
 }
 
 /// A count as a number to divide by; none is ever near the limit.
@@ -132,9 +151,22 @@ mod tests {
             let row = |value| Row::new("m", "ms", value).bar(Bar::Max(2.0));
             vec![("a".to_owned(), vec![row(worst)]), ("b".to_owned(), vec![row(1.0)])]
         };
-        let (text, all_hold) = render(["it", "other"], rows(2.5));
+        let Table { text, all_hold, .. } = render(["it", "other"], rows(2.5));
         assert!(!all_hold && text.contains("FAIL") && text.contains("pass"), "{text}");
-        assert!(render(["it", "other"], rows(2.0)).1);
+        assert!(render(["it", "other"], rows(2.0)).all_hold);
+    }
+
+    #[test]
+    fn bars_on_costs_are_told_apart_from_those_on_speed() {
+        let bar = Bar::Max(2.0);
+        let rows = vec![
+            Row::new("time", "ms", 9.0).bar(bar),
+            Row::cost("writes", "WRU", 2.0).bar(bar),
+            Row::cost("reads", "RRU", 9.0).bar(bar),
+            Row::cost("calls", "", 9.0),
+        ];
+        let table = render(["it", "other"], vec![("a".to_owned(), rows)]);
+        assert_eq!(table.costs, [("writes", true), ("reads", false)]);
     }
 
     #[test]

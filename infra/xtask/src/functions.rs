@@ -27,20 +27,29 @@ fn names() -> anyhow::Result<Vec<String>> {
 pub fn pack() -> anyhow::Result<PathBuf> {
     let names = names()?;
     note("  … Functions (the first build takes minutes)");
-    let mut build = project::cargo(&["build", "--locked"]);
+    let binaries = build(&names)?;
+    let folder = project::local().join("artifacts");
+    fs::create_dir_all(&folder)?;
     for name in &names {
-        build.args(["--package", name]);
+        zip(&binaries.join(name), &folder.join(format!("{name}.zip")))?;
+    }
+    note(&format!("  ✓ Functions                    {}", names.join(", ")));
+    Ok(folder)
+}
+
+/// Builds these packages for this machine; returns the folder of their binaries.
+///
+/// # Errors
+/// When the build fails; cargo has said why.
+pub fn build(packages: &[impl AsRef<str>]) -> anyhow::Result<PathBuf> {
+    let mut build = project::cargo(&["build", "--locked"]);
+    for package in packages {
+        build.args(["--package", package.as_ref()]);
     }
     if !build.status().context("cargo cannot be started")?.success() {
         bail!("The functions could not be built; cargo says why above");
     }
-    let folder = project::local().join("artifacts");
-    fs::create_dir_all(&folder)?;
-    for name in &names {
-        zip(&project::target().join("debug").join(name), &folder.join(format!("{name}.zip")))?;
-    }
-    note(&format!("  ✓ Functions                    {}", names.join(", ")));
-    Ok(folder)
+    Ok(project::target().join("debug"))
 }
 
 /// Not compressed: these zips never leave the machine.

@@ -206,6 +206,14 @@ impl Stack {
         self.ask(&["dump"])
     }
 
+    /// Makes a log group with so many numbered lines.
+    ///
+    /// # Errors
+    /// When there is one of that name.
+    pub fn log(&self, group: &str, lines: u32) -> anyhow::Result<()> {
+        self.ask(&["log", "--group", group, "--lines", &lines.to_string()]).map(|_| ())
+    }
+
     /// Every e-mail that was sent.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Every row of `messages`, whoever it belongs to: read by scanning, in segments side by side. Found
-//! by no key and no index, so nothing that an index misses is missed here.
+//! Every row of `messages`, whoever it belongs to: read by scanning, in segments side by side.
+//! Found by no key and no index, so nothing that an index misses is missed here.
 
 use super::messages::MessageKey;
 use super::schema::{self, Item};

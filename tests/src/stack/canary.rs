@@ -1,6 +1,7 @@
 //! Nothing personal in clear, anywhere: unique strings go in through every door, then every table,
 //! stream, queue, object, log and metric is searched for them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use numib::domain::ids::Channel;
@@ -154,6 +155,23 @@ async fn erase(deployed: &Deployed, canaries: &Canaries) {
         }
     }
     panic!("not erased within a minute");
+}
+
+#[ignore = "needs a stack: cargo xtask test"]
+#[tokio::test]
+async fn every_line_of_a_log_is_searched_however_many_there_are() {
+    let deployed = deployed().await;
+    // One answer has 10,000 at most.
+    let (group, lines) = (format!("long-log-{}", digits()), 20_001);
+    deployed.stack.log(&group, lines).unwrap();
+    let dump = deployed.stack.dump().unwrap();
+    let log = dump.lines().find(|line| line.contains(&format!("log:{group}"))).unwrap();
+    let log: Value = serde_json::from_str(log).unwrap();
+    let log = log["content"].as_array().unwrap().iter();
+    let found: BTreeSet<&str> = log.map(|line| line["message"].as_str().unwrap()).collect();
+    let written: BTreeSet<String> = (0..lines).map(|number| format!("line {number}")).collect();
+    assert_eq!(found.len(), written.len(), "of so many lines");
+    assert!(found.into_iter().eq(&written), "the dump has other lines");
 }
 
 //= R1.1, R4.1, R8.3

@@ -1,5 +1,5 @@
-//! Whose turn it is to sweep: `core`, `LANE#lane` / `LANE`. Two requests can cover the same rows; each
-//! row is counted once because they sweep one after the other.
+//! Whose turn it is to sweep: `core`, `LANE#lane` / `LANE`. Two requests can cover the same rows;
+//! each row is counted once because they sweep one after the other.
 
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use jiff::Timestamp;
