@@ -181,16 +181,18 @@ async fn stored_at_the_route(db: &Database, shop: &Shop) -> Responses {
 }
 
 fn on_the_wire(value: &AttributeValue) -> serde_json::Value {
-    match value {
-        AttributeValue::S(text) => json!({"S": text}),
-        AttributeValue::N(number) => json!({"N": number}),
-        AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes)}),
-        AttributeValue::M(entries) => {
-            let entries = entries.iter().map(|(name, value)| (name.clone(), on_the_wire(value)));
-            json!({"M": entries.collect::<Responses>()})
-        }
-        other => panic!("{other:?}"),
+    if let Ok(text) = value.as_s() {
+        return json!({"S": text});
     }
+    if let Ok(number) = value.as_n() {
+        return json!({"N": number});
+    }
+    if let Ok(bytes) = value.as_b() {
+        return json!({"B": STANDARD.encode(bytes)});
+    }
+    let entries = value.as_m().unwrap().iter();
+    let entries = entries.map(|(name, value)| (name.clone(), on_the_wire(value)));
+    json!({"M": entries.collect::<Responses>()})
 }
 
 /// Delivers a body that writes in every way there is, to a database that fails from this request
