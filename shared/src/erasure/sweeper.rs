@@ -33,8 +33,8 @@ pub const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 pub(super) enum Outcome {
     /// None.
     Done,
-    /// Another run goes on: time ran out, it is too soon, another request sweeps in the lane, or the
-    /// proof found something new.
+    /// Another run goes on: time ran out, it is too soon, another request sweeps in the lane, or
+    /// the proof found something new.
     More,
 }
 
