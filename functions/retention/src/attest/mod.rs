@@ -2,23 +2,25 @@
 //!
 //! The report is filed first, and once; the other two are made of the filed one. So a run that is
 //! repeated, or comes late, finishes what is there and changes nothing. Rows of what was erased are
-//! removed after that: they are found by a look at every row, and stated as a violation first.
+//! found by a look at every row and stated as a violation; after that, a worker removes them.
 
 mod page;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use numib::archive::ArchiveError;
 use numib::archive::attestations::Form;
-use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests};
+use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests, Rule};
 use numib::domain::audit::KEPT;
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
+use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::ErasureError;
 use numib::erasure::astray::{Astray, rows_astray};
 use numib::retention::{keys_left, tax_records_left, visits_left};
 use numib::seal::receipt::SigningError;
-use numib::store::concurrent::try_all;
 use numib::store::{Store, StoreError};
 use serde::Serialize;
 
@@ -33,6 +35,9 @@ pub enum AttestError {
     /// The look at every row.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
+    /// The removal of what that found was not queued.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The bucket.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -77,9 +82,9 @@ pub(crate) async fn run(
     filed.file(day, Form::Page, page::html(&report)?.into_bytes()).await?;
     app.store.raise_peak(day, Peak::Violations, report.violations).await?;
     announce(&report, &astray, now);
-    // Nobody can read them; that they are there is said above.
-    let removals = astray.erased.iter().map(|row| app.store.delete_message(row));
-    try_all(removals, REMOVED_AT_ONCE).await?;
+    if !astray.erased.is_empty() {
+        app.queue.expire(Rule::Erasures, now, Duration::ZERO).await?;
+    }
     Ok(Run { day, violations: report.violations, new: is_new })
 }
 
@@ -119,9 +124,6 @@ async fn facts(
         requests,
     })
 }
-
-/// Rows that are removed at once.
-const REMOVED_AT_ONCE: usize = 16;
 
 /// Exports so many of which are counted: from there on it says "so many or more".
 const EXPORTS_COUNTED_MAX: i32 = 1000;
