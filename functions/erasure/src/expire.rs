@@ -25,7 +25,8 @@ pub(crate) async fn run(
     let is_complete = match rule {
         Rule::Rows => sweep(store, at, has_time).await?,
         Rule::DayKeys => destroy(store, at, has_time).await?,
-        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Erasures | Rule::Requests => {
+        Rule::Erasures => app.eraser.remove_astray(at, has_time).await?.complete,
+        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Requests => {
             return Err(WorkError::Unreadable);
         }
     };

@@ -51,10 +51,10 @@ impl Eraser {
     ) -> Result<Reapplied, ErasureError> {
         let store = &self.store;
         let page = store.ledger_after(position).await?;
-        let mut done = Reapplied { position, ..Reapplied::default() };
         if page.is_empty() {
-            self.remove_astray(&mut done, now, has_time).await?;
+            return Ok(Reapplied { position, ..self.remove_astray(now, has_time).await? });
         }
+        let mut done = Reapplied { position, ..Reapplied::default() };
         for entry in page {
             if !has_time() {
                 break;
@@ -85,15 +85,20 @@ impl Eraser {
         Ok(done)
     }
 
-    /// Removes rows of what is erased that no target of the ledger leads to. Each connection and
-    /// each contact counts as a target that was found again.
-    async fn remove_astray(
+    /// Removes rows of what is erased that no contact, and no target of the ledger, leads to. Each
+    /// connection and each contact they belong to counts as a target that was found again. Not
+    /// complete, where there was no time to look at every row.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; it may be repeated.
+    //= R8.3, R8.6
+    pub async fn remove_astray(
         &self,
-        done: &mut Reapplied,
         now: Timestamp,
         has_time: &(dyn Fn() -> bool + Sync),
-    ) -> Result<(), ErasureError> {
+    ) -> Result<Reapplied, ErasureError> {
         let store = &self.store;
+        let mut done = Reapplied::default();
         let Astray { erased, complete, .. } = rows_astray(store, has_time).await?;
         let mut conversations: BTreeMap<ConversationId, Vec<MessageKey>> = BTreeMap::new();
         for row in erased {
@@ -120,7 +125,8 @@ impl Eraser {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         done.found = done.found.saturating_add(count(found.len()));
         DataKind::Message.count(&mut done.removed, count(gone.len()));
+        tracing::info!(rows = gone.len(), held = done.held, complete, "rows astray removed");
         done.complete = complete;
-        Ok(())
+        Ok(done)
     }
 }

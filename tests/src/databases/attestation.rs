@@ -127,6 +127,10 @@ async fn rows_of_what_was_erased_are_found_without_their_contacts_stated_and_rem
     let report: Report = serde_json::from_slice(&filed(&app, next).await[0]).unwrap();
     let broken = report.rules.iter().find(|kept| kept.violations > 0).unwrap();
     assert_eq!((broken.rule, broken.left), (Rule::Erasures, Some(2)));
+    assert_eq!(db.dump_table(&db.tables.messages).await, rows, "it only looks");
+    let nobodys = erasure::eraser(db, &app.receipts);
+    let done = nobodys.remove_astray(now(), &|| true).await.unwrap();
+    assert_eq!((done.found, done.complete), (1, true));
     let left = db.dump_table(&db.tables.messages).await;
     let removed: Vec<_> = rows.difference(&left).collect();
     assert_eq!(removed.len(), 1, "what nobody can read is removed; what somebody can, is told of");

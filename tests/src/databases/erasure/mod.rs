@@ -82,7 +82,7 @@ pub(crate) async fn ask(db: &Database, targets: &[Target]) -> Result<Request, Er
 }
 
 /// A worker. Its user pool is nobody's: nothing but the end of an account asks it.
-fn eraser(db: &Database, key: &SigningKey) -> Eraser {
+pub(crate) fn eraser(db: &Database, key: &SigningKey) -> Eraser {
     let user_pool = UserPool::new(&db.sdk, "none".to_owned());
     let exports = Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "exports".to_owned());
     Eraser { store: db.store.clone(), user_pool, receipts: key.clone(), exports }
