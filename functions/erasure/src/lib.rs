@@ -34,6 +34,8 @@ use serde_json::{Value, json};
 const RESERVE: Duration = Duration::from_secs(10);
 /// How long a request waits for its next step, where there is one to wait for.
 const AGAIN: Duration = Duration::from_secs(3);
+/// How long it waits for another request to end, which may wait for a hold.
+const BEHIND: Duration = Duration::from_mins(1);
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -207,9 +209,10 @@ async fn erase(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let id = RequestId::parse(request).ok_or(WorkError::Unreadable)?;
-    // A schedule tried at another time takes its work with it.
-    let now = at.map_or_else(clock::now, |at| clock::now().max(at));
     let found = app.eraser.store.request(&id).await.map_err(ErasureError::from)?;
+    // A schedule tried at another time takes its work with it. Looked at once the request has been
+    // read: the marks of one that is shredded are older than this.
+    let now = at.map_or_else(clock::now, |at| clock::now().max(at));
     if let Some(found) = found {
         notice::before(app, &found.request, now).await;
         notice::at_risk(app, &found.request, now).await;
@@ -219,6 +222,11 @@ async fn erase(
         Ok(Progress::Completed(request)) => {
             notice::after(app, &request).await;
             Ok(())
+        }
+        Ok(Progress::Behind(other)) => {
+            app.queue.send(&other, at, Duration::ZERO).await?;
+            let at = at.and_then(|at| at.checked_add(BEHIND).ok());
+            Ok(app.queue.send(&id, at, BEHIND).await?)
         }
         // Whoever else saved it may have left it to this message: it comes again until it is over.
         Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {

@@ -36,13 +36,6 @@ pub(crate) struct Effect {
     failure: Option<StoreError>,
 }
 
-impl Effect {
-    /// Whether the row, or what it is by now, was written by this delivery.
-    const fn wrote(&self) -> bool {
-        self.stored || self.edited || self.unsent
-    }
-}
-
 /// Conversations that this container moved in the inbox index, and when to. It spares a conditional
 /// write per message, and is only ever a hint: the look after the write decides.
 #[derive(Debug, Default)]
@@ -295,9 +288,8 @@ fn verdict(write: &Write, effect: &Effect, sight: &Sight) -> Verdict {
     let contact = sight.contacts.get(&write.key.conversation);
     if !connection_lives(write, sight) {
         // The sweep ends a contact once it has read its rows, and reads them again after that.
-        // Where it has ended, this row may have come later: whoever wrote it removes it.
-        let is_late = contact.is_none() && effect.wrote();
-        return if is_late { Verdict::Remove } else { Verdict::Swept };
+        // Where it has ended, this row may have come later.
+        return if contact.is_some() { Verdict::Swept } else { Verdict::Remove };
     }
     let contact = contact.copied().unwrap_or_default();
     if contact.marks.erases(write.at) {

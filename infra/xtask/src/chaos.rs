@@ -39,7 +39,8 @@ pub struct Options {
 /// # Errors
 /// At the first round that leaves a row or counts wrong, with its seed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let (_emulator, stack) = deploy("chaos")?;
+    // Of its own, so that others with other seeds may run beside it.
+    let (_emulator, stack) = deploy(&format!("chaos-{}", options.seed))?;
     let stopwatch = Stopwatch::start();
     let mut failed = Vec::new();
     for (number, seed) in (1..=options.rounds).zip(options.seed..) {

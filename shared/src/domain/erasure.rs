@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::data_kind::DataKind;
 use super::ids::{
@@ -113,11 +113,17 @@ impl Target {
     /// Whether erasing this erases the other one too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
+        self.covers_nearly(other, SignedDuration::ZERO)
+    }
+
+    /// As [`Self::covers`], of a contact perhaps up to a moment that much earlier.
+    #[must_use]
+    pub fn covers_nearly(&self, other: &Self, earlier: SignedDuration) -> bool {
         match (self, other) {
             (
                 Self::Contact { conversation, until, .. },
                 Self::Contact { conversation: same, until: then, .. },
-            ) => conversation == same && then <= until,
+            ) => conversation == same && then.duration_since(*until) <= earlier,
             (
                 Self::Connection { connection, .. },
                 Self::Contact { conversation, .. } | Self::Message { conversation, .. },
@@ -356,12 +362,6 @@ impl Request {
     #[must_use]
     pub fn covers(&self, targets: &[Target]) -> bool {
         targets.iter().all(|target| self.targets.iter().any(|own| own.covers(target)))
-    }
-
-    /// Whether it erases this, perhaps up to an earlier moment.
-    #[must_use]
-    pub fn is_about(&self, target: &Target) -> bool {
-        self.targets.iter().any(|own| own.subject() == target.subject() || own.covers(target))
     }
 
     /// Adds what its own targets do not cover, and drops what that covers.

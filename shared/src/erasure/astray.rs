@@ -4,7 +4,8 @@
 //! asks whether something still leads to it. So it also finds what a defect, a restore or a frozen
 //! process has left where no index and no contact points.
 //!
-//! The cost is that of reading the table once, eventually consistent, and each contact once.
+//! The cost is that of reading the table once, eventually consistent, and a contact for each page
+//! on which it has rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,18 +22,21 @@ use crate::store::{Store, StoreError};
 
 /// Rows that are looked at again at once.
 const AT_ONCE: usize = 16;
-/// Rows that are named; beyond them it is enough to know that there are so many.
+/// Rows of a segment that are named; beyond them it is enough to know that there are so many.
 const NAMED_MAX: usize = 10_000;
+/// Rows that are judged once more at once.
+const JUDGED_AT_ONCE: usize = 1000;
 /// Requests under way whose targets are left to their own sweep.
 const UNDER_WAY_MAX: usize = 10_000;
 
 /// What a look at every row has found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Astray {
-    /// Rows of what is erased: of a connection that has no key, or covered by the mark of a contact
-    /// that no request is sweeping.
+    /// Rows of what is erased: covered by the mark of a contact that no request has yet to sweep;
+    /// or without a contact, of a connection without a key. Only a sweep ends a contact, so that
+    /// sweep is over.
     pub erased: Vec<MessageKey>,
-    /// Rows of living connections that no contact leads to.
+    /// Rows that no contact leads to, of connections that have keys.
     pub unlisted: Vec<MessageKey>,
     /// How many rows were looked at.
     pub looked_at: u64,
@@ -75,7 +79,8 @@ impl UnderWay {
     }
 }
 
-/// Looks at every row, while there is time.
+/// Looks at every row, while there is time. What erasures that began meanwhile will still sweep is
+/// none of it: what seemed astray is judged once more at the end.
 ///
 /// # Errors
 /// [`ErasureError`].
@@ -84,12 +89,30 @@ pub async fn rows_astray(
     store: &Store,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Astray, ErasureError> {
-    let under_way = under_way(store).await?;
-    let segments = (0..SEGMENTS).map(|segment| look_at(store, segment, &under_way, has_time));
+    let segments = (0..SEGMENTS).map(|segment| look_at(store, segment, has_time));
     let at_once = usize::try_from(SEGMENTS).unwrap_or(1);
     let mut astray = Astray { complete: true, ..Astray::default() };
-    for found in try_all(segments, at_once).await? {
+    let mut suspects = Vec::new();
+    for (found, of_segment) in try_all(segments, at_once).await? {
         astray.add(found);
+        suspects.extend(of_segment);
+    }
+    let under_way = under_way(store).await?;
+    suspects.retain(|row| !under_way.covers(&row.conversation));
+    for rows in suspects.chunks(JUDGED_AT_ONCE) {
+        let verdicts = judge(store, rows).await?;
+        // What was being deleted while it was looked at is gone by now.
+        let each = rows.iter().zip(verdicts).map(async |(row, verdict)| {
+            let is_there = store.find_row(&row.key()).await?.is_some();
+            Ok::<_, StoreError>((row.key(), verdict.filter(|_| is_there)))
+        });
+        for (key, verdict) in try_all(each, AT_ONCE).await? {
+            match verdict {
+                Some(Verdict::Erased) => astray.erased.push(key),
+                Some(Verdict::Unlisted) => astray.unlisted.push(key),
+                None => {}
+            }
+        }
     }
     Ok(astray)
 }
@@ -113,21 +136,15 @@ async fn under_way(store: &Store) -> Result<UnderWay, ErasureError> {
     Ok(under_way)
 }
 
-/// Looks at the rows of a segment.
+/// Looks at the rows of a segment; returns those that seem astray.
 async fn look_at(
     store: &Store,
     segment: i32,
-    under_way: &UnderWay,
     has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<Astray, ErasureError> {
+) -> Result<(Astray, Vec<FoundRow>), ErasureError> {
     let mut astray = Astray { complete: true, ..Astray::default() };
-    let mut after = None;
-    // Rows of a partition come one after the other, and a connection's partitions often do.
-    let mut has_keys = BTreeMap::new();
-    loop {
-        if !has_time() {
-            return Ok(Astray { complete: false, ..astray });
-        }
+    let (mut suspects, mut after) = (Vec::new(), None);
+    while astray.complete {
         let (page, next) = store.every_row(segment, after).await?;
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
@@ -141,57 +158,44 @@ async fn look_at(
         }
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         astray.looked_at = astray.looked_at.saturating_add(count);
-        rows.retain(|row| !under_way.covers(&row.conversation));
-        judge(store, &rows, &mut has_keys, &mut astray).await?;
+        let verdicts = judge(store, &rows).await?;
+        let judged = rows.into_iter().zip(verdicts);
+        suspects.extend(judged.filter_map(|(row, verdict)| verdict.map(|_| row)));
         after = next;
         if after.is_none() {
-            return Ok(astray);
+            break;
         }
-        if astray.erased.len().max(astray.unlisted.len()) >= NAMED_MAX {
-            return Ok(Astray { complete: false, ..astray });
-        }
+        astray.complete = has_time() && suspects.len() < NAMED_MAX;
     }
+    Ok((astray, suspects))
 }
 
-/// Adds those of these rows that are astray.
-async fn judge(
-    store: &Store,
-    rows: &[FoundRow],
-    has_keys: &mut BTreeMap<ConnectionId, bool>,
-    astray: &mut Astray,
-) -> Result<(), ErasureError> {
+/// Why a row is astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Erased,
+    Unlisted,
+}
+
+/// Which of these rows are astray.
+async fn judge(store: &Store, rows: &[FoundRow]) -> Result<Vec<Option<Verdict>>, ErasureError> {
     let conversations: BTreeSet<_> = rows.iter().map(|row| row.conversation.clone()).collect();
-    let connections: BTreeSet<_> = conversations.iter().map(|one| &one.connection).collect();
-    for connection in connections {
-        if !has_keys.contains_key(connection) {
-            has_keys.insert(connection.clone(), store.has_day_keys(connection).await?);
-        }
-    }
     let contacts = store.look_again(&BTreeSet::new(), &conversations).await?.contacts;
-    let (mut erased, mut unlisted) = (Vec::new(), Vec::new());
-    for row in rows {
-        let contact = contacts.get(&row.conversation);
-        if has_keys.get(&row.conversation.connection) == Some(&false) {
-            erased.push(row.key());
-        } else if let Some(contact) = contact {
-            let until = contact.marks.erased_at;
-            if until.is_some() && is_covered(&row.row, until) {
-                erased.push(row.key());
-            }
-        } else {
-            unlisted.push(row.key());
-        }
-    }
-    // What was being deleted while it was looked at is gone by now.
-    astray.erased.extend(still_there(store, erased).await?);
-    astray.unlisted.extend(still_there(store, unlisted).await?);
-    Ok(())
-}
-
-async fn still_there(store: &Store, keys: Vec<MessageKey>) -> Result<Vec<MessageKey>, StoreError> {
-    let each = keys.into_iter().map(async |key| {
-        let found = store.find_row(&key).await?;
-        Ok(found.map(|_| key))
+    let lost = conversations.iter().filter(|one| !contacts.contains_key(one));
+    let lost: BTreeSet<_> = lost.map(|one| one.connection.clone()).collect();
+    let keys = lost.into_iter().map(async |connection| {
+        let has_keys = store.has_day_keys(&connection).await?;
+        Ok::<_, StoreError>((connection, has_keys))
     });
-    Ok(try_all(each, AT_ONCE).await?.into_iter().flatten().collect())
+    let has_keys: BTreeMap<_, _> = try_all(keys, AT_ONCE).await?.into_iter().collect();
+    let verdict = |FoundRow { conversation, row }: &FoundRow| match contacts.get(conversation) {
+        Some(contact) => {
+            let until = contact.marks.erased_at.filter(|_| !contact.is_erasing);
+            let is_erased = until.is_some() && is_covered(row, until);
+            is_erased.then_some(Verdict::Erased)
+        }
+        None if has_keys.get(&conversation.connection) == Some(&true) => Some(Verdict::Unlisted),
+        None => Some(Verdict::Erased),
+    };
+    Ok(rows.iter().map(verdict).collect())
 }

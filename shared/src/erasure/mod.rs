@@ -25,8 +25,6 @@ pub use reapply::Reapplied;
 pub use shred::shred;
 pub use sweeper::SETTLED;
 
-use std::pin::Pin;
-
 use jiff::Timestamp;
 
 use crate::archive::ArchiveError;
@@ -91,6 +89,8 @@ pub struct Eraser {
 pub enum Progress {
     /// Another run goes on.
     More,
+    /// Another request has to end first: of the channels of an account, which nobody has queued.
+    Behind(RequestId),
     /// It was completed by this very run.
     Completed(Box<Request>),
     /// There is nothing to do: it is over, or waits for a hold or for its day.
@@ -115,16 +115,6 @@ impl Eraser {
             return Ok(());
         }
         Ok(self.user_pool.delete(invited).await?)
-    }
-
-    /// As [`Self::work`], for a request that another one waits for.
-    fn work_inside<'a>(
-        &'a self,
-        id: &'a RequestId,
-        now: Timestamp,
-        has_time: &'a (dyn Fn() -> bool + Sync),
-    ) -> Pin<Box<dyn Future<Output = Result<Progress, ErasureError>> + Send + 'a>> {
-        Box::pin(self.work(id, now, has_time))
     }
 
     /// Takes a request as far as it gets while `has_time` says so.
@@ -158,6 +148,7 @@ impl Eraser {
                     match sweep::sweep(self, request, stored.in_flight, now, has_time).await? {
                         (request, Outcome::Done) => request,
                         (_, Outcome::More) => return Ok(Progress::More),
+                        (_, Outcome::Behind(other)) => return Ok(Progress::Behind(other)),
                     }
                 }
                 State::Verified => {

@@ -12,7 +12,7 @@ use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::hold::Held;
 use crate::domain::ids::{ConnectionId, RequestId, RouteId};
-use crate::domain::row::SUPPRESSION;
+use crate::domain::row::{CONTACT_SLACK, SUPPRESSION};
 use crate::store::Store;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
@@ -178,9 +178,11 @@ pub(super) async fn shred_target(
             if !store.has_day_keys(&conversation.connection).await? => {}
         Target::Contact { conversation, until, .. } => {
             let by = Some(by.request).filter(|_| by.has_sweep);
-            store.mark_contact_erased(conversation, *until, kept_until, by).await?;
+            store.mark_contact_erased(conversation, *until, outlives(kept_until), by).await?;
         }
         Target::Message { conversation, message, .. } => {
+            // First, so that no tombstone is without a contact.
+            store.keep_contact(conversation, outlives(kept_until)).await?;
             let key = MessageKey { conversation: conversation.clone(), message: message.clone() };
             // It is done as well where there is a tombstone already.
             store.put_tombstone(&key, kept_until).await?;
@@ -189,6 +191,11 @@ pub(super) async fn shred_target(
     // After the marks: whoever reads from now on reads nothing of it.
     archives::void_archives(store, target.account()).await?;
     Ok(counts)
+}
+
+/// Until when a contact is kept whose marks and tombstones end then: they are found by it.
+fn outlives(kept_until: Timestamp) -> Timestamp {
+    kept_until.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX)
 }
 
 /// How many keys a connection has.

@@ -4,11 +4,13 @@
 //! Why no row of an erased connection is missed, though rows are found by their contacts alone, and
 //! intake goes on writing while the connection is being marked:
 //!
-//! 1. Intake writes a row after it has made the contact known, and never deletes a contact. So a
-//!    row has a contact, until a sweep ends that contact.
+//! 1. Intake writes a row after it has made the contact known, and never deletes a contact. A
+//!    contact outlives its rows and tombstones by a week. So a row has a contact, until a sweep
+//!    ends that contact.
 //! 2. Whatever intake began before the marks is over [`SETTLED`] later: its requests do not leave
-//!    once its own time is up (`edge::fence`). What it begins after the marks writes nothing. The
-//!    sweep begins after that time, so it meets every row there will ever be.
+//!    once its own time is up (`edge::fence`). What it begins later reads the mark, of a connection
+//!    before it writes, of a contact after that, and removes what it wrote. The sweep begins after
+//!    that time, so it meets every row that stays.
 //! 3. A contact is ended by deleting it, and its conversation is read once more after that. Intake
 //!    looks for the contact after it has written. If it sees the contact, the row was written
 //!    before the contact ended, and is met by that last read. If it does not, it deletes what it
@@ -62,10 +64,20 @@ pub(super) async fn sweep(
     if let Some(batch) = in_flight {
         sweeper.delete(batch).await?;
     }
-    for target in targets.iter().skip(sweeper.targets_swept()) {
+    let swept = sweeper.targets_swept();
+    if let Some(last) = swept.checked_sub(1).and_then(|last| targets.get(last)) {
+        // A worker that died may have saved that it is swept, and not left its lane.
+        sweeper.leave(&last.lane()).await?;
+    }
+    for target in targets.iter().skip(swept) {
         let lane = target.lane();
-        if !sweeper.enter(&lane).await? || sweeper.target(target, now).await? == Outcome::More {
-            return sweeper.stop(Outcome::More);
+        if !sweeper.enter(&lane).await? {
+            return sweeper.wait(Outcome::More).await;
+        }
+        match sweeper.target(target, now).await? {
+            Outcome::Done => {}
+            Outcome::More => return sweeper.stop(Outcome::More),
+            behind @ Outcome::Behind(_) => return sweeper.wait(behind).await,
         }
         sweeper.target_swept().await?;
         sweeper.leave(&lane).await?;
@@ -142,8 +154,11 @@ impl Sweeper<'_> {
         now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
         let channels = channels_of_account(self.store, account).await?;
-        if !channels.is_empty() && self.channels(account, &channels, now).await? == Outcome::More {
-            return Ok(Outcome::More);
+        if !channels.is_empty() {
+            match self.channels(account, &channels, now).await? {
+                Outcome::Done => {}
+                waits @ (Outcome::More | Outcome::Behind(_)) => return Ok(waits),
+            }
         }
         for member in self.store.account_members(account).await? {
             self.batch.members.push((account.clone(), member));
@@ -177,9 +192,7 @@ impl Sweeper<'_> {
     ) -> Result<Outcome, ErasureError> {
         if self.request.is_some() {
             let asked = Asked::channels(account, channels.to_vec());
-            let erasure = begin(self.store, asked, now).await?;
-            self.eraser.work_inside(&erasure.id, now, self.has_time).await?;
-            return Ok(Outcome::More);
+            return Ok(Outcome::Behind(begin(self.store, asked, now).await?.id));
         }
         for target in channels {
             let by = By { request: &self.id, has_sweep: false };

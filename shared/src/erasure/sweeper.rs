@@ -29,13 +29,15 @@ pub(super) const CONVERSATIONS: usize = 16;
 pub const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether work is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// None.
     Done,
     /// Another run goes on: time ran out, it is too soon, another request sweeps in the lane, or
     /// the proof found something new.
     More,
+    /// Another run goes on once this request has ended.
+    Behind(RequestId),
 }
 
 /// Deletes batch by batch, and remembers what it deleted.
@@ -108,6 +110,15 @@ impl<'a> Sweeper<'a> {
 
     pub(super) fn stop(self, outcome: Outcome) -> Result<(Request, Outcome), ErasureError> {
         self.request.map(|request| (request, outcome)).ok_or(ErasureError::Unknown)
+    }
+
+    /// Stops for another request. Saved, so that a request that waits does not count as stuck.
+    pub(super) async fn wait(
+        mut self,
+        outcome: Outcome,
+    ) -> Result<(Request, Outcome), ErasureError> {
+        self.save().await?;
+        self.stop(outcome)
     }
 
     pub(super) fn is_settled(&self, now: Timestamp) -> bool {

@@ -1,6 +1,8 @@
 //! Every row of `messages`, whoever it belongs to: read by scanning, in segments side by side.
 //! Found by no key and no index, so nothing that an index misses is missed here.
 
+use aws_sdk_dynamodb::types::Select;
+
 use super::messages::MessageKey;
 use super::schema::{self, Item};
 use super::sweep::{SWEPT, SweepRow, sweep_row};
@@ -52,6 +54,7 @@ impl Store {
             .segment(segment)
             .total_segments(SEGMENTS)
             .projection_expression(format!("pk, {SWEPT}"))
+            .select(Select::SpecificAttributes)
             .limit(PAGE)
             .set_exclusive_start_key(after.map(|after| after.0))
             .send()

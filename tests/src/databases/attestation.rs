@@ -116,7 +116,7 @@ async fn rows_of_what_was_erased_are_found_without_their_contacts_stated_and_rem
     for shop in [&gone, &kept] {
         erasure::fill(db, shop).await;
     }
-    erasure::sweep(db, &erasure::connection(&gone)).await;
+    erasure::erase(db, &app.receipts, &[erasure::connection(&gone)]).await;
     assert_eq!(attest(&app, today()).await["violations"], 0, "a sweep leaves nothing");
     plant(db, &gone, "7001", "m_planted").await;
     plant(db, &kept, "7009", "m_unlisted").await;

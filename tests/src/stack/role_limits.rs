@@ -137,6 +137,10 @@ fn the_template_limits_retention_to_connections_their_day_keys_and_tax_records_d
         limited("ReadPublicKeys", r#""CONNECTION#*""#),
         unlimited("FindKeysDue"),
         unlimited("FindVisitsLeft"),
+        // Of every row, without what is sealed in it.
+        unlimited("LookAtEveryRow"),
+        limited("LookAtContacts", r#""CONNECTION#*""#),
+        limited("LookForKeys", r#""CONNECTION#*""#),
         limited("DestroyKeysDue", r#""CONNECTION#*""#),
         limited("FindTaxRecordsDue", r#""TAX-DUE", "TAX#*", "ACCOUNT#*""#),
         limited("PurgeTaxRecords", r#""TAX-DUE", "TAX#*""#),
@@ -194,7 +198,10 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         limited("CheckHolds", r#""HOLD#*""#),
         limited("ForgetLiftedHolds", r#""HOLDS""#),
         unlimited("ProveTheInboxEmpty"),
-        limited("SaveProgress", r#""REQUEST#*", "WAIT#*", "EXPORT#*""#),
+        limited("TakeTurns", r#""LANE#*""#),
+        limited("LookAtContacts", r#""CONNECTION#*""#),
+        unlimited("FindErasuresUnderWay"),
+        limited("SaveProgress", r#""REQUEST#*", "REQUESTS#*", "SUBJECT#*", "WAIT#*", "EXPORT#*""#),
         limited(
             "MarkErased",
             r#""ROUTE#*", "CONNECTION#*", "ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#,
@@ -222,6 +229,29 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         limited("NoteWhoWasToldOfPolicies", r#""POLICY#*""#),
     ];
     assert_eq!(partitions("ErasureRole"), expected);
+}
+
+//= R4.5, R2.1
+#[test]
+fn a_scan_sees_rows_without_what_is_sealed_in_them_and_no_other_table() {
+    let (mut may_scan, sealed) = (Vec::new(), ["sealed", "edit,", "edit]"]);
+    let roles = ["MetaWebhookRole", "RetentionRole", "DataDeletionRole", "PrivacyApiRole"];
+    for role in roles.into_iter().chain(["ErasureRole", "InboxApiRole", "DataExportRole"]) {
+        for (sid, statement) in statements(role) {
+            if statement.contains("dynamodb:Scan") || statement.contains("dynamodb:*") {
+                assert!(statement.contains("Resource: !GetAtt MessagesTable.Arn "), "{role} {sid}");
+                let (_, seen) = statement.split_once("\"dynamodb:Attributes\": [").unwrap();
+                assert!(!sealed.iter().any(|name| seen.contains(name)), "{role} {sid}: {seen}");
+                assert!(
+                    seen.contains("{\"dynamodb:Select\": SPECIFIC_ATTRIBUTES}"),
+                    "{role} {sid}"
+                );
+                may_scan.push((role, sid));
+            }
+        }
+    }
+    let expected = [("RetentionRole", "LookAtEveryRow"), ("ErasureRole", "FindRows")];
+    assert_eq!(may_scan, expected.map(|(role, sid)| (role, sid.to_owned())));
 }
 
 /// Who may do what with the data key, for which purpose: the whole of its policy but its

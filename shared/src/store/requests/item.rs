@@ -22,7 +22,7 @@ pub(super) fn facts_key(id: &RequestId) -> Item {
     schema::key(schema::request_pk(id), schema::REQUEST.to_owned())
 }
 
-/// What was asked: never changes.
+/// What was asked. Only a request that waits for a hold is asked for more.
 pub(super) fn facts(request: &Request) -> Item {
     let targets = request.targets.iter().map(|target| schema::text(target.to_string())).collect();
     let mut item = facts_key(&request.id);

@@ -166,19 +166,19 @@ impl<'a> Office<'a> {
         self.db.store.request(&code).await.unwrap().unwrap().request
     }
 
-    /// What workers do with it: one finds it shredded, the next one sweeps it once intake has
-    /// settled. Nobody signs its receipt.
+    /// What workers do with it: one shreds it, where that waited; the next finds it shredded, and
+    /// one sweeps it once intake has settled. Nobody signs its receipt.
     async fn work(&self, code: &str) -> Progress {
         let code = RequestId::parse(code).unwrap();
         let eraser = self.eraser(user_pool(self.db, None));
-        let found = eraser.work(&code, now(), &|| true).await.unwrap();
-        if found != Progress::More {
-            return found;
+        for run in 0..3 {
+            match eraser.work(&code, now() + SETTLED * run, &|| true).await {
+                Ok(Progress::More) => {}
+                Err(ErasureError::Signing(_)) => break,
+                ended => return ended.unwrap(),
+            }
         }
-        match eraser.work(&code, now() + SETTLED, &|| true).await {
-            Err(ErasureError::Signing(_)) => Progress::More,
-            swept => swept.unwrap(),
-        }
+        Progress::More
     }
 
     /// What a worker has.

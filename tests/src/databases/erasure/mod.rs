@@ -92,7 +92,7 @@ pub(crate) fn eraser(db: &Database, key: &SigningKey) -> Eraser {
 const fn is_over(progress: &Progress) -> bool {
     match progress {
         Progress::Completed(_) | Progress::Nothing => true,
-        Progress::More => false,
+        Progress::More | Progress::Behind(_) => false,
     }
 }
 
@@ -140,7 +140,7 @@ pub(crate) async fn sweep_request(db: &Database, request: &Request, at: Timestam
 }
 
 /// Asks, and works until it is done.
-async fn erase(db: &Database, key: &SigningKey, targets: &[Target]) -> Request {
+pub(crate) async fn erase(db: &Database, key: &SigningKey, targets: &[Target]) -> Request {
     let request = ask(db, targets).await.unwrap();
     assert!(is_over(&work(db, key, &request).await.unwrap()));
     stored(db, &request).await

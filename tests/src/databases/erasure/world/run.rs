@@ -283,6 +283,10 @@ impl World {
             Outcome::Worked(id, Ok(Progress::More)) => {
                 self.queue.push((id, self.clock + AGAIN));
             }
+            Outcome::Worked(id, Ok(Progress::Behind(other))) => {
+                self.queue.push((other, self.clock));
+                self.queue.push((id, self.clock + AGAIN));
+            }
             Outcome::Worked(_, Ok(_)) => {}
             Outcome::Worked(id, Err(error)) => {
                 if !matches!(error, ErasureError::Store(StoreError::Conflict)) {
