@@ -162,8 +162,15 @@ fn eraser(desk: &Desk<'_>) -> Eraser {
 /// What workers do with an erasure. Of an account, its channels are erased by a request of their
 /// own first, which waits for intake to settle, too.
 async fn sweep(desk: &Desk<'_>, request: &RequestId) {
-    for run in 0..4 {
-        eraser(desk).work(request, now() + SETTLED * run, &|| true).await.unwrap();
+    let mut requests = vec![request.clone()];
+    for run in 0..6 {
+        for id in requests.clone() {
+            let at = now() + SETTLED * run;
+            let worked = eraser(desk).work(&id, at, &|| true).await.unwrap();
+            if let erasure::Progress::Behind(other) = worked {
+                requests.push(other);
+            }
+        }
     }
 }
 
