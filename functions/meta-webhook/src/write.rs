@@ -275,8 +275,9 @@ fn swept_too_late(one: &Move, seen: &Contact) -> Option<Day> {
 enum Verdict {
     /// It stays, and is shown.
     Stays,
-    /// It is the sweep's of an erasure that is under way.
-    Swept,
+    /// It is left where it is, and not shown: the sweep of an erasure is still to come, or it is a
+    /// tombstone from before.
+    Left,
     /// An edit whose message is not there, and must not come.
     RemoveWaitingEdit,
     Remove,
@@ -289,13 +290,15 @@ fn verdict(write: &Write, effect: &Effect, sight: &Sight) -> Verdict {
     if !connection_lives(write, sight) {
         // The sweep ends a contact once it has read its rows, and reads them again after that.
         // Where it has ended, this row may have come later.
-        return if contact.is_some() { Verdict::Swept } else { Verdict::Remove };
+        return if contact.is_some() { Verdict::Left } else { Verdict::Remove };
     }
     let contact = contact.copied().unwrap_or_default();
     if contact.marks.erases(write.at) {
         // What is met of an erasure that is over came after it: by this delivery, or by one that
-        // died before it looked.
-        return if contact.is_erasing { Verdict::Swept } else { Verdict::Remove };
+        // died before it looked. A tombstone did not, and stays.
+        let is_tombstone = |reason| matches!(reason, &Ignored::Unsent | &Ignored::DuplicateUnsend);
+        let is_left = contact.is_erasing || effect.ignored.iter().any(is_tombstone);
+        return if is_left { Verdict::Left } else { Verdict::Remove };
     }
     if !contact.marks.restricts(write.at) {
         return Verdict::Stays;
@@ -313,7 +316,7 @@ fn verdict(write: &Write, effect: &Effect, sight: &Sight) -> Verdict {
 async fn carry_out(store: &Store, write: &Write, verdict: Verdict) -> Result<bool, StoreError> {
     match verdict {
         Verdict::Stays => Ok(false),
-        Verdict::Swept => Ok(true),
+        Verdict::Left => Ok(true),
         Verdict::RemoveWaitingEdit => Box::pin(store.delete_waiting_edit(&write.key)).await,
         Verdict::Remove => {
             Box::pin(store.delete_message(&write.key)).await?;

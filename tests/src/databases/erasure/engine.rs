@@ -198,6 +198,7 @@ async fn an_erased_contact_goes_and_its_neighbours_stay(db: &Database) {
     fill_again(db, &shop).await;
     assert_eq!(db.dump_table(&db.tables.core).await, left);
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
+    assert!(shop.row(db, "7001", "m_3").await.unwrap().row.unsent, "nor takes a mark away");
 }
 
 async fn fill_again(db: &Database, shop: &Shop) {
