@@ -39,7 +39,7 @@ pub struct Options {
 /// # Errors
 /// At the first round that leaves a row or counts wrong, with its seed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    // Of its own, so that others with other seeds may run beside it.
+    // Of its own, so that others with other seeds may run beside it once it is deployed.
     let (_emulator, stack) = deploy(&format!("chaos-{}", options.seed))?;
     let stopwatch = Stopwatch::start();
     let mut failed = Vec::new();
