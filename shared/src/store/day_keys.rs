@@ -77,19 +77,7 @@ impl Store {
         &self,
         connection: &ConnectionId,
     ) -> Result<Option<AccountId>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.keys)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression(schema::ACCOUNT_ID)
-            .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().first().map(account_of).transpose()
+        self.any_key(connection, schema::ACCOUNT_ID).await?.as_ref().map(account_of).transpose()
     }
 
     /// Whether a connection has any day key, read consistently. A connection gets its keys with its
@@ -99,19 +87,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_day_keys(&self, connection: &ConnectionId) -> Result<bool, StoreError> {
+        Ok(self.any_key(connection, schema::SK).await?.is_some())
+    }
+
+    /// One attribute of any of a connection's day keys: not every role may read another one.
+    async fn any_key(
+        &self,
+        connection: &ConnectionId,
+        attribute: &str,
+    ) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .query()
             .table_name(&self.tables.keys)
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
-            .projection_expression(schema::SK)
+            .projection_expression(attribute)
             .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
             .limit(1)
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        Ok(answer.items.is_some_and(|items| !items.is_empty()))
+        Ok(answer.items.unwrap_or_default().into_iter().next())
     }
 
     /// Puts off a day key whose day has come until tomorrow, unless it has another day by now.
