@@ -23,7 +23,7 @@ const FUNCTIONS: [(&str, &str); 7] = [
     ("RetentionFunction", "retention"),
     ("DataDeletionFunction", "data-deletion"),
     ("PrivacyApiFunction", "privacy-api"),
-    ("ErasureFunction", "erasure"),
+    ("WorkerFunction", "worker"),
 ];
 
 const NAMESPACE: &str = "Numib";

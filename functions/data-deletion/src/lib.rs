@@ -16,7 +16,7 @@ use numib::domain::erasure::Request as Erasure;
 use numib::domain::ids::RequestId;
 use numib::edge::clock;
 use numib::edge::problem::{Problem, json};
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::receipt::{self, SigningKey};
@@ -32,7 +32,7 @@ pub struct App {
     /// Meta's app secrets and the pepper.
     pub secrets: SecretsCache,
     /// Where shredded requests go on.
-    pub queue: ErasureQueue,
+    pub queue: WorkQueue,
     /// The key that signs receipts: only its public half is asked for.
     pub receipts: SigningKey,
     /// Where people find the service, when not at the HTTP API's own address.

@@ -2,7 +2,7 @@
 
 use data_deletion::{App, handle};
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
 use numib::edge::{clients, clock, config, config::Config, telemetry};
 use numib::seal::receipt::SigningKey;
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let app = App {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
         secrets: SecretsCache::new(secrets, config::meta_secret_arn()?),
-        queue: ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?),
+        queue: WorkQueue::new(aws_sdk_sqs::Client::new(&sdk), config::work_queue_url()?),
         receipts: SigningKey::new(aws_sdk_kms::Client::new(&sdk), config::receipt_key_arn()?),
         public_url: config::public_url(),
     };

@@ -44,7 +44,7 @@ use numib::archive::exports::Exports;
 use numib::edge::auth;
 use numib::edge::clock;
 use numib::edge::problem::Problem;
-use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::UserPool;
@@ -62,7 +62,7 @@ pub struct App {
     /// The pepper, under which people are found.
     pub secrets: SecretsCache,
     /// Where shredded requests go on.
-    pub queue: ErasureQueue,
+    pub queue: WorkQueue,
     /// Where archives of exports are.
     pub exports: Exports,
     /// Where exports are written.

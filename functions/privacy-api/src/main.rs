@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::{clients, clock, config, secrets::SecretsCache, telemetry};
 use numib::{archive::exports::Exports, identity::UserPool, seal::kms::DataKeys, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let app = std::sync::Arc::new(App {
         store: Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?),
         secrets: SecretsCache::new(Secrets::new(&sdk), config::meta_secret_arn()?),
-        queue: ErasureQueue::new(sqs.clone(), config::erasure_queue_url()?),
+        queue: WorkQueue::new(sqs.clone(), config::work_queue_url()?),
         exports: Exports::new(clients::s3(&sdk), config::export_bucket()?),
         export_queue: ExportQueue::new(sqs, config::export_queue_url()?),
         user_pool: UserPool::new(&sdk, config::user_pool_id()?),

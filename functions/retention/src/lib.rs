@@ -22,7 +22,7 @@ use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
 use numib::archive::exports::Exports;
 use numib::edge::clock::{self, Stopwatch};
-use numib::edge::queue::{ErasureQueue, ExportQueue, QueueError};
+use numib::edge::queue::{ExportQueue, QueueError, WorkQueue};
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::removals::Removal;
@@ -42,7 +42,7 @@ pub struct App {
     /// Where day keys are made.
     pub day_keys: DataKeys,
     /// Where erasures go on.
-    pub queue: ErasureQueue,
+    pub queue: WorkQueue,
     /// What signs the checkpoints of audit chains, and attestations.
     pub receipts: SigningKey,
     /// Where attestations are filed.

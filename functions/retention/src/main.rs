@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::{attestations::Attestations, exports::Exports};
-use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::{clients, config, config::Config, telemetry};
 use numib::seal::{kms::DataKeys, receipt::SigningKey};
 use numib::store::Store;
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let kms = aws_sdk_kms::Client::new(&sdk);
     let day_keys = DataKeys::new(kms.clone(), config::data_key_arn()?);
     let sqs = aws_sdk_sqs::Client::new(&sdk);
-    let queue = ErasureQueue::new(sqs.clone(), config::erasure_queue_url()?);
+    let queue = WorkQueue::new(sqs.clone(), config::work_queue_url()?);
     let export_queue = ExportQueue::new(sqs, config::export_queue_url()?);
     let receipts = SigningKey::new(kms, config::receipt_key_arn()?);
     let s3 = clients::s3(&sdk);

@@ -18,7 +18,7 @@ const PEAK_MIB_MAX: f64 = 64.0;
 
 pub(crate) fn table(all: &[Erased]) -> Table {
     let sections = all.iter().filter_map(|erased| Some(section(erased, all.first()?)));
-    table::render(["erasure", "the first"], sections.collect())
+    table::render(["worker", "the first"], sections.collect())
 }
 
 fn section(erased: &Erased, first: &Erased) -> Section {

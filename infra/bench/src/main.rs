@@ -48,7 +48,7 @@ const CERTIFICATES: [&str; 2] =
 
 /// The time that the template gives meta-webhook, erasure, and data-export.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const ERASURE_TIMEOUT: Duration = Duration::from_mins(2);
+const WORKER_TIMEOUT: Duration = Duration::from_mins(2);
 const EXPORT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Measures meta-webhook beside a floor; fails when a bar does not hold.
@@ -178,7 +178,7 @@ async fn measure(options: &Options) -> anyhow::Result<Results> {
 async fn measure_erasures(options: &Options) -> anyhow::Result<Vec<Erased>> {
     let Options { template, erasures: volumes, erasure_samples: samples, .. } = options;
     ensure!(*samples > 0 && !volumes.contains(&0), "nothing can be measured of nothing");
-    let program = |url: &str, tables| options.program("erasure", ERASURE_TIMEOUT, url, tables);
+    let program = |url: &str, tables| options.program("worker", WORKER_TIMEOUT, url, tables);
     erasures::measure(template, volumes, *samples, program).await
 }
 

@@ -276,7 +276,7 @@ pub(crate) fn environment(
         ("RECEIPT_KEY_ARN", key.to_owned()),
         ("EXPORT_BUCKET", "bench".to_owned()),
         ("EXPORT_QUEUE_URL", queue.to_owned()),
-        ("ERASURE_QUEUE_URL", queue.to_owned()),
+        ("WORK_QUEUE_URL", queue.to_owned()),
         ("USER_POOL_ID", "us-east-1_bench".to_owned()),
     ];
     if let Some(path) = certificates {

@@ -11,7 +11,7 @@ use crate::{Options, Report, run};
 
 /// Built once, before the first benchmark runs.
 static BINARIES: LazyLock<String> = LazyLock::new(|| {
-    let packages = ["meta-webhook", "floor", "erasure", "data-export"];
+    let packages = ["meta-webhook", "floor", "worker", "data-export"];
     xtask::functions::build(&packages).unwrap().to_str().unwrap().to_owned()
 });
 

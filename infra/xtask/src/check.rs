@@ -139,7 +139,7 @@ pub(crate) fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
 /// # Errors
 /// When a build fails, or a bar is missed.
 pub fn bench(arguments: &[String]) -> anyhow::Result<()> {
-    let functions = ["meta-webhook", "floor", "erasure", "data-export"];
+    let functions = ["meta-webhook", "floor", "worker", "data-export"];
     let mut build = cargo(&["build", "--release", "--locked"]);
     build.args(functions.into_iter().flat_map(|name| ["-p", name]));
     check("release build (the first takes minutes)", build)?;

@@ -85,12 +85,12 @@ pub fn attestation_bucket() -> Result<String, ConfigError> {
     var("ATTESTATION_BUCKET")
 }
 
-/// `ERASURE_QUEUE_URL`: the work queue of erasures.
+/// `WORK_QUEUE_URL`: the work queue of erasures.
 ///
 /// # Errors
 /// [`ConfigError`] when it is missing.
-pub fn erasure_queue_url() -> Result<String, ConfigError> {
-    var("ERASURE_QUEUE_URL")
+pub fn work_queue_url() -> Result<String, ConfigError> {
+    var("WORK_QUEUE_URL")
 }
 
 /// `EXPORT_BUCKET`: where archives of exports are.

@@ -79,7 +79,7 @@ struct Queue {
 
 /// The queue of erasures.
 #[derive(Debug, Clone)]
-pub struct ErasureQueue(Queue);
+pub struct WorkQueue(Queue);
 
 /// The queue of exports.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub struct ExportWork {
     pub at: Option<Timestamp>,
 }
 
-impl ErasureQueue {
+impl WorkQueue {
     /// The queue at that URL.
     #[must_use]
     pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {

@@ -19,8 +19,16 @@ const NAMESPACE: &str = "Numib";
 /// CloudWatch takes at most so many values of one metric per line.
 const VALUES_MAX: usize = 100;
 /// Our crates; what others log below `error` is not ours to vouch for.
-const OURS: [&str; 7] =
-    ["numib", "data_deletion", "erasure", "inbox_api", "meta_webhook", "privacy_api", "retention"];
+const OURS: [&str; 8] = [
+    "numib",
+    "data_deletion",
+    "data_export",
+    "inbox_api",
+    "meta_webhook",
+    "privacy_api",
+    "retention",
+    "worker",
+];
 
 /// The deployed name of this function: what the template's alarms look metrics up by.
 static FUNCTION: OnceLock<String> = OnceLock::new();

@@ -13,7 +13,7 @@ use numib::domain::ids::{ConversationId, MessageId};
 use numib::domain::sealed::Sealed;
 use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::seal::kms::DataKeys;
 use numib::store::messages::{MessageKey, NewMessage};
 use numib::store::pace::Pace;
@@ -105,7 +105,7 @@ impl Watched {
     /// What the function makes of them.
     async fn measured(&self, records: Value) -> Value {
         let event: Event = serde_json::from_value(records).unwrap();
-        let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
+        let queue = WorkQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
         let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
         let app = app(&self.db, day_keys, queue);
         handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()

@@ -13,7 +13,7 @@ use numib::domain::ids::{Channel, ConnectionId, RouteId};
 use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
-use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::{clients, clock};
 use numib::erasure::{self, Asked};
 use numib::seal::key_name::KeyName;
@@ -58,7 +58,7 @@ async fn function(db: &Database) -> (App, DataKeys) {
 }
 
 /// A function that has no business with what is signed or filed.
-pub(crate) fn app(db: &Database, day_keys: DataKeys, queue: ErasureQueue) -> App {
+pub(crate) fn app(db: &Database, day_keys: DataKeys, queue: WorkQueue) -> App {
     let nothing = db.sdk.to_builder().http_client(constant(None)).build();
     let receipts = SigningKey::new(aws_sdk_kms::Client::new(&nothing), "none".to_owned());
     let attestations = Attestations::new(clients::s3(&nothing), "none".to_owned());
@@ -69,9 +69,9 @@ pub(crate) fn app(db: &Database, day_keys: DataKeys, queue: ErasureQueue) -> App
 }
 
 /// A queue that takes everything, on the test's wire.
-pub(crate) fn queue(db: &Database, url: &str) -> ErasureQueue {
+pub(crate) fn queue(db: &Database, url: &str) -> WorkQueue {
     let sqs = db.sdk.to_builder().http_client(constant(Some(json!({"MessageId": "m"})))).build();
-    ErasureQueue::new(aws_sdk_sqs::Client::new(&db.wire.tap(&sqs)), url.to_owned())
+    WorkQueue::new(aws_sdk_sqs::Client::new(&db.wire.tap(&sqs)), url.to_owned())
 }
 
 /// Runs the task with plenty of time.

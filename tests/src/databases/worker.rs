@@ -1,6 +1,6 @@
 //! What a scheduled run has no time for, or no right to, is a worker's, until it is done.
 
-use ::erasure::{App, Event, Record, handle};
+use ::worker::{App, Event, Record, handle};
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::exports::Exports;
 use numib::domain::ids::Channel;

@@ -72,7 +72,7 @@ async fn only_retention_files_attestations_and_not_even_it_deletes_or_lists_them
         (&outputs.meta_webhook_role, false),
         (&outputs.privacy_api_role, false),
         (&outputs.data_deletion_role, false),
-        (&outputs.erasure_role, false),
+        (&outputs.worker_role, false),
     ] {
         let credentials = deployed.stack.assume(role).unwrap();
         let s3 = clients::s3(&deployed.stack.sdk_of(&credentials));

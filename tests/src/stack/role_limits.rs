@@ -228,7 +228,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
         unlimited("Ledger"),
         limited("NoteWhoWasToldOfPolicies", r#""POLICY#*""#),
     ];
-    assert_eq!(partitions("ErasureRole"), expected);
+    assert_eq!(partitions("WorkerRole"), expected);
 }
 
 //= R4.5, R2.1
@@ -236,7 +236,7 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
 fn a_scan_sees_rows_without_what_is_sealed_in_them_and_no_other_table() {
     let (mut may_scan, sealed) = (Vec::new(), ["sealed", "edit,", "edit]"]);
     let roles = ["MetaWebhookRole", "RetentionRole", "DataDeletionRole", "PrivacyApiRole"];
-    for role in roles.into_iter().chain(["ErasureRole", "InboxApiRole", "DataExportRole"]) {
+    for role in roles.into_iter().chain(["WorkerRole", "InboxApiRole", "DataExportRole"]) {
         for (sid, statement) in statements(role) {
             if statement.contains("dynamodb:Scan") || statement.contains("dynamodb:*") {
                 assert!(statement.contains("Resource: !GetAtt MessagesTable.Arn "), "{role} {sid}");
@@ -250,7 +250,7 @@ fn a_scan_sees_rows_without_what_is_sealed_in_them_and_no_other_table() {
             }
         }
     }
-    let expected = [("RetentionRole", "LookAtEveryRow"), ("ErasureRole", "FindRows")];
+    let expected = [("RetentionRole", "LookAtEveryRow"), ("WorkerRole", "FindRows")];
     assert_eq!(may_scan, expected.map(|(role, sid)| (role, sid.to_owned())));
 }
 

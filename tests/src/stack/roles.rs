@@ -301,7 +301,7 @@ async fn the_eraser_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_ne
     let (both, delete) = (&["UpdateItem", "DeleteItem"][..], &["DeleteItem"][..]);
     for (role, messages, keys, indexes, reads_secret) in [
         (
-            &outputs.erasure_role,
+            &outputs.worker_role,
             &["PutItem", "UpdateItem", "DeleteItem"][..],
             both,
             &["inbox", "under_way", "by_sweep_date", "by_sent_at", "by_shred_date"][..],

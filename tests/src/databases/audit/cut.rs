@@ -7,7 +7,7 @@ use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
 use numib::domain::ids::AccountId;
 use numib::edge::clock;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::seal::receipt;
 use retention::{App, Event, Schedule, handle};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ on_ministack!(
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 async fn function(db: &Database) -> App {
-    let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&db.sdk), "none".to_owned());
+    let queue = WorkQueue::new(aws_sdk_sqs::Client::new(&db.sdk), "none".to_owned());
     let receipts = signing_key(db).await;
     App { receipts, ..app(db, db.day_keys().await, queue) }
 }

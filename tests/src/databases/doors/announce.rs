@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use ::erasure::{App, Event};
+use ::worker::{App, Event};
 use numib::domain::ids::{AccountId, MemberId, PolicyVersion};
 use numib::domain::role::Role;
 use numib::edge::mail::Mailer;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::identity::UserPool;
 use serde_json::{Value, json};
 use xtask::account::random_id;
@@ -35,7 +35,7 @@ impl Worker {
         let sqs = aws_sdk_sqs::Client::new(&queue.tap(&sent));
         let app = App {
             eraser: office.eraser(user_pool),
-            queue: ErasureQueue::new(sqs, "https://sqs/queue".to_owned()),
+            queue: WorkQueue::new(sqs, "https://sqs/queue".to_owned()),
             mailer: Some(Mailer::new(&mail.tap(&sent), "numib@numib.example".to_owned())),
             public_url: "https://numib.example".to_owned(),
         };
@@ -46,7 +46,7 @@ impl Worker {
     async fn work(&self, body: &str) -> Option<String> {
         let records = json!({"Records": [{"messageId": "m", "body": body}]});
         let event: Event = serde_json::from_value(records).unwrap();
-        let answer = ::erasure::handle(&self.app, event, SystemTime::UNIX_EPOCH).await.unwrap();
+        let answer = ::worker::handle(&self.app, event, SystemTime::UNIX_EPOCH).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         let left = |call: crate::wire::Call| call.body["MessageBody"].as_str().map(str::to_owned);
         self.queue.calls().into_iter().find_map(left)

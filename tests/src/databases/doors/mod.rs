@@ -26,7 +26,7 @@ use numib::domain::ids::{AccountId, MemberId, RequestId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::edge::clients;
-use numib::edge::queue::{ErasureQueue, ExportQueue};
+use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::erasure::{Eraser, ErasureError, Progress, SETTLED};
 use numib::identity::UserPool;
@@ -96,7 +96,7 @@ impl<'a> Office<'a> {
         let app = App {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
-            queue: ErasureQueue::new(sqs, url.to_owned()),
+            queue: WorkQueue::new(sqs, url.to_owned()),
             exports: Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "x".to_owned()),
             export_queue: ExportQueue::new(export_sqs, url.to_owned()),
             user_pool: user_pool(db, Some(json!({"Username": "u", "UserAttributes": []}))),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::audit::{self, Actor};
 use numib::domain::erasure::State;
 use numib::domain::ids::RequestId;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
 use serde_json::{Value, json};
 use xtask::meta::signed_request;
@@ -61,7 +61,7 @@ impl Desk {
         let app = App {
             store: db.store.clone(),
             secrets: SecretsCache::new(secrets, "meta".to_owned()),
-            queue: ErasureQueue::new(sqs, "https://sqs/queue".to_owned()),
+            queue: WorkQueue::new(sqs, "https://sqs/queue".to_owned()),
             receipts: numib::seal::receipt::SigningKey::new(
                 aws_sdk_kms::Client::new(&db.sdk),
                 "none".to_owned(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use numib::domain::ids::RequestId;
-use numib::edge::queue::ErasureQueue;
+use numib::edge::queue::WorkQueue;
 
 use super::rows::Held;
 use super::scene::Scene;
@@ -40,7 +40,7 @@ async fn what_a_killed_worker_has_deleted_is_counted_once() {
 async fn queue(scene: &Scene, code: &str) {
     let stack = &scene.deployed.stack;
     let client = aws_sdk_sqs::Client::new(&stack.sdk());
-    let queue = ErasureQueue::new(client, stack.deployed.outputs.erasure_queue_url.clone());
+    let queue = WorkQueue::new(client, stack.deployed.outputs.work_queue_url.clone());
     let request = RequestId::parse(code).unwrap();
     queue.send(&request, None, Duration::ZERO).await.unwrap();
 }

@@ -89,7 +89,7 @@ impl Scene {
     /// The processes of the worker.
     pub(super) fn worker(&self) -> Processes {
         let stack = &self.deployed.stack;
-        Processes::of(stack, &stack.deployed.outputs.erasure_function)
+        Processes::of(stack, &stack.deployed.outputs.worker_function)
     }
 
     /// Has the worker stand still: what is queued now waits in front of it.
@@ -97,7 +97,7 @@ impl Scene {
         let stack = &self.deployed.stack;
         // Without a process to wait in front of, the queue would have one made.
         let nothing = json!({ "Records": [] });
-        stack.invoke(&stack.deployed.outputs.erasure_function, &nothing).unwrap();
+        stack.invoke(&stack.deployed.outputs.worker_function, &nothing).unwrap();
         self.worker().stop()
     }
 

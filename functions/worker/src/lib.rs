@@ -20,7 +20,7 @@ use numib::domain::ids::{AccountId, MemberId, PolicyVersion, RequestId};
 use numib::domain::plan::PlanCursor;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
-use numib::edge::queue::{ErasureQueue, QueueError, Work};
+use numib::edge::queue::{QueueError, Work, WorkQueue};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
 use numib::identity::Page;
@@ -43,7 +43,7 @@ pub struct App {
     /// What carries erasures out.
     pub eraser: Eraser,
     /// Where unfinished work goes.
-    pub queue: ErasureQueue,
+    pub queue: WorkQueue,
     /// What e-mail is sent with, where any is.
     pub mailer: Option<Mailer>,
     /// Where people find the service.
@@ -122,7 +122,7 @@ pub async fn handle(app: &App, event: Event, deadline: SystemTime) -> Result<Val
             let mut failures = Vec::new();
             for record in &records {
                 if let Err(error) = work(app, record, &has_time).await {
-                    tracing::error!(error = %error, "an erasure was not carried on");
+                    tracing::error!(error = %error, "a message was not worked on");
                     failures.push(json!({ "itemIdentifier": record.message_id }));
                 }
             }
@@ -269,7 +269,7 @@ async fn reapply_all(
 
 fn report(records: &[Record], failures: &[Value]) {
     let mut metrics = Metrics::new(clock::now());
-    metrics.add("ErasureSteps", Unit::Count, records.len());
-    metrics.add("ErasureFailures", Unit::Count, failures.len());
+    metrics.add("WorkSteps", Unit::Count, records.len());
+    metrics.add("WorkFailures", Unit::Count, failures.len());
     metrics.emit();
 }

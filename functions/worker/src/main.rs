@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use erasure::{App, Event, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::exports::Exports;
-use numib::edge::{clients, config, config::Config, mail::Mailer, queue::ErasureQueue, telemetry};
+use numib::edge::{clients, config, config::Config, mail::Mailer, queue::WorkQueue, telemetry};
 use numib::{erasure::Eraser, identity::UserPool, seal::receipt::SigningKey, store::Store};
+use worker::{App, Event, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let user_pool = UserPool::new(&sdk, config::user_pool_id()?);
     let receipts = SigningKey::new(aws_sdk_kms::Client::new(&sdk), config::receipt_key_arn()?);
-    let queue = ErasureQueue::new(aws_sdk_sqs::Client::new(&sdk), config::erasure_queue_url()?);
+    let queue = WorkQueue::new(aws_sdk_sqs::Client::new(&sdk), config::work_queue_url()?);
     let mailer = config::sender_address().map(|from| Mailer::new(&sdk, from));
     let public_url = config::public_url().unwrap_or_default();
     let exports = Exports::new(clients::s3(&sdk), config::export_bucket()?);
