@@ -1,7 +1,7 @@
 //! `GET /v1/conversations` and `GET /v1/conversations/{id}/messages`: an account reads its inbox.
 //!
 //! Everything is read consistently and checked against the caller's account, its connections and
-//! its contacts at that moment, so nothing expired or erased ever shows (invariant 3), whether or
+//! its contacts at that moment, so nothing expired or erased ever shows, whether or
 //! not the database has removed it. Another account's ids answer 404, like ids that never were.
 
 mod access;

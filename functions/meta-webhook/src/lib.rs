@@ -1,6 +1,6 @@
 //! `GET` and `POST /meta/webhook`: Meta's handshake, and its updates.
 //!
-//! A 200 means that every storable update of the body is durable (invariant 1). Whatever is
+//! A 200 means that every storable update of the body is durable. Whatever is
 //! authentic but of no use is acknowledged and counted, since anything but 200 makes Meta retry
 //! and, within the hour, unsubscribe the account.
 
@@ -117,7 +117,8 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
     })
 }
 
-/// Meta's handshake (meta-platform §1): echoes the challenge to whoever knows a verify token.
+/// Meta's handshake: echoes the challenge to whoever knows a verify token
+/// (docs/meta-platform.md#handshake).
 async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>, Refusal> {
     let query = request.query_string_parameters();
     let asked = Handshake {

@@ -251,7 +251,7 @@ impl Sealing<'_> {
     /// The key of the day something was sent on, and when it expires (R6.2).
     ///
     /// A day that can still see redeliveries must have a key: storing under another day's would
-    /// break its expiry (invariant 4), so that is an error and Meta comes again. An older day
+    /// break its expiry, so that is an error and Meta comes again. An older day
     /// without one is closed for good.
     //= R6.2
     fn day_key(&self, at: Timestamp) -> Result<(Day, &PublicKey, Timestamp), Unwritten> {

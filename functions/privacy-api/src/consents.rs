@@ -78,7 +78,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 }
 
 /// `PUT /v1/consents/{purpose}`: keeps a decision; it takes effect with the next event.
-//= R2.2
+//= R2.2, R5.5, R5.6
 pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let purpose = call.parameter("purpose", Purpose::parse)?;
     let NewDecision { decision, policy_version } =

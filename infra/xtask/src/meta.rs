@@ -40,7 +40,8 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex.concat())
 }
 
-/// A `signed_request` of this payload under an app secret, as Meta makes them (meta-platform §6).
+/// A `signed_request` of this payload under an app secret, as Meta makes them
+/// (docs/meta-platform.md#deletion-callback).
 #[must_use]
 pub fn signed_request(secret: &str, payload: &Value) -> String {
     let payload = URL_SAFE_NO_PAD.encode(payload.to_string());

@@ -45,7 +45,7 @@ pub struct Decision {
 /// Whether data may be processed for an optional purpose now, by the account's latest decision
 /// about it. Only a consent that stands lets it: silence is none (GDPR, art. 4(11)). It is the one
 /// way to ask, and is asked for each event anew, so that a decision takes effect with the next.
-//= R2.2
+//= R2.2, R5.5, R5.6
 #[must_use]
 pub fn may_be_processed(latest: Option<&Decision>) -> bool {
     match latest.map(|decision| decision.choice) {
@@ -58,7 +58,7 @@ pub fn may_be_processed(latest: Option<&Decision>) -> bool {
 mod tests {
     use super::*;
 
-    //= R2.2
+    //= R2.2, R5.5, R5.6
     #[test]
     fn only_a_consent_that_stands_lets_a_purpose_be_processed() {
         assert!(!may_be_processed(None));

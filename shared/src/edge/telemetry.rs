@@ -1,6 +1,6 @@
 //! Logs and metrics: JSON lines on standard output, which Lambda ships to CloudWatch.
 //!
-//! Counts, words of our own and random ids only: nothing personal can reach either (invariant 5).
+//! Counts, words of our own and random ids only: nothing personal can reach either.
 
 use std::io::Write as _;
 use std::sync::OnceLock;

@@ -12,7 +12,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when there is one about that purpose in the same millisecond, or
     /// the account is not active: what is written at its very end would stay for ever.
-    //= R2.2, R6.1
+    //= R2.2, R5.5, R5.6, R6.1
     pub async fn keep_decision(
         &self,
         account: &AccountId,
@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    //= R2.2
+    //= R2.2, R5.5, R5.6
     pub async fn latest_decision(
         &self,
         account: &AccountId,

@@ -1,4 +1,4 @@
-//! Whatever the order and number of deliveries, the stored state is the same (invariant 2).
+//! Whatever the order and number of deliveries, the stored state is the same.
 //!
 //! Random sequences of message, edits and unsend, with repetitions, cut into bodies at random, some
 //! of them delivered at the same time by different containers, each again until it is acknowledged.

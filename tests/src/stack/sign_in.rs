@@ -11,7 +11,7 @@ use crate::deployed::{deployed, digits};
 
 const NOTHING: (&str, &str) = ("", "");
 
-//= R4.3
+//= R4.2, R4.3
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
 async fn a_member_enrols_an_authenticator_and_is_asked_for_it_at_the_next_sign_in() {

@@ -186,7 +186,7 @@ impl Store {
     /// Writes an edit to its message, or to the place where its message will come.
     ///
     /// A message keeps its own expiry. Where it has not come yet, the highest edit's counts, so
-    /// that the order the edits come in makes no difference (invariant 2).
+    /// that the order the edits come in makes no difference.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is stored then.

@@ -47,7 +47,7 @@ async fn decide_later(office: &Office<'_>, member: &Value, decision: &str, ms: i
     assert_eq!(answer.status(), 200);
 }
 
-//= R2.2
+//= R2.2, R5.5, R5.6
 async fn each_decision_is_kept_and_the_latest_says_whether_a_purpose_may_be_processed(
     db: &Database,
 ) {

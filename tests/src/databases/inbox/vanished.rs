@@ -1,4 +1,4 @@
-//! What no answer contains any more: expired, unsent, erased, shredded (invariant 3).
+//! What no answer contains any more: expired, unsent, erased, shredded.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
