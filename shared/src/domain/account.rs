@@ -1,4 +1,4 @@
-//! An account: its plan, and how far its end has come.
+//! An account: its plan, its state, and what it accepted.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +11,12 @@ use super::time::Day;
 words! {
     /// Whether an account serves its members.
     AccountState {
-        /// It does.
+        /// The account serves its members.
         Active = "active",
-        /// Its owner asked for its deletion: it shows and takes nothing until it is erased, or the
-        /// owner takes that back (R6.1).
+        /// The owner asked for the account's deletion. The account shows and takes nothing until it
+        /// is erased, or until the owner takes the deletion back (R6.1).
         Locked = "locked",
-        /// It is being erased.
+        /// The account is being erased, or is erased.
         Erased = "erased",
     }
 }
@@ -24,52 +24,52 @@ words! {
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Which one.
+    /// The account's id.
     pub id: AccountId,
-    /// Whether it serves.
+    /// Whether the account serves its members.
     pub state: AccountState,
-    /// The request that will erase it, while it is locked.
+    /// While the account is locked: the request that will erase it.
     pub deletion: Option<RequestId>,
-    /// How long it keeps its messages.
+    /// How long the account keeps its messages.
     pub plan: Plan,
-    /// Since when, where it had another plan before.
+    /// When the plan last changed; `None` if it never did.
     pub plan_changed_at: Option<Timestamp>,
-    /// What it says about itself, sealed to its own key; nothing, until it says something.
+    /// The profile, sealed to the account's own key; `None` until an owner writes one.
     pub profile: Option<Vec<u8>>,
-    /// Increased by every change of the profile; a change that names another one fails.
+    /// Grows with every change of the profile. A change that names an older version fails.
     pub profile_version: u64,
-    /// What its profile is sealed to, once it has been needed.
+    /// The key that the profile is sealed to; `None` until the first profile.
     pub account_key: Option<PublicKey>,
-    /// What its tax records are sealed to, once that has been needed.
+    /// The key that tax records are sealed to; `None` until the first record.
     pub tax_key: Option<PublicKey>,
-    /// The latest version of the privacy policy that it accepted (R10.1).
+    /// The latest version of the privacy policy that an owner accepted (R10.1).
     pub accepted: Option<Acceptance>,
 }
 
-/// What a key pair of an account's own is for.
+/// What one of an account's own key pairs is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Its profile: destroyed with the account (R6.1).
+    /// The profile. This key is destroyed with the account (R6.1).
     Profile,
-    /// Its tax records: destroyed with the last of them (R6.3).
+    /// The tax records. This key is destroyed with the last of them (R6.3).
     TaxRecords,
 }
 
-/// That an account accepted a version of the privacy policy.
+/// The acceptance of a version of the privacy policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acceptance {
-    /// Which version.
+    /// The version.
     pub version: PolicyVersion,
-    /// From when on that is in force: which of two versions is the later one.
+    /// The day from which the version is in force. It tells which of two versions is the later one.
     pub effective_on: Day,
-    /// When it was accepted first.
+    /// When an owner first accepted the version.
     pub at: Timestamp,
-    /// By which owner.
+    /// The owner who accepted it first.
     pub by: MemberId,
 }
 
-/// When a locked account is erased: after so many days in which its owner may take that back, and
-/// never after the deadline's last day has begun (R6.1).
+/// When a locked account is erased: after the days of grace, in which the owner may take the
+/// deletion back, but no later than the start of the deadline's last day (R6.1).
 //= R6.1
 #[must_use]
 pub fn erased_at(requested_at: Timestamp, grace_days: u8) -> Timestamp {

@@ -1,6 +1,8 @@
-//! The daily attestation: what retention had to do on a UTC day, what it did, and what it did not.
+//! The daily attestation: what retention had to do on a UTC day, what it did, and what it left
+//! undone.
 //!
-//! Numbers and reasons, and nothing of anyone: it may be filed, and shown to whoever asks.
+//! An attestation has numbers and reasons, and no personal data. So it may be filed, and shown to
+//! whoever asks.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 use super::tally::{Peak, Tallies, Tally};
 use super::time::Day;
 
-/// Who attests; part of what is signed, so that no receipt passes for an attestation.
+/// Who attests. The issuer is part of what is signed, so no receipt passes for an attestation.
 pub const ISSUER: &str = "tag:numib.app,2026:attestation";
 
 /// Days of the history, the attested one included.
@@ -22,7 +24,7 @@ words! {
     Rule {
         /// The key of a day is destroyed within 24 hours of its last message's expiry.
         DayKeys = "day-keys",
-        /// Rows of expired messages are removed.
+        /// The rows of expired messages are removed.
         Rows = "rows",
         /// Audit events are cut off before they are 90 days old.
         AuditEvents = "audit-events",
@@ -38,29 +40,29 @@ words! {
 }
 
 words! {
-    /// Why something is kept past its time: the kind of reason, never the case.
+    /// Why something is kept past its time. It names a kind of reason, and never the case.
     Why {
-        /// An operator holds it (R6.7).
+        /// A legal hold keeps it (R6.7).
         LegalHold = "legal-hold",
     }
 }
 
 words! {
-    /// By what something was removed.
+    /// What removed something.
     How {
-        /// By the schedule that is there for it.
+        /// The schedule for this rule.
         Schedule = "schedule",
-        /// By a change to a shorter plan.
+        /// A change to a shorter plan.
         PlanChange = "plan-change",
-        /// By the database's time to live.
+        /// The database's time to live.
         TimeToLive = "time-to-live",
-        /// By the sweep of what time to live had left.
+        /// The sweep of what time to live had left.
         Sweep = "sweep",
     }
 }
 
 impl Rule {
-    /// The requirements that it is of.
+    /// The requirements that the rule keeps.
     #[must_use]
     pub const fn requirements(self) -> &'static [&'static str] {
         match self {
@@ -84,34 +86,34 @@ pub struct Facts {
     pub written_at: Timestamp,
     /// What was counted on that day and before it.
     pub tallies: BTreeMap<Day, Tallies>,
-    /// Keys that were due by the end of the day and are still there, and that a hold keeps.
+    /// Day keys that were due by the end of the day, and that a hold keeps.
     pub keys_held: u64,
     /// Those that nothing keeps.
     pub keys_overdue: u64,
-    /// Conversations whose expired rows were to be swept by the end of the day, and were not.
+    /// Conversations that were due for a visit by the end of the day, and had none.
     pub visits_left: u64,
-    /// Tax records whose period was over by the day, and that are still there for a hold.
+    /// Tax records whose period was over by the end of the day, and that a hold keeps.
     pub tax_held: u64,
     /// Those that nothing keeps.
     pub tax_overdue: u64,
-    /// Days of accounts that have audit events older than they may be.
+    /// Days of accounts with audit events that are older than they may be.
     pub audit_left: u64,
-    /// Exports whose seven days were over by the end of the day, and that are still there.
+    /// Exports that are still there although their seven days were over by the end of the day.
     pub exports_left: u64,
-    /// Rows of what was erased, or that no erasure would find: of all rows there are.
+    /// Rows astray, among all rows: rows of something erased, or rows that no erasure would find.
     pub rows_astray: u64,
     /// Requests at the end of the day.
     pub requests: Requests,
 }
 
-/// Requests that are not over. One that waits for a hold is none of them: it is lawfully late.
+/// Requests that have not ended. A request that waits for a hold is not counted: it is late by law.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
     /// All of them.
     pub open: u64,
-    /// Those in the last week before their deadline.
+    /// Requests in the last week before their deadline.
     pub at_risk: u64,
-    /// Those past it.
+    /// Requests past their deadline.
     pub late: u64,
 }
 
@@ -120,9 +122,9 @@ pub struct Requests {
 pub struct Report {
     /// The UTC day.
     pub day: Day,
-    /// When it was written.
+    /// When the report was written.
     pub written_at: Timestamp,
-    /// What was to be 0: the sum over all rules.
+    /// The violations of all rules together. It should be 0.
     pub violations: u64,
     /// Each rule of the policy.
     pub rules: Vec<Kept>,
@@ -132,30 +134,31 @@ pub struct Report {
     pub history: Vec<DayTotal>,
 }
 
-/// How a rule was kept. What is not counted, because counting would read everything that is
-/// stored, is `None`.
+/// How a rule was kept. A number is `None` where counting would have to read everything that is
+/// stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The rule.
     pub rule: Rule,
-    /// Its requirements.
+    /// The requirements that the rule keeps.
     pub requirements: Vec<String>,
-    /// What was to be removed by the end of the day: what was removed, is held, or is left.
+    /// How many items were to be removed by the end of the day: those removed, held and left
+    /// together.
     pub due: Option<u64>,
-    /// What was removed.
+    /// How many items were removed.
     pub removed: Option<u64>,
-    /// Of those, so many by each; nothing where there is one way only.
+    /// The same, by what removed them; empty where there is only one way.
     #[serde(default)]
     pub removed_by: Vec<RemovedBy>,
-    /// The longest that anything removed was there after its time, in seconds.
+    /// The longest that any removed item was still there after its time, in seconds.
     pub longest_seconds: Option<u64>,
     /// What is kept past its time, and why.
     pub held: Vec<Held>,
-    /// What was to be removed and is neither removed nor held.
+    /// How many items were to be removed, and are neither removed nor held.
     pub left: Option<u64>,
-    /// What was removed, but after the time that the rule allows.
+    /// How many items were removed after the time that the rule allows.
     pub late: u64,
-    /// What breaks the rule: what is left, and what was late.
+    /// How many items break the rule: those left, and those late.
     pub violations: u64,
 }
 
@@ -186,7 +189,7 @@ pub struct DayTotal {
     pub keys_destroyed: u64,
     /// Rows that were removed, by time to live or by the sweep.
     pub rows_removed: u64,
-    /// What its own attestation states; `None`, where there is none.
+    /// The violations that the day's own attestation states; `None` if the day has no attestation.
     pub violations: Option<u64>,
 }
 
@@ -220,7 +223,7 @@ impl Report {
         Self { day, written_at, violations, rules, requests, history }
     }
 
-    /// What is signed: the whole report, and who says so.
+    /// What is signed: the whole report and its issuer.
     #[must_use]
     pub fn claims(&self) -> Value {
         json!({
@@ -262,15 +265,15 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
                 ..due(removed, Some(held), facts.keys_overdue, nothing)
             }
         }
-        // No API shows an expired row, and no key opens it: late ones have an alarm, and break no
-        // rule. A sweep that did not come does.
+        // No API shows an expired row, and no key opens it. So a late removal raises an alarm, and
+        // breaks no rule. A visit that did not happen does break it.
         Rule::Rows => Kept {
             removed: Some(rows_removed(tallies)),
             removed_by: vec![
                 RemovedBy { how: How::TimeToLive, count: sum(Tally::RowsRemoved) },
                 RemovedBy { how: How::Sweep, count: sum(Tally::RowsSwept) },
             ],
-            // Taken out of time to live on that day, however long they are kept.
+            // Rows that were taken out of time to live on that day, however long they are kept.
             held: vec![Held { why: Why::LegalHold, count: sum(Tally::RowsHeld) }],
             left: Some(facts.visits_left),
             longest_seconds: tallies.peak(Peak::RowsSeconds),
@@ -279,7 +282,7 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
         Rule::AuditEvents => Kept {
             removed: Some(sum(Tally::AuditEventsCut)),
             late: sum(Tally::AuditEventsCutLate),
-            // Of an account and a day one at least, however many there are.
+            // One for each account and day, however many events there are.
             left: Some(facts.audit_left),
             ..nothing
         },
@@ -297,7 +300,7 @@ fn kept(rule: Rule, facts: &Facts, tallies: &Tallies) -> Kept {
     Kept { violations, ..kept }
 }
 
-/// What was due, by what became of it; `held` where a hold can keep it.
+/// What was due, told apart by what became of it. `held` is `None` where no hold can keep it.
 fn due(removed: u64, held: Option<u64>, left: u64, nothing: Kept) -> Kept {
     let due = removed.saturating_add(held.unwrap_or_default()).saturating_add(left);
     let held = held.map(|count| Held { why: Why::LegalHold, count }).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Calendars: which days are business days where, and the arithmetic of business days and months.
+//! Calendars: which days are business days, and the arithmetic of business days and months.
 //!
 //! Every holiday is a row of a table with its citation. The rules are those in force today and are
 //! applied to every year: deadlines only ever look forward. Half days (24 and 31 December in
@@ -12,7 +12,7 @@ use jiff::tz::Offset;
 
 use super::time::Day;
 
-/// Whose holidays count, beside Saturdays and Sundays.
+/// Whose holidays count. Saturdays and Sundays are closed in every calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Calendar {
     /// Nobody's: weekends only.
@@ -112,9 +112,9 @@ impl Calendar {
     /// Every calendar.
     pub const ALL: [Self; 3] = [Self::Weekends, Self::Guatemala, Self::UnitedStates];
 
-    /// The calendar of our own promises: the one no reader's can undercut. Neither nation's would
-    /// do, nor the earlier of the two: a reader without a holiday in the days that both have theirs
-    /// (30 June and 4 July, Christmas) would still count to an earlier date.
+    /// The calendar of our own promises: nobody can count to an earlier date with any other. A
+    /// nation's calendar would not do. Someone who has no holiday where that nation has one would
+    /// count to an earlier date.
     pub const FEWEST_HOLIDAYS: Self = Self::Weekends;
 
     /// Its table of holidays.
@@ -159,8 +159,8 @@ impl Calendar {
             && self.observed_in(on.year()).all(|holiday| holiday != on)
     }
 
-    /// New Year's Day on a Saturday is observed in the old year, so the next year's rows are asked
-    /// as well; nothing is ever observed in the year after its own.
+    /// New Year's Day on a Saturday is observed in the old year, so this looks at the next year's
+    /// rows as well. No holiday is observed in the year after its own.
     fn observed_in(self, year: i16) -> impl Iterator<Item = Date> {
         let years = [Some(year), year.checked_add(1)].into_iter().flatten();
         years
@@ -170,7 +170,7 @@ impl Calendar {
 }
 
 impl Holiday {
-    /// The day it is observed on in respect of a year; `None` outside the calendar.
+    /// The day on which a year's holiday is observed; `None` outside the calendar.
     fn observed(&self, year: i16) -> Option<Date> {
         let date = self.falls.in_year(year)?;
         match (self.moves, date.weekday()) {
@@ -450,7 +450,8 @@ mod tests {
         #[test]
         fn every_year_has_each_nations_holidays_once(year in 1990_i16..2190) {
             for calendar in NATIONS {
-                // In respect of the year: one may be observed on the last day of the year before.
+                // The holidays of one year: one of them may be observed on the last day of the year
+                // before.
                 let observed: BTreeSet<Date> =
                     calendar.table().iter().filter_map(|row| row.observed(year)).collect();
                 prop_assert_eq!(observed.len(), calendar.table().len());

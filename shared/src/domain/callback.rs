@@ -1,28 +1,30 @@
-//! What a signed callback of Meta's speaks of: what was there when it was issued, however late it
-//! comes.
+//! What a signed callback from Meta covers: what was there when Meta issued it, however late the
+//! callback comes.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A signed callback may take so long to reach us; what was sent in between is erased with the
+/// How long a signed callback may take to reach us. What was sent in between is erased with the
 /// rest.
 const CALLBACK_DELAY_MAX: SignedDuration = SignedDuration::from_mins(15);
 
-/// So far may Meta's clock be from ours.
+/// How far Meta's clock may be from ours.
 const CLOCK_SKEW_MAX: SignedDuration = SignedDuration::from_secs(5);
 
-/// Until when a callback issued then, and received now, erases what a contact has sent.
+/// The end of what a callback erases of a contact, given when it was issued and received.
 ///
-/// A callback that is replayed later erases nothing that came after it.
+/// A callback that is replayed later erases nothing that came after it was issued.
 #[must_use]
 pub fn erased_until(issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let latest = issued_at.and_then(|issued| issued.saturating_add(CALLBACK_DELAY_MAX).ok());
     latest.map_or(now, |latest| latest.min(now))
 }
 
-/// Until when a channel was connected that a callback issued then, and received now, speaks of.
+/// A callback covers the channels that were connected by this time, given when it was issued and
+/// received.
 ///
-/// One that was connected since is not meant, not even by the echo of our own unsubscribe, so this
-/// allows for no more than Meta's clock and ours differ.
+/// It does not cover a channel that was connected later. Our own unsubscribing, too, makes Meta
+/// send a callback, and that one must not end the next connection. So this allows for no more than
+/// the difference of the clocks.
 #[must_use]
 pub fn connected_by_then(issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let latest = issued_at.and_then(|issued| issued.saturating_add(CLOCK_SKEW_MAX).ok());

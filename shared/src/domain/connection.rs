@@ -1,4 +1,4 @@
-//! A connected channel: whose it is, how long it keeps messages, which keys it seals to.
+//! A connection: its account, how long it keeps messages, and the keys that seal them.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +9,42 @@ use super::plan::Plan;
 use super::sealed::PublicKey;
 use super::time::Day;
 
-/// One connecting of one channel by one account.
+/// One channel, connected by one account. Connecting the same channel again makes another
+/// connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Where its webhooks are routed.
+    /// Where webhooks for the channel lead to.
     pub route: RouteId,
-    /// Its own id; connecting the same Page again makes a new one.
+    /// The connection's own id.
     pub id: ConnectionId,
-    /// The account it belongs to.
+    /// The account that the connection belongs to.
     pub account: AccountId,
     /// The Meta product.
     pub channel: Channel,
     /// The account's retention tier.
     pub plan: Plan,
-    /// The person whose login at Meta connected it, where that is known.
+    /// The person who connected the channel by their login at Meta; `None` if unknown.
     pub authorized_by: Option<PersonId>,
-    /// Whether it still takes messages.
+    /// Whether the connection still takes messages.
     pub state: ConnectionState,
-    /// When it was made: a callback that was issued before is not about it.
+    /// When the connection was made. A callback that was issued earlier is not about it.
     pub connected_at: Timestamp,
     /// Public keys of the days around today (see [`super::key_window`]).
     pub day_keys: BTreeMap<Day, PublicKey>,
 }
 
 impl Connection {
-    /// Whether something sent then is this connection's. What was sent before it was connected is
-    /// an earlier connection's: that one is erased, and a late redelivery must not bring it back
-    /// under the new one (R8.3). Some of Meta's times are in whole seconds, so these are compared.
+    /// Whether a message sent at that time belongs to this connection. An older message belongs to
+    /// an earlier connection of the channel. That connection is erased, and a late redelivery must
+    /// not bring its messages back under this one (R8.3). Some of Meta's times are in whole
+    /// seconds, so this compares whole seconds.
     //= R8.3
     #[must_use]
     pub fn is_sent_to(&self, at: Timestamp) -> bool {
         at.as_second() >= self.connected_at.as_second()
     }
 
-    /// Whether it is this account's, and not erased.
+    /// Whether the connection belongs to this account and is not erased.
     #[must_use]
     pub fn serves(&self, account: &AccountId) -> bool {
         self.state == ConnectionState::Active && self.account == *account
@@ -52,9 +54,9 @@ impl Connection {
 /// Whether a connection takes messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// It does.
+    /// The connection takes messages.
     Active,
-    /// It was disconnected or erased; what arrives for it is dropped (R8.3).
+    /// The connection was disconnected or erased. Intake drops what arrives for it (R8.3).
     Erased,
 }
 

@@ -14,27 +14,27 @@ words! {
         Contact = "contact",
         /// A connected channel, with its public keys.
         Connection = "connection",
-        /// A connection's key of pseudonyms.
+        /// The key under which a connection's ids become pseudonyms.
         IndexKey = "index-key",
         /// A wrapped day key.
         DayKey = "day-key",
         /// An account, with its plan and its sealed profile.
         Account = "account",
-        /// An account's wrapped key, which opens its profile.
+        /// The wrapped key that opens an account's profile.
         AccountKey = "account-key",
         /// A person's membership of an account.
         Member = "member",
         /// A sealed invoice of an account.
         Invoice = "invoice",
-        /// An account's wrapped key, which opens its invoices.
+        /// The wrapped key that opens an account's invoices.
         TaxKey = "tax-key",
         /// A decision about an optional purpose.
         Consent = "consent",
-        /// What a member was answered, for who repeats a request.
+        /// The answer to a member's request, for when the member repeats the request.
         Answer = "answer",
         /// A version of the privacy policy.
         PolicyVersion = "policy-version",
-        /// That an owner was told of one.
+        /// A note that an owner was told of a version of the privacy policy.
         PolicyNotice = "policy-notice",
         /// An erasure request.
         Request = "request",
@@ -44,7 +44,7 @@ words! {
         LedgerEntry = "ledger-entry",
         /// A link of an account's audit chain.
         AuditEvent = "audit-event",
-        /// A data export: the record of one, and its archive while that is kept.
+        /// A data export: its record, and its archive while the archive is kept.
         Export = "export",
     }
 }

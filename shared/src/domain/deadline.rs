@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::calendar::{Calendar, same_date_next_month};
 use super::time::Day;
 
-/// A deadline is at risk during its last days, this many: enough that an alarm raised at the
-/// start of a weekend still leaves a working week, when a healthy request takes minutes.
+/// A deadline is at risk during this many last days. An alarm at the start of a weekend then still
+/// leaves a working week, and a healthy request takes minutes.
 pub const AT_RISK_DAYS: i32 = 7;
 
-/// What a deadline follows from.
+/// The text that a deadline follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
     /// Our policy.
@@ -52,8 +52,9 @@ pub struct Deadline {
     pub basis: Basis,
 }
 
-/// The deadline of a request: the earliest of all clocks, whoever asks, so that nobody's residence
-/// has to be known. In practice that is the month: 30 business days are at least 40 days.
+/// The deadline of a request: the earliest of all clocks. It is the same for everyone, so nobody
+/// has to know where someone lives. In practice it is the month, for 30 business days are at least
+/// 40 days.
 //= R5.8
 #[must_use]
 pub fn deadline(requested_at: Timestamp) -> Deadline {
@@ -86,9 +87,9 @@ impl Basis {
         }
     }
 
-    /// The last day we allow ourselves: the earliest one that any reader of the text could compute.
-    /// So business days pass over weekends only, and a month that ends on a weekend or a holiday is
-    /// not moved to the next working day: that only ever helps the one who is late.
+    /// The last day that we allow ourselves: the earliest day that any reader of the text could
+    /// compute. So only weekends are no business days. A month that ends on a weekend or a holiday
+    /// is not moved to the next working day, for that helps only those who are late.
     //= R5.8
     //= R6.1
     #[must_use]
@@ -100,8 +101,8 @@ impl Basis {
         }
     }
 
-    /// The last day the text itself allows where that calendar applies: never before ours. It tells
-    /// a promise missed from a law broken; nothing is planned by it.
+    /// The last day that the text itself allows where that calendar applies. It is never before
+    /// ours. It tells whether a missed promise also broke a law; nothing is planned by it.
     #[must_use]
     pub fn lawful_last_day(self, requested_on: Day, calendar: Calendar) -> Day {
         match self.clock().length {
@@ -119,8 +120,8 @@ pub fn is_late(last_day: Day, now: Timestamp) -> bool {
     Day::of(now) > last_day
 }
 
-/// Whether its last [`AT_RISK_DAYS`] days have begun; what is late stays at risk, so that an alarm
-/// on this alone misses nothing.
+/// Whether the last [`AT_RISK_DAYS`] days have begun. A late request stays at risk, so an alarm on
+/// risk alone misses nothing.
 //= R5.8
 #[must_use]
 pub fn is_at_risk(last_day: Day, now: Timestamp) -> bool {

@@ -14,8 +14,7 @@ use super::time::Day;
 /// One thing to erase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// What an account is besides its connections, which are targets of their own: its profile and
-    /// its members.
+    /// An account with its profile and its members. Its connections are targets of their own.
     Account {
         /// Which one.
         account: AccountId,
@@ -27,22 +26,22 @@ pub enum Target {
         /// Who.
         member: MemberId,
     },
-    /// Everything of a connected channel.
+    /// A connection with all its contacts and messages.
     Connection {
-        /// Whose it is.
+        /// The account that the connection belongs to.
         account: AccountId,
-        /// Where it is found.
+        /// The route by which the connection is found.
         route: RouteId,
-        /// Which one: the route may have another by now.
+        /// The connection: its route may lead to another one by now.
         connection: ConnectionId,
     },
-    /// A contact and its conversation, up to a moment: who writes again starts anew.
+    /// A contact and its conversation up to a moment. Someone who writes again starts anew.
     Contact {
         /// Whose contact it is.
         account: AccountId,
         /// The conversation.
         conversation: ConversationId,
-        /// What was sent until then is erased.
+        /// The moment: what was sent up to then is erased.
         until: Timestamp,
     },
     /// A single message.
@@ -57,7 +56,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The account it belongs to.
+    /// The account that the target belongs to.
     #[must_use]
     pub const fn account(&self) -> &AccountId {
         match self {
@@ -69,7 +68,7 @@ impl Target {
         }
     }
 
-    /// Its scope, as a word.
+    /// The sort of target, as a word.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -81,7 +80,8 @@ impl Target {
         }
     }
 
-    /// What a request for this alone is about: whoever asks for it, it is the same request.
+    /// The subject of a request for this target alone. Whoever asks for it is given the same
+    /// request.
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
@@ -95,8 +95,8 @@ impl Target {
         }
     }
 
-    /// The lane it is swept in. Targets that can have a row in common share a lane, in which one
-    /// request sweeps after the other.
+    /// The lane in which the target is swept. Targets that can have a row in common share a lane,
+    /// and requests sweep in a lane one after the other.
     #[must_use]
     pub fn lane(&self) -> String {
         match self {
@@ -110,13 +110,14 @@ impl Target {
         }
     }
 
-    /// Whether erasing this erases the other one too.
+    /// Whether erasing this target erases the other one, too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.covers_nearly(other, SignedDuration::ZERO)
     }
 
-    /// As [`Self::covers`], of a contact perhaps up to a moment that much earlier.
+    /// The same as [`Self::covers`], but of a contact this target's moment may be earlier by that
+    /// much.
     #[must_use]
     pub fn covers_nearly(&self, other: &Self, earlier: SignedDuration) -> bool {
         match (self, other) {
@@ -184,8 +185,8 @@ impl fmt::Display for Target {
 /// Characters of an operator's reference.
 const REFERENCE_LEN_MAX: usize = 100;
 
-/// Whether a text can be an operator's reference of a case: short, and spelt such that no address
-/// and hardly a name gets into it.
+/// Whether a text can be the reference of an operator's case. It is short, and its alphabet has no
+/// room for an address and hardly any for a name.
 #[must_use]
 pub fn is_reference(text: &str) -> bool {
     let spells = |b: u8| b.is_ascii_alphanumeric() || b"-_./:# ".contains(&b);
@@ -195,7 +196,7 @@ pub fn is_reference(text: &str) -> bool {
 }
 
 words! {
-    /// Who asked, and by which door.
+    /// Who asked, and by which door the request came in.
     Source {
         /// Meta's data-deletion callback.
         MetaDeletion = "meta-deletion",
@@ -217,8 +218,8 @@ words! {
 }
 
 impl Source {
-    /// What is said of it in public: why someone's data is deleted on an operator's hand is nobody
-    /// else's concern, least of all that they are a minor.
+    /// The source that is shown in public. That someone was reported as a minor is nobody else's
+    /// concern.
     #[must_use]
     pub const fn public(self) -> Self {
         match self {
@@ -237,21 +238,22 @@ impl Source {
 words! {
     /// How far an erasure has come.
     State {
-        /// Asked for; nothing is done yet.
+        /// The request was made; nothing is done yet.
         Requested = "requested",
-        /// A legal hold keeps it from being carried out; lifting it resumes (R6.7).
+        /// The request waits for a legal hold. Lifting the hold resumes the request (R6.7).
         Held = "held",
-        /// Unreadable: keys destroyed, marks set. Rows may still be there.
+        /// The targets are unreadable: keys are destroyed and marks are set. Rows may still be
+        /// there.
         Shredded = "shredded",
         /// Rows are being deleted.
         Sweeping = "sweeping",
         /// Nothing is left under any index.
         Verified = "verified",
-        /// Done; the receipt is signed.
+        /// The request is done, and its receipt is signed.
         Completed = "completed",
-        /// Not carried out, with a reason.
+        /// The request was not carried out, for a reason.
         Rejected = "rejected",
-        /// Taken back before it was carried out.
+        /// The request was taken back before it was carried out.
         Cancelled = "cancelled",
     }
 }
@@ -260,14 +262,14 @@ words! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an erasure that is {from:?} cannot become {to:?}")]
 pub struct InvalidTransition {
-    /// Where it is.
+    /// The state that the request is in.
     pub from: State,
-    /// Where it was to go.
+    /// The state that it cannot go to.
     pub to: State,
 }
 
 impl State {
-    /// Takes a step.
+    /// Goes to another state.
     ///
     /// # Errors
     /// [`InvalidTransition`] for any step that is not forward.
@@ -296,7 +298,7 @@ impl State {
         }
     }
 
-    /// Whether the worker has something to do for it.
+    /// Whether a worker has something to do for a request in this state.
     #[must_use]
     pub const fn is_work(self) -> bool {
         match self {
@@ -312,59 +314,59 @@ pub type Counts = BTreeMap<DataKind, u64>;
 /// An erasure, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its id: also the confirmation code, so it cannot be guessed.
+    /// The id. It is also the confirmation code, so nobody can guess it.
     pub id: RequestId,
     /// Who asked.
     pub source: Source,
-    /// An operator's own reference of the case, where there is one. Never a name or an address.
+    /// The reference of the operator's case, if there is one. It is never a name or an address.
     pub reference: Option<String>,
-    /// What the question is about, as a pseudonym: asked again while under way, it leads here.
+    /// What the request is about, as a pseudonym. Whoever asks the same again finds this request
+    /// while it is under way.
     pub subject: String,
-    /// What is erased; nothing, where no data was held.
+    /// What is erased; empty if no data was held.
     pub targets: Vec<Target>,
-    /// The request with the part that a legal hold keeps, where there is one.
+    /// The request for the part that a legal hold keeps, if there is one.
     pub held_part: Option<RequestId>,
-    /// How far it is.
+    /// How far the request is.
     pub state: State,
-    /// When it was asked for.
+    /// When the request was made.
     pub requested_at: Timestamp,
-    /// Not carried out before this, where there is a time to take it back.
+    /// When the request is carried out, if it can be taken back until then.
     pub due_at: Option<Timestamp>,
-    /// When it must be done (R5.8).
+    /// The day by which the request must be done (R5.8).
     pub deadline: Day,
-    /// When it became unreadable.
+    /// When the targets became unreadable.
     pub shredded_at: Option<Timestamp>,
-    /// When a worker found it shredded: all marks were set by then.
+    /// When a worker found the request shredded. All marks were set by then.
     pub sweeping_at: Option<Timestamp>,
-    /// When it was done.
+    /// When the request was completed.
     pub completed_at: Option<Timestamp>,
-    /// Its entry in the erasure ledger.
+    /// The position of its entry in the ledger.
     pub ledger_position: Option<u64>,
     /// What was removed so far.
     pub counts: Counts,
-    /// How many targets are swept: where the worker goes on.
+    /// How many targets are swept. The worker goes on with the next one.
     pub targets_swept: usize,
     /// The signed receipt.
     pub receipt: Option<String>,
-    /// Increased by every write; a write that names another one fails.
+    /// Grows with every write. A write that names an older version fails.
     pub version: u64,
 }
 
 impl Request {
-    /// Whether it is about this account and no other: what several have of a person is none of
-    /// theirs to know.
+    /// Whether the request is about this account alone. No account may learn what others have.
     #[must_use]
     pub fn is_of(&self, account: &AccountId) -> bool {
         !self.targets.is_empty() && self.targets.iter().all(|one| one.account() == account)
     }
 
-    /// Whether all of these are erased with it.
+    /// Whether the request erases all of these targets.
     #[must_use]
     pub fn covers(&self, targets: &[Target]) -> bool {
         targets.iter().all(|target| self.targets.iter().any(|own| own.covers(target)))
     }
 
-    /// Adds what its own targets do not cover, and drops what that covers.
+    /// Adds targets that the request does not cover yet, and drops targets that the new ones cover.
     pub fn extend(&mut self, targets: &[Target]) {
         for target in targets {
             if !self.covers(std::slice::from_ref(target)) {
@@ -374,20 +376,20 @@ impl Request {
         }
     }
 
-    /// Whether a worker has something to do for it now.
+    /// Whether a worker has something to do for the request now.
     #[must_use]
     pub fn is_work(&self, now: Timestamp) -> bool {
         self.state.is_work() && !self.is_early(now)
     }
 
-    /// Whether it waits for its day.
+    /// Whether the request waits for its day.
     #[must_use]
     pub fn is_early(&self, now: Timestamp) -> bool {
         self.due_at.is_some_and(|due_at| now < due_at)
     }
 
-    /// Whether it can still be taken back: it waits for its day, or for a hold after that, and
-    /// nothing of it is gone yet. What is about to be destroyed is counted first.
+    /// Whether the request can be taken back: it waits for its day or a hold, and nothing is gone.
+    /// A worker counts before it destroys, so a count means that it is too late.
     //= R6.1
     #[must_use]
     pub fn is_revocable(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A data export: what an account asked for, how far its archive has come, and where it goes on.
+//! A data export: what an account asked for, how far its archive is, and where the work goes on.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use super::audit::{Hash, Point};
 use super::ids::{AccountId, ConnectionId, ContactId, ExportId, MessageId};
 use super::time::Day;
 
-/// An archive and its record are kept for so long from the asking on (R5.4).
+/// How long an archive and its record are kept after the account asked (R5.4).
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Invocations in a row that may end without anything saved, before it counts as failed.
+/// An export fails after this many invocations in a row that saved nothing.
 pub const TRIES_MAX: u32 = 5;
-/// How often it may begin anew, for an erasure or for lost parts, before it counts as failed.
+/// An export fails after it began anew this often, for erasures or lost parts.
 pub const RESTARTS_MAX: u32 = 10;
-/// A worker that saved nothing for so long is dead: longer than its time-out.
+/// A worker that saved nothing for this long is dead. It is longer than the worker's time-out.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(6);
-/// Exports of an account that there are at once, those of a week: each is looked at by every
-/// erasure in the account before that is answered.
+/// How many exports an account may have within a week. Every erasure in the account looks at each
+/// of them before it is answered.
 pub const EXPORTS_MAX: usize = 20;
-/// Parts of an upload: S3's own limit.
+/// How many parts an upload may have. The limit is S3's.
 pub const PARTS_MAX: u32 = 10_000;
 
 words! {
@@ -31,9 +31,9 @@ words! {
         Running = "running",
         /// The archive can be downloaded.
         Ready = "ready",
-        /// There is none, and none will come.
+        /// There is no archive, and none will come.
         Failed = "failed",
-        /// There was one, but something in it has been erased since.
+        /// There was an archive, but something in it was erased since.
         Void = "void",
     }
 }
@@ -43,11 +43,11 @@ words! {
     Failure {
         /// The account is being deleted, or is gone.
         AccountClosed = "account-closed",
-        /// It kept failing.
+        /// Too many invocations saved nothing.
         TooManyTries = "too-many-tries",
-        /// Erasures, or parts that were lost, had it begin anew again and again.
+        /// The export began anew too often, for erasures or lost parts.
         TooManyRestarts = "too-many-restarts",
-        /// It does not fit the most parts that S3 takes.
+        /// The archive has more parts than S3 takes.
         TooLarge = "too-large",
     }
 }
@@ -55,33 +55,34 @@ words! {
 /// An export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// Which one.
+    /// The export's id.
     pub id: ExportId,
-    /// Whose data it has.
+    /// The account that it is about.
     pub account: AccountId,
-    /// How far it is.
+    /// How far the export is.
     pub state: State,
-    /// Why it failed, where it did.
+    /// Why it failed, if it did.
     pub failure: Option<Failure>,
-    /// The high-water mark: what was sent later is not in it.
+    /// When the account asked. What was sent later is not in the archive.
     pub asked_at: Timestamp,
-    /// When it was last saved.
+    /// When the export was last saved.
     pub saved_at: Timestamp,
-    /// Whether a worker is at it, unless it has died since: one at a time.
+    /// Whether a worker has taken the export. One worker at a time does, and it may have died
+    /// since.
     pub is_taken: bool,
-    /// When its archive was complete.
+    /// When the archive was complete.
     pub ready_at: Option<Timestamp>,
     /// The upload under way, as S3 names it.
     pub upload: Option<String>,
     /// What is written.
     pub written: Written,
-    /// Contacts that there were at its beginning.
+    /// How many contacts the account had when the export began.
     pub contacts_total: u64,
-    /// Where it goes on.
+    /// Where the work goes on.
     pub cursor: Cursor,
-    /// Invocations since something was saved.
+    /// How many invocations there were since something was saved.
     pub tries: u32,
-    /// How often it began anew.
+    /// How often the export began anew.
     pub restarts: u32,
     /// Counts the saves.
     pub version: u64,
@@ -98,9 +99,9 @@ pub struct Written {
     pub pages: u32,
     /// Messages.
     pub messages: u64,
-    /// Contacts whose conversations are all in it.
+    /// Contacts with their whole conversation in the archive.
     pub contacts: u64,
-    /// Messages that did not open although their key is there: they are named nowhere else.
+    /// Messages that did not open although their key is there. Nothing else names them.
     pub unreadable: u64,
 }
 
@@ -115,7 +116,7 @@ pub enum Cursor {
     Within(ConnectionId, ContactId, Timestamp, MessageId),
     /// With the audit events after that one; `None`: with the first.
     Audit(Option<Point>),
-    /// Nowhere: all is written, and the parts are to be made one.
+    /// At the end: everything is written, and the parts are to become one object.
     End,
 }
 
@@ -124,22 +125,22 @@ pub enum Cursor {
 pub struct Entry {
     /// Its path in the archive.
     pub name: String,
-    /// CRC-32 of what it says.
+    /// CRC-32 of the file's content.
     pub crc32: u32,
-    /// Bytes in the archive.
+    /// Bytes that the file takes in the archive.
     pub packed: u64,
-    /// Bytes of what it says.
+    /// Bytes of the file's content.
     pub size: u64,
-    /// SHA-256 of what it says.
+    /// SHA-256 of the file's content.
     pub sha256: [u8; 32],
-    /// What it lists; 0 where that is nothing that is counted.
+    /// How many records the file lists; 0 if it is no list.
     pub records: u64,
 }
 
 /// A part of the upload, with the files that are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// From 1 on.
+    /// The part's number, from 1 on.
     pub number: u32,
     /// What S3 calls it.
     pub etag: String,
@@ -148,7 +149,7 @@ pub struct Part {
 }
 
 impl State {
-    /// Whether a worker has to go on with it.
+    /// Whether a worker has to go on with the export.
     #[must_use]
     pub const fn is_work(self) -> bool {
         match self {
@@ -159,7 +160,7 @@ impl State {
 }
 
 impl Export {
-    /// A new one.
+    /// A new export.
     #[must_use]
     pub const fn new(id: ExportId, account: AccountId, now: Timestamp) -> Self {
         Self {
@@ -188,28 +189,29 @@ impl Export {
         }
     }
 
-    /// Whether a worker is at it, which goes on with it and queues it again when its time is over:
-    /// whoever else is asked to leaves it alone.
+    /// Whether a worker has the export. That worker goes on with it, and queues it again when its
+    /// own time is over. Any other worker leaves it alone.
     #[must_use]
     pub fn is_taken_at(&self, now: Timestamp) -> bool {
         self.is_taken && now.duration_since(self.saved_at) < LEASE
     }
 
-    /// Until when it is kept, with its archive.
+    /// Until when the export is kept, with its archive.
     //= R5.4
     #[must_use]
     pub fn kept_until(&self) -> Timestamp {
         self.asked_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)
     }
 
-    /// Its archive's name in the bucket.
+    /// The archive's key in the bucket.
     #[must_use]
     pub fn object_key(&self) -> String {
         format!("{}{}.zip", prefix(&self.account), self.id)
     }
 
-    /// As it is once something of its account was erased: nobody gets an archive with that in it.
-    /// One that is being written begins anew, without it. `None`: it has nothing of it.
+    /// The export after something of its account was erased. A finished archive is void, so nobody
+    /// gets the erased data. An archive that is being written begins anew. `None` if nothing is
+    /// written.
     //= R8.3
     #[must_use]
     pub fn after_erasure(self) -> Option<Self> {
@@ -220,7 +222,7 @@ impl Export {
         }
     }
 
-    /// It begins anew: nothing of it is written, and nobody is at it.
+    /// The export from its beginning: nothing is written, and no worker has it.
     #[must_use]
     pub fn anew(self) -> Self {
         Self {
@@ -233,14 +235,14 @@ impl Export {
         }
     }
 
-    /// It ends without an archive.
+    /// The export, failed: it ends without an archive.
     #[must_use]
     pub fn failed(self, failure: Failure) -> Self {
         Self { state: State::Failed, failure: Some(failure), is_taken: false, ..self }
     }
 
-    /// About how many messages there are, by those of the contacts that are done; `None` before
-    /// the first.
+    /// An estimate of all messages, from those of the contacts that are done; `None` before the
+    /// first contact.
     #[must_use]
     pub fn messages_about(&self) -> Option<u64> {
         let Written { messages, contacts, .. } = self.written;
@@ -252,7 +254,7 @@ impl Export {
     }
 }
 
-/// Where the archives of an account are in the bucket.
+/// The folder of an account's archives in the bucket.
 #[must_use]
 pub fn prefix(account: &AccountId) -> String {
     format!("exports/{account}/")

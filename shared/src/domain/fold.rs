@@ -1,4 +1,4 @@
-//! One body, one change per message: what a webhook says in total, whatever order it says it in.
+//! One change per message: the sum of what a webhook body says about it, in whatever order.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,17 @@ pub struct Change {
     pub contact: MetaId,
     /// The message.
     pub mid: Mid,
-    /// What is left to do, after the body's own duplicates and contradictions are settled.
+    /// What is left to do once the body's duplicates and contradictions are settled.
     pub action: Action,
 }
 
 /// What a body asks for one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Keep it out for good (R8.2): an unsend beats every message and edit of the same body.
+    /// Keep the message out for good (R8.2). An unsend beats every message and edit of the same
+    /// body.
     Unsend {
-        /// When it was taken back, by Meta's clock.
+        /// When the message was taken back, by Meta's clock.
         at: Timestamp,
     },
     /// Store the message, with the latest edit the body also brought.
@@ -42,7 +43,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// How many of the body's updates it stands for.
+    /// How many of the body's updates the action stands for.
     #[must_use]
     pub const fn updates(&self) -> usize {
         match self {
@@ -79,12 +80,11 @@ struct Sum {
     contact: Option<MetaId>,
 }
 
-/// Sums the updates of one body: the first message of a `mid` wins, the highest edit wins, an
-/// unsend beats both; all the others are returned as ignored. An update without a time happened
+/// Folds the updates of one body. The first message of a `mid` wins, the highest edit wins, and an
+/// unsend beats both. All other updates are returned as ignored. An update without a time happened
 /// `now`.
 ///
-/// `changes + ignored` accounts for every update: one per message, edit and unsend that takes
-/// effect, one per update that does not.
+/// Every update is accounted for: it takes effect in a change, or it is ignored.
 #[must_use]
 pub fn fold(updates: Vec<Update>, now: Timestamp) -> (Vec<Change>, Vec<Ignored>) {
     let mut sums: BTreeMap<(Channel, MetaId, Mid), Sum> = BTreeMap::new();
@@ -108,7 +108,7 @@ pub fn fold(updates: Vec<Update>, now: Timestamp) -> (Vec<Change>, Vec<Ignored>)
 }
 
 impl Sum {
-    /// Takes one more event in; returns why it, or the one it replaces, is ignored.
+    /// Takes one more event in. Returns why that event, or the one that it replaces, is ignored.
     fn add(&mut self, at: Timestamp, event: Event) -> Option<Ignored> {
         match event {
             Event::Message(_) if self.message.is_some() => Some(Ignored::Duplicate),
@@ -132,7 +132,7 @@ impl Sum {
         }
     }
 
-    /// The action that is left, and the events an unsend beat.
+    /// The action that is left, and why the other events are ignored.
     fn settle(self) -> (Option<Action>, Option<MetaId>, Vec<Ignored>) {
         if let Some(at) = self.unsent {
             let parts = [self.message.is_some(), self.edit.is_some()];

@@ -1,4 +1,4 @@
-//! Legal holds (R6.7): what they are on, and why.
+//! Legal holds (R6.7): what they keep, and why.
 
 use jiff::Timestamp;
 
@@ -7,17 +7,17 @@ use super::ids::{AccountId, ConnectionId, ConversationId, HoldId};
 /// A legal hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// Its id.
+    /// The hold's id.
     pub id: HoldId,
-    /// Why; never shown in public.
+    /// Why the operator set the hold. It is never shown in public.
     pub reason: String,
-    /// The operator's reference of the case.
+    /// The reference of the operator's case.
     pub reference: String,
-    /// When it was set.
+    /// When the operator set the hold.
     pub set_at: Timestamp,
 }
 
-/// What a hold is on.
+/// The record that a hold is on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     /// An account with all its connections.
@@ -26,13 +26,14 @@ pub enum Held {
     Connection(ConnectionId),
     /// A contact with its conversation.
     Contact(ConversationId),
-    /// Some contact of a connection: what keeps the connection as a whole from being erased. Set
-    /// and lifted with the contact's own hold.
+    /// Any contact of a connection. It keeps the connection as a whole from being erased, and is
+    /// set and lifted with the contact's own hold.
     Within(ConnectionId),
 }
 
 impl Held {
-    /// The records whose holds keep a connection as a whole: its account, itself, and anyone in it.
+    /// A hold on any of these records keeps the connection as a whole: its account, the connection
+    /// itself, any of its contacts.
     #[must_use]
     pub fn of_connection(account: &AccountId, connection: &ConnectionId) -> [Self; 3] {
         [
@@ -42,7 +43,8 @@ impl Held {
         ]
     }
 
-    /// The records whose holds keep a conversation: its account, its connection, and its contact.
+    /// A hold on any of these records keeps the conversation: its account, its connection, its
+    /// contact.
     #[must_use]
     pub fn of_conversation(account: &AccountId, conversation: &ConversationId) -> [Self; 3] {
         [

@@ -1,4 +1,4 @@
-//! Identifiers. Meta's are personal data; ours are random and safe to log.
+//! Identifiers. Meta's ids are personal data; ours are random and safe to log.
 
 use std::fmt;
 
@@ -35,18 +35,19 @@ impl Channel {
     }
 }
 
-/// A Meta user or account id (PSID, IGSID, Page id …): a decimal string, kept exact.
+/// An id of a user or account at Meta (PSID, IGSID, Page id …): a decimal string, kept as it came.
 pub type MetaId = Personal<String>;
 
-/// A Meta message id. Opaque, and it can embed an account id, so it is personal too.
+/// Meta's id of a message. It is opaque and can embed an account id, so it is personal, too.
 pub type Mid = Personal<String>;
 
 macro_rules! opaque_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Made by us, says nothing about a person: it may appear in keys, logs and URLs. At most
-        /// 64 characters of `A–Z a–z 0–9 _ -`, so it never collides with a key separator.
+        /// We make it, and it says nothing about a person, so it may appear in keys, logs and URLs.
+        /// It has at most 64 characters of `A–Z a–z 0–9 _ -`, so it never contains a separator of
+        /// keys.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
 
@@ -75,16 +76,16 @@ macro_rules! opaque_id {
 }
 
 opaque_id!(
-    /// A NUMIB customer: the business that answers in the inbox.
+    /// An account: a business that uses NUMIB.
     AccountId
 );
 opaque_id!(
-    /// One connecting of one channel. Connecting the same Page again makes a new one.
+    /// A connection. Connecting the same Page again makes a new one.
     ConnectionId
 );
 opaque_id!(
-    /// Where webhooks for a Meta account are routed: a pseudonym of channel and account id under
-    /// the pepper.
+    /// The route from a webhook to its connection: a pseudonym of channel and account id under the
+    /// pepper.
     RouteId
 );
 opaque_id!(
@@ -100,7 +101,7 @@ opaque_id!(
     MemberId
 );
 opaque_id!(
-    /// A person known to Meta under some id: a pseudonym of that id under the pepper.
+    /// A person at Meta: a pseudonym of their Meta id under the pepper.
     PersonId
 );
 opaque_id!(
@@ -124,7 +125,7 @@ opaque_id!(
     PolicyVersion
 );
 opaque_id!(
-    /// An invoice of an account, as whoever files it numbers it.
+    /// An invoice of an account. Whoever files the invoice chooses the id.
     InvoiceId
 );
 opaque_id!(

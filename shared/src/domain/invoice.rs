@@ -1,4 +1,4 @@
-//! Tax and billing records (R6.3): what is in one, and how long its jurisdiction has it kept.
+//! Tax and billing records (R6.3): what is in one, and how long its jurisdiction wants it kept.
 
 use jiff::Span;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ pub const NUMBER_LEN_MAX: usize = 40;
 pub const LINE_LEN_MAX: usize = 200;
 /// Lines of an invoice.
 pub const LINES_MAX: usize = 50;
-/// In minor units: exact in every JSON reader (RFC 8259 §6).
+/// The highest total, in minor units. Every JSON reader reads it exactly (RFC 8259 §6).
 pub const TOTAL_MAX: u64 = (1 << 53) - 1;
 
 words! {
@@ -30,12 +30,12 @@ words! {
 pub struct Term {
     /// Whole calendar years from the day of issue.
     pub years: i16,
-    /// The text that says so.
+    /// The law that says so.
     pub citation: &'static str,
 }
 
 impl Jurisdiction {
-    /// How long it has a record kept.
+    /// How long the jurisdiction wants a record kept.
     //= R6.3
     #[must_use]
     pub const fn term(self) -> Term {
@@ -47,9 +47,9 @@ impl Jurisdiction {
         }
     }
 
-    /// The last day on which a record that was issued on that day is kept: the same date so many
-    /// years later, or the last day of February. It is purged when the next UTC day begins, which
-    /// is the last day's evening in Guatemala; the law's own years end the day before.
+    /// The last day on which a record is kept, given its day of issue: the same date so many years
+    /// later, or the last day of February. The record is purged when the next UTC day begins. In
+    /// Guatemala that is the evening of the last day, and the law's own years end a day earlier.
     //= R6.3
     #[must_use]
     pub fn kept_until(self, issued_on: Day) -> Day {
@@ -60,21 +60,21 @@ impl Jurisdiction {
 /// An invoice, as it is stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoice {
-    /// Which one: chosen by who files it.
+    /// The id that whoever filed the invoice chose.
     pub id: InvoiceId,
-    /// When it was issued.
+    /// The day of issue.
     pub issued_on: Day,
-    /// Whose law it is kept for.
+    /// The jurisdiction that wants it kept.
     pub jurisdiction: Jurisdiction,
-    /// What is sealed of it.
+    /// The part that is stored sealed.
     pub content: Content,
 }
 
-/// What an invoice says. It is sealed as a whole.
+/// What an invoice says. All of it is sealed together.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
-    /// Our own number of it.
+    /// Our own number of the invoice.
     #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub number: String,
     /// Three letters (ISO 4217).
@@ -83,10 +83,10 @@ pub struct Content {
     /// In the currency's minor unit.
     #[schemars(range(max = TOTAL_MAX))]
     pub total_minor: u64,
-    /// Its authorisation by Guatemala's tax authority.
+    /// The authorisation by Guatemala's tax authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fel: Option<Fel>,
-    /// What it is for.
+    /// What the invoice is for.
     #[schemars(length(min = 1, max = LINES_MAX), inner(length(min = 1, max = LINE_LEN_MAX)))]
     pub lines: Vec<String>,
 }
@@ -95,19 +95,19 @@ pub struct Content {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fel {
-    /// The number of its authorisation, a UUID.
+    /// The number of the authorisation, a UUID.
     #[schemars(extend("format" = "uuid"))]
     pub uuid: String,
-    /// Its series.
+    /// The series.
     #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub serie: String,
-    /// Its number in the series.
+    /// The number in the series.
     #[schemars(length(min = 1, max = NUMBER_LEN_MAX))]
     pub numero: String,
 }
 
 words! {
-    /// A field of an invoice that is not what it should be.
+    /// A field of an invoice that breaks its rule.
     Field {
         /// One line of 1 to 40 characters.
         Number = "number",
@@ -135,10 +135,10 @@ impl std::fmt::Debug for Fel {
 }
 
 impl Content {
-    /// Itself, if every field of it is what it should be.
+    /// The invoice, if every field keeps its rule.
     ///
     /// # Errors
-    /// The first field that is not.
+    /// The first field that breaks its rule.
     //= R6.3
     pub fn checked(self) -> Result<Self, Field> {
         let Self { number, currency, total_minor, fel, lines } = &self;

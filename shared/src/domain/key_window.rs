@@ -2,9 +2,10 @@
 
 use super::time::Day;
 
-/// Keys are made so many days ahead, so that intake never waits for KMS.
+/// How many days ahead keys are made, so that intake never waits for KMS.
 pub const DAYS_AHEAD: i32 = 7;
-/// … and kept on the connection for so many days back: Meta redelivers for up to 36 hours.
+/// How many days back a connection keeps keys. Meta redelivers for up to 36 hours
+/// (docs/meta-platform.md#delivery).
 pub const DAYS_BACK: i32 = 2;
 
 /// The days, today included, whose public keys a connection carries.
@@ -18,8 +19,8 @@ pub fn until(today: Day) -> Day {
     today.plus(DAYS_AHEAD)
 }
 
-/// Whether a message of that day can still be a redelivery, so that a missing key is our fault and
-/// worth a retry; an older day's key is closed for good.
+/// Whether a message of that day can still be a redelivery. If so, a missing key is our fault, and
+/// Meta should try again. An older day is closed for good.
 #[must_use]
 pub fn is_open(day: Day, today: Day) -> bool {
     day.days_since(today) >= i64::from(-DAYS_BACK)

@@ -4,9 +4,8 @@ use std::fmt;
 
 /// A value that must never reach a log, a metric, an error or a URL: text, names, Meta ids.
 ///
-/// It has no `Display` and no `Serialize`, and its `Debug` is a constant, so that a stray
-/// `{:?}` prints nothing (invariant 5). [`Personal::expose`] is the one way out, easy to search
-/// for.
+/// It has no `Display` and no `Serialize`, and its `Debug` is a constant, so a stray `{:?}` prints
+/// nothing. [`Personal::expose`] is the only way out, and easy to search for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Personal<T>(T);
 

@@ -42,8 +42,8 @@ impl Plan {
         }
     }
 
-    /// The instant past which nothing shows the message (R6.2): its own time plus the tier; a time
-    /// in the future counts from `now`.
+    /// The instant after which nothing shows the message (R6.2): the message's own time plus the
+    /// plan's days. A time in the future counts from `now`.
     //= R6.2
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp, now: Timestamp) -> Timestamp {
@@ -51,8 +51,8 @@ impl Plan {
         sent_at.min(now).checked_add(tier).unwrap_or(Timestamp::MAX)
     }
 
-    /// The day on which a day key is destroyed: the first on which every message of its day has
-    /// expired, so no key outlives its last message by more than 24 hours (invariant 4).
+    /// The shredding day of a day key: the first day on which every message of its day has expired.
+    /// So no key outlives its last message by more than 24 hours.
     //= R6.2
     #[must_use]
     pub fn shred_on(self, day: Day) -> Day {
@@ -65,10 +65,10 @@ impl Plan {
 pub struct PlanCursor {
     /// The connection.
     pub connection: String,
-    /// The last contact that is done, or the one that is not; none before the first.
+    /// The last contact that is done, or the contact that is half done; `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Where that contact is not done: after this message; empty for its beginning.
+    /// If that contact is half done: the message to go on after, or an empty text for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

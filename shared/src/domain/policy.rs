@@ -1,5 +1,5 @@
-//! The policy as data: how long each kind of data is kept, by which promise, and what follows from
-//! that at a given moment.
+//! The policy as data: how long each kind of data is kept, which promise says so, and what follows
+//! at a given moment.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,10 +14,12 @@ use super::time::Day;
 /// Records of requests are kept for 24 months (11 CCR 7101).
 pub const RECORDS: SignedDuration = SignedDuration::from_hours(731 * 24);
 
-/// Backups reach back so far (R4.4): what was erased without its key is in them as ciphertext.
+/// How far backups reach back. Whatever was erased without its key stays in them as ciphertext for
+/// that long.
+//= R4.4
 pub const BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// An answer is kept so long for who repeats a request.
+/// How long an answer is kept, for a member who repeats the request.
 pub const ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a kind of data is kept.
@@ -27,22 +29,22 @@ pub enum Rule {
     Plan,
     /// Until every message of its day has expired by the account's plan.
     PlanOfItsDay,
-    /// Until it is erased with what it belongs to; then it goes at once.
+    /// Until what it belongs to is erased; then it goes at once.
     UntilErased,
     /// Until its erasure is asked for; then it goes by the deadline of that request.
     UntilDeadline,
-    /// To the end of the last day that its jurisdiction has it kept, by that table.
+    /// To the end of the last day that the table of jurisdictions demands.
     Jurisdiction,
-    /// So long from its own time on, and not before it is over.
+    /// For this long from its own time on, and not before it has ended.
     Fixed(SignedDuration),
-    /// Without an end: it says nothing about anybody, or somebody has to take it away.
+    /// Without an end: it says nothing about anybody, or somebody has to take it away first.
     NoEnd,
 }
 
 /// A row of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// How long.
+    /// How long the kind is kept.
     pub rule: Rule,
     /// The promise: an id of the requirements.
     pub requirement: &'static str,
@@ -53,33 +55,34 @@ pub struct Policy {
 /// What a verdict depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// Its own time: when it was sent, opened, asked for; any moment of a key's day.
+    /// The item's own time: when it was sent, opened or asked for. Of a day key, any moment of its
+    /// day.
     pub at: Timestamp,
-    /// The plan of the account that it belongs to.
+    /// The plan of the item's account.
     pub plan: Plan,
-    /// Whose tax law it is kept for, where it is a tax record, or the key of the last one.
+    /// Of a tax record, or of the key of the last one: the jurisdiction that wants it kept.
     pub jurisdiction: Option<Jurisdiction>,
-    /// When its erasure was asked for.
+    /// When somebody asked for its erasure.
     pub erasure_asked_at: Option<Timestamp>,
-    /// Whether it is over, where it is something that ends.
+    /// Whether it has ended, if it is something that ends, such as a request.
     pub is_over: bool,
-    /// Whether a legal hold covers it.
+    /// Whether a legal hold covers the item.
     pub is_held: bool,
 }
 
-/// What is to become of it now.
+/// What the policy says of one item now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It stays until then; without an end, as long as nothing is asked.
+    /// The item stays until then; with `None`, until somebody asks for its erasure.
     Keep(Option<Timestamp>),
-    /// It goes.
+    /// The item goes.
     EraseNow,
-    /// It would go, but for a legal hold (R6.7).
+    /// The item would go, but a legal hold keeps it (R6.7).
     Held,
 }
 
 impl DataKind {
-    /// Its row of the policy.
+    /// The kind's row of the policy.
     //= R6.1, R6.2, R6.3, R8.3, R8.6
     #[must_use]
     pub const fn policy(self) -> Policy {
@@ -113,7 +116,7 @@ impl DataKind {
     }
 }
 
-/// What the policy says of a piece of data at a moment.
+/// What the policy says of one item at a moment.
 //= R6.1, R6.2, R6.3, R6.7
 #[must_use]
 pub fn verdict(kind: DataKind, facts: &Facts, now: Timestamp) -> Verdict {
@@ -127,7 +130,7 @@ pub fn verdict(kind: DataKind, facts: &Facts, now: Timestamp) -> Verdict {
         Rule::Fixed(length) => is_over.then(|| at.saturating_add(length).unwrap_or(Timestamp::MAX)),
         Rule::NoEnd => None,
     };
-    // Whatever is erased before its time goes at once, but what proves that.
+    // Whatever is erased before its time goes at once, except what proves the erasure.
     let goes_with_it = matches!(kind.policy().rule, Rule::Plan | Rule::PlanOfItsDay);
     let ends_at = match erasure_asked_at {
         Some(asked) if goes_with_it => ends_at.map(|ends_at| ends_at.min(asked)),

@@ -1,6 +1,6 @@
-//! What an account says about itself (R1.2): who it is, how it is reached, whom the bill is for.
+//! What an account says about itself (R1.2): its name, its address, and where bills go.
 //!
-//! Every field is checked when it is read, and bounded. Nothing of it is stored but sealed.
+//! Every field is bounded, and checked when it is read. A profile is stored sealed only.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,33 +22,33 @@ const TAX_ID_LEN_MAX: usize = 32;
 /// Digits of a telephone number in international form (ITU-T E.164 §6), the country code included.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
-/// A profile, in the shape that it is asked for and shown in. No field has to be there.
+/// A profile, in the shape in which the API takes and shows it. Every field may be absent.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
-    /// Of the person to turn to.
+    /// The name of the person to turn to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
-    /// Where that person is written to.
+    /// The e-mail address of that person.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     pub email: Option<String>,
-    /// In international form, `+` and digits (E.164).
+    /// The telephone number of that person in international form, `+` and digits (E.164).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^\+[1-9][0-9]{6,14}$"))]
     pub phone: Option<String>,
-    /// The company, as it is registered.
+    /// The company's registered name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub company: Option<String>,
-    /// Where it is.
+    /// The company's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
-    /// What it is taxed under.
+    /// The company's tax id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tax_id: Option<TaxId>,
-    /// Who gets the bills, where that is somebody else.
+    /// Who gets the bills, if that is somebody else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing: Option<Billing>,
 }
@@ -101,7 +101,7 @@ pub struct Billing {
 }
 
 words! {
-    /// A field of a profile that is not what it should be.
+    /// A field of a profile that breaks its rule.
     Field {
         /// One line of 1 to 120 characters.
         Name = "name",
@@ -134,10 +134,10 @@ macro_rules! unprinted {
 unprinted!(Profile, Address, TaxId, Billing);
 
 impl Profile {
-    /// Itself, if every field of it is what it should be.
+    /// The profile, if every field keeps its rule.
     ///
     /// # Errors
-    /// The first field that is not.
+    /// The first field that breaks its rule.
     //= R1.2, R5.2
     pub fn checked(self) -> Result<Self, Field> {
         let Self { name, email, phone, company, address, tax_id, billing } = &self;
@@ -181,23 +181,23 @@ impl TaxId {
     }
 }
 
-/// An e-mail address that someone may be invited by.
+/// An e-mail address to which an invitation may go.
 ///
-/// It is in lower case: the user pool makes no difference, and neither may we.
+/// It is in lower case: the user pool tells no cases apart, and neither may we.
 #[must_use]
 pub fn email(text: &str) -> Option<Personal<String>> {
     is_email(text).then(|| Personal::new(text.to_ascii_lowercase()))
 }
 
-/// One line of so many characters at most, not blank, and without anything that is not shown.
+/// Whether a text is one line of at most so many characters, not blank, and all of it visible.
 pub(super) fn is_line(text: &str, len_max: usize) -> bool {
     text.trim() == text
         && (1..=len_max).contains(&text.chars().count())
         && !text.chars().any(char::is_control)
 }
 
-/// Whether it has the shape of an e-mail address that people use: what the mail server says of it
-/// is another matter.
+/// Whether a text has the shape of an e-mail address that people use. Whether the address exists is
+/// for the mail server to say.
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
@@ -227,8 +227,9 @@ pub(super) fn is_country(text: &str) -> bool {
     text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// Whether it is a NIT: up to twelve digits and a check digit, `K` for ten, with a hyphen before it
-/// or without; or the thirteen digits of a CUI, which SAT takes as a NIT since 2021.
+/// Whether a text is a NIT: up to twelve digits and a check digit (`K` for ten), with a hyphen
+/// between or without one. The thirteen digits of a CUI count, too: SAT takes a CUI as a NIT since
+/// 2021.
 fn is_nit(text: &str) -> bool {
     let digits: Vec<u8> = text.bytes().filter(|b| *b != b'-').collect();
     let hyphens = text.len().saturating_sub(digits.len());

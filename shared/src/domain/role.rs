@@ -36,9 +36,10 @@ impl Role {
             .find(|role| role.as_str() == name)
     }
 
-    /// Whether the role makes someone this one, or takes it away: an owner all of the account's, an
-    /// admin agents. A data-protection officer sees the audit trail and decides consents, which an
-    /// admin does not, so none is an admin's to make. Staff are made by nobody's account.
+    /// Whether this role may give the other one to a member, or take it away. An owner gives every
+    /// role of the account, an admin only `agent`. A data-protection officer sees the audit trail
+    /// and decides consents, which an admin may not, so an admin makes none. No account makes an
+    /// operator.
     //= R4.3
     #[must_use]
     pub const fn may_make(self, other: Self) -> bool {
@@ -51,7 +52,7 @@ impl Role {
         }
     }
 
-    /// Whether the role may read messages: `agent` and up, nobody else (R2.1, R4.3).
+    /// Whether the role may read messages: owners, admins and agents, nobody else (R2.1, R4.3).
     //= R2.1, R4.3
     #[must_use]
     pub const fn reads_messages(self) -> bool {

@@ -1,32 +1,34 @@
 //! The life of one stored message: which writes still apply to the row that is already there.
 //!
-//! A row only moves up — edit waiting for its message, message, message with a higher edit — and a
-//! tombstone is final. So any order and any number of deliveries end in the same row (invariant 2).
+//! A row only moves up: from an edit that waits for its message, to the message, to the message
+//! with a higher edit. A tombstone is final. So any order and any number of deliveries end in the
+//! same row.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::time::Day;
 use super::update::Ignored;
 
-/// A contact stays known so long after its last row and mark: the inbox index moves by the minute,
-/// and what time to live leaves of its rows is found by it two days later.
+/// How long a contact stays known after its last row and mark. The inbox index moves by the minute,
+/// and a visit finds what time to live left of the contact's rows two days later.
 pub const CONTACT_SLACK: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How long a tombstone or an erasure mark keeps late deliveries out: Meta retries for up to 36
-/// hours (meta-platform §3); 40 days also outlast the 7-day backups (R6.6, R8.3).
+/// How long a tombstone or an erasure mark keeps late deliveries out. Meta redelivers for up to 36
+/// hours (docs/meta-platform.md#delivery), and 40 days also outlast the backups of 7 days (R6.6,
+/// R8.3).
 pub const SUPPRESSION: SignedDuration = SignedDuration::from_hours(40 * 24);
 
-/// The day on which what expires then is swept, where time to live has not removed it: time to live
-/// is free, so it has a whole day at least; and no row outlives its expiry by 72 hours.
+/// The day of the visit that deletes an expired row, if time to live has not removed the row. Time
+/// to live is free, so it gets at least a whole day. No row outlives its expiry by 72 hours.
 //= R6.2
 #[must_use]
 pub fn sweep_on(expires_at: Timestamp) -> Day {
     Day::of(expires_at).plus(2)
 }
 
-/// What is known of a row without opening it.
+/// What can be told of a row without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// The message was unsent: a tombstone, nothing else is left.
+    /// The row is a tombstone: the message was taken back, and nothing else is left.
     pub unsent: bool,
     /// The message itself has arrived.
     pub has_message: bool,
@@ -34,17 +36,17 @@ pub struct Row {
     pub num_edit: Option<u32>,
 }
 
-/// What is left of a message that met an existing row.
+/// What to do with a message that met an existing row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// Join it to the edit that came first.
+    /// Join the message to the edit that came first.
     Join,
     /// Leave the row as it is.
     Ignore(Ignored),
 }
 
 impl Row {
-    /// What a message does to this row.
+    /// What to do with a message that arrives at this row.
     #[must_use]
     pub const fn message_arrives(self) -> Arrival {
         if self.unsent {
@@ -67,25 +69,25 @@ impl Row {
     }
 }
 
-/// What a contact's item says about keeping its messages out.
+/// The marks of a contact, which keep messages out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContactMarks {
-    /// What is sent from then on is dropped (R2.3).
+    /// Messages sent from then on are dropped (R2.3).
     pub restricted_at: Option<Timestamp>,
-    /// Everything sent up to then was erased (R8.3).
+    /// Messages sent up to then are erased (R8.3).
     pub erased_at: Option<Timestamp>,
 }
 
 impl ContactMarks {
-    /// Whether a message sent at `at` is a new one of a restricted contact. Its earlier messages
-    /// stay, however often they are delivered again.
+    /// Whether a message sent at `at` is a new one of a restricted contact. The contact's earlier
+    /// messages stay, however often they are delivered again.
     //= R2.3
     #[must_use]
     pub fn restricts(self, at: Timestamp) -> bool {
         self.restricted_at.is_some_and(|restricted| at >= restricted)
     }
 
-    /// Whether what was sent at `at` was erased.
+    /// Whether a message sent at `at` is erased.
     //= R8.3
     #[must_use]
     pub fn erases(self, at: Timestamp) -> bool {

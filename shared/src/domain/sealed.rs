@@ -14,7 +14,8 @@ pub struct Sealed {
 /// Bytes of an uncompressed SEC1 point of P-256.
 pub const POINT_LEN: usize = 65;
 
-/// The public half of a key pair, as an uncompressed SEC1 point. Whoever has it can seal, not open.
+/// The public half of a key pair, as an uncompressed SEC1 point. With it one can seal, and not
+/// open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicKey([u8; POINT_LEN]);
 
@@ -33,11 +34,11 @@ impl PublicKey {
     }
 }
 
-/// A new key pair: the public half, and the private half as only KMS can read it.
+/// A new key pair: the public half, and the private half encrypted by KMS.
 #[derive(Debug, Clone)]
 pub struct WrappedPair {
-    /// To seal to.
+    /// The public half: it seals.
     pub public_key: PublicKey,
-    /// The private half, encrypted by KMS.
+    /// The private half, encrypted by KMS: only KMS can decrypt it.
     pub wrapped_key: Vec<u8>,
 }

@@ -5,30 +5,33 @@ use std::collections::BTreeMap;
 words! {
     /// What is added up over a UTC day.
     Tally {
-        /// Day keys that were destroyed because their day had come (R6.2). What they opened is
+        /// Day keys that were destroyed on their shredding day (R6.2). What they opened is
         /// unreadable in every table, stream and backup from then on (R6.6).
         KeysDestroyed = "keys-destroyed",
-        /// Of those, the ones that were destroyed more than 24 hours after that. A violation.
+        /// Of those, the day keys that were destroyed more than 24 hours too late. A violation.
         KeysDestroyedLate = "keys-destroyed-late",
-        /// Day keys that a shorter plan destroyed, before it was answered (R6.5).
+        /// Day keys that a change to a shorter plan destroyed, before the change was answered
+        /// (R6.5).
         KeysDestroyedByPlan = "keys-destroyed-by-plan",
-        /// Day keys whose day had come, and that a legal hold keeps (R6.7); each once a day.
+        /// Day keys that a legal hold keeps past their shredding day (R6.7); each counts once a
+        /// day.
         KeysHeld = "keys-held",
         /// Rows that time to live removed (R6.2).
         RowsRemoved = "rows-removed",
-        /// Rows that time to live had left, and that were swept (R6.2).
+        /// Rows that time to live had left, and that a visit deleted (R6.2).
         RowsSwept = "rows-swept",
-        /// Rows that were taken out of time to live for a legal hold (R6.7); each once per hold.
+        /// Rows that were taken out of time to live for a legal hold (R6.7); each counts once per
+        /// hold.
         RowsHeld = "rows-held",
         /// Audit events that were cut off their chains, before they were 90 days old (R6.4).
         AuditEventsCut = "audit-events-cut",
-        /// Of those, the ones that were older than 90 days by then. A violation.
+        /// Of those, the events that were older than 90 days by then. A violation.
         AuditEventsCutLate = "audit-events-cut-late",
         /// Tax records that were purged after the last day of their period (R6.3).
         TaxRecordsPurged = "tax-records-purged",
-        /// Of those, the ones that were purged later than on the day after that. A violation.
+        /// Of those, the records that were purged later than on the next day. A violation.
         TaxRecordsPurgedLate = "tax-records-purged-late",
-        /// Tax records whose period is over, and that a legal hold keeps (R6.7); each once a day.
+        /// Tax records that a legal hold keeps past their period (R6.7); each counts once a day.
         TaxRecordsHeld = "tax-records-held",
         /// Exports that were removed with their archives, a week after they were asked for (R5.4).
         ExportsRemoved = "exports-removed",
@@ -36,7 +39,7 @@ words! {
 }
 
 words! {
-    /// What is known of a UTC day by its highest value.
+    /// What is known of a UTC day by its highest value only.
     Peak {
         /// Seconds between the start of the day on which a key was due and its destruction (R6.2).
         KeysSeconds = "keys-seconds-max",
@@ -50,20 +53,20 @@ words! {
 /// What was counted of one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tallies {
-    /// What was added up; nothing, where there was nothing to add.
+    /// The sums; a tally that was never added to is absent.
     pub sums: BTreeMap<Tally, u64>,
     /// The highest values.
     pub peaks: BTreeMap<Peak, u64>,
 }
 
 impl Tallies {
-    /// How many in all.
+    /// The sum of a tally.
     #[must_use]
     pub fn sum(&self, tally: Tally) -> u64 {
         self.sums.get(&tally).copied().unwrap_or_default()
     }
 
-    /// The highest value; `None`, where there was none.
+    /// The highest value of a peak; `None` if there was none.
     #[must_use]
     pub fn peak(&self, peak: Peak) -> Option<u64> {
         self.peaks.get(&peak).copied()

@@ -23,14 +23,14 @@ impl Day {
         (text.len() == 10).then(|| text.parse().ok().map(Self)).flatten()
     }
 
-    /// The day so many days later (earlier when negative), held at the ends of the calendar.
+    /// The day so many days later (earlier if negative), but no further than the calendar's ends.
     #[must_use]
     pub fn plus(self, days: i32) -> Self {
         Self(self.0.saturating_add(jiff::Span::new().days(days)))
     }
 
-    /// The day so long later, by the calendar: a date that its month does not have is the month's
-    /// last.
+    /// The day so much later, by the calendar. A date that a month does not have becomes the
+    /// month's last day.
     #[must_use]
     pub fn after(self, span: jiff::Span) -> Self {
         Self(self.0.saturating_add(span))

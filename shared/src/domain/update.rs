@@ -1,4 +1,4 @@
-//! What Meta told us, once parsed: updates about messages, in our words.
+//! What Meta told us, as our own types: updates about messages.
 
 use jiff::Timestamp;
 
@@ -25,11 +25,11 @@ pub struct Update {
 /// What happened to the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// It was sent.
+    /// The message was sent.
     Message(Content),
-    /// Its text was changed.
+    /// The message's text was changed.
     Edit(Edit),
-    /// It was taken back.
+    /// The message was taken back.
     Unsend,
 }
 
@@ -84,8 +84,8 @@ impl Direction {
 }
 
 words! {
-    /// The sort of a message: its text, or all that is kept of an attachment (R1.1). The words are
-    /// Meta's attachment types, where it is one.
+    /// The sort of a message. It is all that is kept of an attachment (R1.1), and its word is then
+    /// Meta's type of attachment.
     Kind {
         /// Text alone.
         Text = "text",
@@ -93,7 +93,7 @@ words! {
         StoryReply = "story_reply",
         /// A button was pressed.
         Postback = "postback",
-        /// Meta could not or would not show it, or we do not know it.
+        /// Meta did not show the message, or we do not know its type.
         Unsupported = "unsupported",
         /// An image, GIFs included.
         Image = "image",
@@ -141,9 +141,9 @@ words! {
         MalformedBody = "malformed_body",
         /// The item is not a JSON object, or its fields have shapes that cannot be read.
         MalformedItem = "malformed_item",
-        /// `object` is none that this service serves.
+        /// This service does not serve the body's `object`.
         UnknownObject = "unknown_object",
-        /// The event is none that concerns message content (typing, opt-ins, feeds …).
+        /// The event does not concern a message's content (typing, opt-ins, feeds …).
         UnknownEvent = "unknown_event",
         /// A test event of Meta's dashboard.
         TestEvent = "test_event",
@@ -171,15 +171,15 @@ words! {
         Duplicate = "duplicate",
         /// The same unsend again.
         DuplicateUnsend = "duplicate_unsend",
-        /// An edit at or below the one already known.
+        /// An edit that is not newer than the known one.
         StaleEdit = "stale_edit",
-        /// A message or edit of what was already unsent.
+        /// A message or edit after its unsend.
         Unsent = "unsent",
         /// Already past its expiry on arrival.
         Expired = "expired",
         /// Its contact is erased or restricted, or its connection is gone (R2.3, R8.3).
         Suppressed = "suppressed",
-        /// Its day's key is gone or never was, and the day is too far back for a redelivery.
+        /// The key of its day is gone or never was, and the day is too far back for a redelivery.
         DayClosed = "day_closed",
     }
 }

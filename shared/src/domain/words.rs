@@ -1,6 +1,6 @@
 //! Enumerations that are stored, logged or answered as words.
 
-/// An enum each variant of which has one word: to write, and to read back.
+/// Defines an enum. Each variant has one word, which is written and read back.
 macro_rules! words {
     (
         $(#[$doc:meta])*

@@ -1,60 +1,60 @@
-//! Lists of ids that Meta publishes to the app's owner, for deletion (R8.7): one id a line, or in
-//! the first column of a CSV.
+//! Lists of ids that Meta publishes to the app's owner, for deletion (R8.7): one id a line, or one
+//! in the first column of a CSV (docs/meta-platform.md#deletion-lists).
 
 use thiserror::Error;
 
 use crate::domain::ids::MetaId;
 
-/// Bytes of a list; with base64 around them, they still fit what Lambda takes.
+/// Bytes of a list at most. Encoded in base64, they still fit into a request to Lambda.
 pub const LEN_MAX: usize = 4 * 1024 * 1024;
-/// Ids of a list, malformed ones included.
+/// Ids of a list at most, malformed ones included.
 pub const IDS_MAX: usize = 20_000;
-/// Ids of today have 15 to 17 digits.
+/// Digits of an id at most. Today's ids have 15 to 17.
 const ID_LEN_MAX: usize = 64;
-/// Some programs write it before UTF-8.
+/// Some programs write this mark before UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// An entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The line it begins on, from 1.
+    /// The line that the entry begins on, from 1.
     pub line: usize,
-    /// The id; `None` where what stands there is none.
+    /// The id; `None` if the entry is no id.
     pub id: Option<MetaId>,
 }
 
-/// Why a text is not taken as a list. Nothing of it is, then.
+/// Why a text is refused as a list. Then no entry of it is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ListError {
-    /// It is longer than any list taken.
+    /// The text is longer than [`LEN_MAX`].
     #[error("the list is too long")]
     TooLong,
-    /// It has more ids than any list taken.
+    /// The text has more ids than [`IDS_MAX`].
     #[error("the list has too many ids")]
     TooMany,
-    /// It is not text in UTF-8.
+    /// The text is not in UTF-8.
     #[error("the list is not UTF-8 text")]
     NotText,
-    /// A quote is opened and never closed, so where its line ends is anyone's guess.
+    /// A quote is opened and never closed, so nobody can tell where its line ends.
     #[error("a quote of the list is not closed")]
     OpenQuote,
-    /// There is no entry.
+    /// The text has no entry.
     #[error("the list is empty")]
     Empty,
 }
 
-/// Reads a Meta id: decimal digits, exactly as written; `None` for anything else, and for zeros,
-/// which name nobody.
+/// Reads a Meta id: decimal digits, kept as they came. `None` for anything else, and for zeros
+/// only, which name nobody.
 #[must_use]
 pub fn meta_id(text: &str) -> Option<MetaId> {
     let digits = (1..=ID_LEN_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     (digits && text.bytes().any(|b| b != b'0')).then(|| MetaId::new(text.to_owned()))
 }
 
-/// Reads a list: lines that end in LF, CR or both, blank ones among them; columns apart by comma,
-/// semicolon or tab, quoted or not. A first line that begins with a letter is a heading.
+/// Reads a list. Lines end in LF, CR or both, and may be blank. Columns are separated by comma,
+/// semicolon or tab, and may be quoted. A first line that begins with a letter is a heading.
 ///
-/// A quoted column may go over several lines: what stands in them is no id, though it may look so.
+/// A quoted column may go over several lines. Those lines hold no ids, even where they look so.
 ///
 /// # Errors
 /// [`ListError`].
@@ -88,7 +88,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, ListError> {
     if entries.is_empty() { Err(ListError::Empty) } else { Ok(entries) }
 }
 
-/// What stands before the end of a line, or of several where one is quoted.
+/// One line, or several lines that a quoted column holds together.
 struct Record<'a> {
     /// The first column, without its quotes.
     column: &'a str,
@@ -111,7 +111,7 @@ fn record(text: &str) -> Result<Record<'_>, ListError> {
                     break;
                 }
             }
-            // Two of them within quotes are one that is meant.
+            // Within quotes, two quotes mean one.
             b'"' if quoted => quoted = bytes.next_if(|(_, next)| *next == b'"').is_some(),
             b'"' if at_start => (quoted, at_start) = (true, false),
             _ if quoted => {}
@@ -129,7 +129,8 @@ fn record(text: &str) -> Result<Record<'_>, ListError> {
     let column = text.get(..column_end.unwrap_or(end)).unwrap_or_default().trim();
     let unquoted = column.strip_prefix('"').and_then(|column| column.strip_suffix('"'));
     Ok(Record {
-        // The end of a line stays: an id beside it would stand on another line than its record.
+        // The end of a line is not trimmed: an id behind it would be on another line than its
+        // record.
         column: unquoted.unwrap_or(column).trim_matches(is_blank),
         is_blank: text.get(..end).unwrap_or_default().trim().is_empty(),
         lines: lines.max(1),

@@ -1,11 +1,12 @@
-//! The GET by which Meta makes sure that the callback is ours before it sends webhooks there.
+//! Meta's handshake: a GET that shows Meta that the callback URL is ours, before it sends webhooks
+//! there (docs/meta-platform.md#handshake).
 
 use aws_lc_rs::{constant_time, digest};
 use thiserror::Error;
 
 const CHALLENGE_LEN_MAX: usize = 256;
 
-/// The query's parameters, where they are present.
+/// The parameters of the query, as far as they are present.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "the verify token must not be printed")]
 pub struct Handshake<'a> {
@@ -34,7 +35,8 @@ pub enum HandshakeError {
 ///
 /// # Errors
 ///
-/// Where the request is no handshake, and where its token is none of the configured ones.
+/// [`HandshakeError::BadRequest`] if the request is no handshake, [`HandshakeError::Forbidden`] if
+/// its token is not configured.
 //= R8.1
 pub fn answer<T: AsRef<[u8]>>(
     handshake: Handshake<'_>,
@@ -58,13 +60,14 @@ pub fn answer<T: AsRef<[u8]>>(
     if known { Ok(challenge.to_owned()) } else { Err(HandshakeError::Forbidden) }
 }
 
-/// Nothing that a browser could take for markup, and bounded. Meta sends digits.
+/// Whether a challenge is short and has nothing that a browser could take for markup. Meta sends
+/// digits.
 fn is_safe(challenge: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     (1..=CHALLENGE_LEN_MAX).contains(&challenge.len()) && challenge.bytes().all(safe)
 }
 
-/// Compares digests, so that not even the length shows in the time it takes.
+/// Compares digests, so that the time taken does not even show the length.
 fn same(left: &[u8], right: &[u8]) -> bool {
     let digest = |bytes| digest::digest(&digest::SHA256, bytes);
     constant_time::verify_slices_are_equal(digest(left).as_ref(), digest(right).as_ref()).is_ok()

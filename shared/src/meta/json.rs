@@ -1,9 +1,9 @@
-//! A forgiving view of JSON text: one level at a time, and nothing is decoded before it is asked
-//! for.
+//! A forgiving view of JSON text. It reads one level at a time, and decodes a value only when
+//! someone asks for it.
 //!
 //! `serde_json`'s own types reject a whole document for one lone surrogate, one `1e999` or one deep
-//! nest. A [`RawValue`] is only skipped over, by a loop and not by recursion, so what is wrong in
-//! one part stays in that part.
+//! nest. A [`RawValue`] is only skipped over, by a loop and not by recursion. So a fault in one
+//! part stays in that part.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The body as text in which every string can be decoded: without a byte order mark, with U+FFFD
-/// for bytes that are not UTF-8 and for surrogate escapes that are not a pair.
+/// The body as text in which every string can be decoded. The byte order mark goes. U+FFFD replaces
+/// bytes that are not UTF-8, and escapes of surrogates that are no pair.
 pub(super) fn readable(body: &[u8]) -> Cow<'_, str> {
     match String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
         Cow::Borrowed(text) => mend_surrogates(text),
@@ -20,8 +20,8 @@ pub(super) fn readable(body: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Replaces each lone surrogate escape. Backslashes occur in strings only, so the rest of the
-/// syntax need not be understood.
+/// Replaces the escape of each lone surrogate. Backslashes occur in strings only, so nothing else
+/// of the syntax matters here.
 fn mend_surrogates(text: &str) -> Cow<'_, str> {
     let mut mended = String::new();
     let (mut copied, mut at) = (0, 0);
@@ -94,25 +94,25 @@ impl<'a> Value<'a> {
         text.starts_with('"').then(|| serde_json::from_str(text).ok())?.map(|Text(text)| text)
     }
 
-    /// A number's own characters, so that none of its digits is lost; `None` when it is no number.
+    /// A number's own characters, so that no digit is lost; `None` when it is no number.
     pub(super) fn number(self) -> Option<&'a str> {
         let text = self.0.get();
         text.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then_some(text)
     }
 
-    /// A string, or a number as written: Meta's pages and its deliveries disagree on which is
-    /// which.
+    /// A string, or a number as written. Meta's pages and deliveries differ in which of the two
+    /// they use.
     pub(super) fn scalar(self) -> Option<Cow<'a, str>> {
         self.string().or_else(|| self.number().map(Cow::Borrowed))
     }
 
-    /// `true`, also where it is spelled as a string.
+    /// Whether the value is `true`, or the string "true".
     pub(super) fn is_true(self) -> bool {
         self.0.get() == "true" || self.string().is_some_and(|s| s.eq_ignore_ascii_case("true"))
     }
 }
 
-/// An object's members. Of a repeated key the last one counts.
+/// An object's members. The last member of a repeated key counts.
 pub(super) struct Object<'a>(BTreeMap<Text<'a>, &'a RawValue>);
 
 impl<'a> Object<'a> {

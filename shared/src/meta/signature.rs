@@ -1,4 +1,5 @@
-//! `X-Hub-Signature-256`: proof that a body comes from Meta and arrived as it was sent.
+//! `X-Hub-Signature-256`: proof that a body comes from Meta and arrived as it was sent
+//! (docs/meta-platform.md#signatures).
 
 use aws_lc_rs::hmac;
 use thiserror::Error;
@@ -6,7 +7,7 @@ use thiserror::Error;
 /// Why a body is not accepted as Meta's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignatureError {
-    /// There is no header.
+    /// The header is missing.
     #[error("the signature header is missing")]
     Missing,
     /// The header is not `sha256=` and 64 lower-case hexadecimal digits.
@@ -19,14 +20,14 @@ pub enum SignatureError {
 
 /// Checks the header against the raw body, and says which of the candidate secrets signed it.
 ///
-/// Several can be valid at once: the Facebook app's, the Instagram app's, and the old and the new
-/// one during a rotation. All are tried whatever the outcome, each in constant time. An empty
-/// secret never matches, for anyone can sign with it. There is one spelling of a signature, Meta's,
-/// so that no changed header passes; SHA-1 (`X-Hub-Signature`) is not accepted.
+/// Several secrets can be valid at once: the Facebook app's, the Instagram app's, and during a
+/// rotation the old and the new one. All are tried in any case, each in constant time. An empty
+/// secret never matches, for anyone can sign with it. A signature has one spelling only, Meta's, so
+/// no changed header passes. SHA-1 (`X-Hub-Signature`) is not accepted.
 ///
 /// # Errors
 ///
-/// Where the header is absent or unreadable, and where no secret matches.
+/// [`SignatureError`], by what is wrong with the header.
 //= R8.1
 pub fn verify<S: AsRef<[u8]>>(
     secrets: &[S],

@@ -1,4 +1,5 @@
-//! `signed_request`: what Meta's data-deletion and deauthorise callbacks carry, with its proof.
+//! `signed_request`: the signed content of Meta's data-deletion and deauthorise callbacks
+//! (docs/meta-platform.md#deletion-callback).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -13,61 +14,68 @@ use crate::domain::personal::Personal;
 const FIELD: &str = "signed_request";
 const ALGORITHM: &str = "HMAC-SHA256";
 
-/// Those seen have 150 to 300 bytes; with an access token inside, about 1000.
+/// Bytes of a signed request at most. Real ones have 150 to 300; with an access token inside, about
+/// 1,000.
 const LEN_MAX: usize = 8 * 1024;
-/// The longest, with every byte percent-encoded, and other fields beside it.
+/// Bytes of the form at most: the longest signed request with every byte percent-encoded, and other
+/// fields.
 pub const FORM_LEN_MAX: usize = 4 * LEN_MAX;
-/// Ids of today have 15 to 17 digits.
+/// Digits of an id at most. Today's ids have 15 to 17.
 const ID_LEN_MAX: usize = 64;
 
 /// What a genuine callback says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
-    /// The app-scoped id of the person who asks. `None` where nobody is named: the id is absent,
-    /// empty or 0, as it is when a Page was disconnected. Nothing is to be selected by it then.
+    /// The app-scoped id of the person who asks. `None` if the callback names nobody: the id is
+    /// absent, empty or 0, as when a Page was disconnected. Then nothing may be selected by it.
     pub user: Option<MetaId>,
     /// The Page that was disconnected.
     pub profile: Option<MetaId>,
-    /// When Meta signed it, never later than now; `None` where that is absent or unreadable. A
-    /// copy sent again after years still verifies, but asks for nothing that is newer than this.
+    /// When Meta signed the request, never later than now; `None` if the time is absent or
+    /// unreadable. A copy that comes years later still verifies, but covers nothing newer than this
+    /// time.
     pub issued_at: Option<Timestamp>,
 }
 
 /// Why a request is not accepted as Meta's callback.
 ///
-/// Only [`Mismatch`](Self::Mismatch) is about who sent it (401); the rest cannot be read (400).
+/// Only [`Mismatch`](Self::Mismatch) says that someone else sent the request (401). With the
+/// others, the request cannot be read (400).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignedRequestError {
-    /// 400: the form or the field is longer than any of Meta's.
+    /// 400: the form or the field is too long.
     #[error("the signed request is too long")]
     TooLong,
     /// 400: the form has no `signed_request`.
     #[error("there is no signed_request")]
     Missing,
-    /// 400: the form has more than one `signed_request`, so which one is meant is anyone's guess.
+    /// 400: the form has more than one `signed_request`, so nobody can tell which one is meant.
     #[error("there is more than one signed_request")]
     Repeated,
-    /// 400: it is not a 32-byte signature and a JSON object, both in base64url, with a dot between.
+    /// 400: the field is not a signature of 32 bytes and a JSON object, both in base64url, with a
+    /// dot between.
     #[error("the signed request is malformed")]
     Malformed,
     /// 401: no secret makes this signature of this payload.
     #[error("the signed request is signed with no known secret")]
     Mismatch,
-    /// 400: it is genuine, but does not say that its signature is HMAC-SHA256.
+    /// 400: the request is genuine, but does not say that its signature is HMAC-SHA256.
     #[error("the signed request names another algorithm, or none")]
     Algorithm,
-    /// 400: it is genuine, but an id in it is not a string or a number of decimal digits.
+    /// 400: the request is genuine, but an id in it is not made of decimal digits.
     #[error("the signed request names an id that is none")]
     Id,
 }
 
-/// The one `signed_request` of a body in `application/x-www-form-urlencoded`, or of a query string.
+/// Finds the `signed_request` in a body of `application/x-www-form-urlencoded`, or in a query
+/// string.
 ///
-/// It names a person to whoever decodes it, so it is personal even before it is verified.
+/// Whoever decodes the field reads the id of a person, so the field is personal even before it is
+/// verified.
 ///
 /// # Errors
 ///
-/// Where the field is absent, repeated or, like the form, too long.
+/// `Missing`, `Repeated` or `TooLong`, of [`SignedRequestError`].
 //= R8.3
 pub fn from_form(form: &[u8]) -> Result<Personal<String>, SignedRequestError> {
     if form.len() > FORM_LEN_MAX {
@@ -86,18 +94,18 @@ pub fn from_form(form: &[u8]) -> Result<Personal<String>, SignedRequestError> {
 
 /// Checks the signature, and reads what is signed only after that.
 ///
-/// The signature is over the encoded payload as received: all that follows the first dot. Several
-/// secrets can be valid at once (the Facebook app's, the Instagram app's, old and new during a
-/// rotation); all are tried whatever the outcome, each in constant time. An empty one never
+/// The signature covers the encoded payload as received: all that follows the first dot. Several
+/// secrets can be valid at once: the Facebook app's, the Instagram app's, and during a rotation the
+/// old and the new one. All are tried in any case, each in constant time. An empty secret never
 /// matches, for anyone can sign with it.
 ///
-/// Age is no reason to refuse. Meta's `expires` is the end of an access token, not of the request,
-/// is often absent, and how late a callback may be repeated is not documented: a person's wish to
-/// be forgotten does not lapse. See [`Callback::issued_at`] for what limits a replay.
+/// An old request is not refused: a person's wish to be forgotten does not lapse. Meta's `expires`
+/// is the end of an access token and often absent, and Meta does not document how late a callback
+/// may be repeated. [`Callback::issued_at`] limits what a replay can do.
 ///
 /// # Errors
 ///
-/// Where it is not made as Meta makes it, and where no secret matches.
+/// `Mismatch` if no secret matches; otherwise what cannot be read of the request.
 //= R8.3
 pub fn verify<S: AsRef<[u8]>>(
     signed_request: &str,
@@ -120,7 +128,7 @@ pub fn verify<S: AsRef<[u8]>>(
     if genuine { read(&decode(payload)?, now) } else { Err(SignedRequestError::Mismatch) }
 }
 
-/// Base64url. Meta leaves the padding out; some of its senders were seen to add it.
+/// Decodes base64url. Meta leaves the padding out, but padded signatures were seen.
 fn decode(part: &str) -> Result<Vec<u8>, SignedRequestError> {
     let digits = part.trim_end_matches('=');
     URL_SAFE_NO_PAD.decode(digits).map_err(|_| SignedRequestError::Malformed)
@@ -131,7 +139,7 @@ fn read(payload: &[u8], now: Timestamp) -> Result<Callback, SignedRequestError> 
     let fields = text.and_then(Value::parse).and_then(Value::object);
     let fields = fields.ok_or(SignedRequestError::Malformed)?;
     let algorithm = fields.get("algorithm").and_then(Value::string);
-    // Meta's own sample compared without regard to case.
+    // Meta's own sample compares without regard to case.
     if !algorithm.is_some_and(|name| name.eq_ignore_ascii_case(ALGORITHM)) {
         return Err(SignedRequestError::Algorithm);
     }
@@ -142,7 +150,7 @@ fn read(payload: &[u8], now: Timestamp) -> Result<Callback, SignedRequestError> 
     })
 }
 
-/// Digits, exactly as written. `None` for what names nobody: an id that is absent, empty or 0.
+/// Reads an id: digits, kept as they came. `None` for an id that names nobody: absent, empty or 0.
 fn id(fields: &Object<'_>, key: &str) -> Result<Option<MetaId>, SignedRequestError> {
     let Some(value) = fields.get(key) else { return Ok(None) };
     let id = value.scalar().ok_or(SignedRequestError::Id)?;
@@ -427,7 +435,8 @@ mod tests {
         ] {
             check_refused(&format!("{bad}.{payload}"), SignedRequestError::Malformed);
         }
-        // A payload whose signature has both letters in which the two alphabets differ.
+        // The signature of this payload has both letters in which the two alphabets of base64
+        // differ.
         let payload = (0..1000)
             .map(|n| format!("payload{n}"))
             .find(|payload| {

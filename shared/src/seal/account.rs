@@ -1,4 +1,4 @@
-//! What is sealed of an account: its profile, and its tax records, each to a key of its own.
+//! Sealing an account's profile and its tax records, each to a key of its own.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use crate::domain::invoice::Content;
 use crate::domain::profile::Profile;
 use crate::domain::sealed::PublicKey;
 
-/// Seals a profile for its account's item.
+/// Seals an account's profile.
 ///
 /// # Errors
 /// As [`Sealer::seal`].
@@ -28,7 +28,7 @@ pub fn seal_profile(
 /// Opens a profile with a key of [`KeyName::Account`].
 ///
 /// # Errors
-/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not a profile.
+/// [`SealError::DoesNotOpen`] if the value was altered or moved, or is no profile.
 pub fn open_profile(
     opener: &mut Opener,
     account: &AccountId,
@@ -37,7 +37,7 @@ pub fn open_profile(
     open(opener, &profile_place(account), sealed)
 }
 
-/// Seals what an invoice says, for its item.
+/// Seals an invoice's content.
 ///
 /// # Errors
 /// As [`Sealer::seal`].
@@ -54,7 +54,7 @@ pub fn seal_invoice(
 /// Opens an invoice with a key of [`KeyName::Tax`].
 ///
 /// # Errors
-/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not an invoice.
+/// [`SealError::DoesNotOpen`] if the value was altered or moved, or is no invoice.
 pub fn open_invoice(
     opener: &mut Opener,
     (account, invoice): (&AccountId, &InvoiceId),
@@ -63,7 +63,7 @@ pub fn open_invoice(
     open(opener, &invoice_place(account, invoice), sealed)
 }
 
-/// Table, key and field: a ciphertext that is moved does not open.
+/// The place of a profile: table, key and field. A ciphertext that was moved does not open.
 fn profile_place(account: &AccountId) -> Vec<u8> {
     format!("numib core v1\0ACCOUNT\0{account}\0profile").into_bytes()
 }

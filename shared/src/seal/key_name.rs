@@ -1,14 +1,14 @@
-//! What a key pair is called: what it is for, and whose it is.
+//! The name of a key pair: what the pair is for, and whose it is.
 
 use crate::domain::account::Use;
 use crate::domain::ids::{AccountId, ConnectionId};
 use crate::domain::time::Day;
 
-/// A key pair by its name. It is the encryption context in KMS, so that a wrapped key cannot be
-/// unwrapped as another, and part of whatever is sealed to it (HPKE `info`).
+/// The name of a key pair. The name is the encryption context in KMS, so a wrapped key cannot be
+/// unwrapped under another name. It is also part of whatever is sealed to the key (HPKE `info`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyName<'a> {
-    /// Opens what a connection received on a day.
+    /// A day key: it opens what a connection received on that day.
     Day {
         /// The account.
         account: &'a AccountId,
@@ -17,14 +17,14 @@ pub enum KeyName<'a> {
         /// The day.
         day: Day,
     },
-    /// Opens an account's profile, and goes with the account (R6.1).
+    /// An account's own key: it opens the profile, and goes with the account (R6.1).
     Account(&'a AccountId),
-    /// Opens an account's tax records, and goes with the last of them (R6.3).
+    /// An account's tax key: it opens the tax records, and goes with the last of them (R6.3).
     Tax(&'a AccountId),
 }
 
 impl<'a> KeyName<'a> {
-    /// An account's own, for this use.
+    /// The name of an account's key for this use.
     #[must_use]
     pub const fn of_account(account: &'a AccountId, of: Use) -> Self {
         match of {
@@ -33,7 +33,8 @@ impl<'a> KeyName<'a> {
         }
     }
 
-    /// The encryption context in KMS. Its `purpose` is what the key's policy tells roles apart by.
+    /// The encryption context in KMS. The policy of the KMS key grants each role the purposes that
+    /// it needs.
     pub(super) fn encryption_context(self) -> Vec<(&'static str, String)> {
         match self {
             Self::Day { account, connection, day } => vec![
@@ -51,7 +52,7 @@ impl<'a> KeyName<'a> {
         }
     }
 
-    /// HPKE `info`: an encapsulation made for one name is useless under another.
+    /// HPKE `info`. An encapsulation that was made for one name is useless under another.
     pub(super) fn info(self) -> Vec<u8> {
         match self {
             Self::Day { connection, day, .. } => format!("numib day key v1\0{connection}\0{day}"),

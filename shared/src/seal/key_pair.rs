@@ -17,13 +17,12 @@ use crate::domain::sealed::{POINT_LEN, PublicKey};
 
 const NONCE_LEN: usize = 12;
 const AES_KEY_LEN: usize = 32;
-/// Sealed layout: version, encapsulated key, nonce, ciphertext with tag.
+/// The layout of a sealed value: version, encapsulated key, nonce, ciphertext with tag.
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + POINT_LEN + NONCE_LEN;
-/// Encapsulations a warm container remembers: one per connection and day it serves.
+/// Encapsulations that a warm container remembers, one for each connection and day.
 const CONTEXTS_MAX: usize = 512;
-/// Messages sealed under one encapsulation, far below the 2³² at which random nonces need a new
-/// key.
+/// Messages under one encapsulation at most. Random nonces need a new key only after 2³².
 const MESSAGES_PER_CONTEXT_MAX: u32 = 1 << 24;
 const EXPORT_CONTEXT: &[u8] = b"numib message key v1";
 
@@ -36,7 +35,7 @@ pub fn public_key_from_der(der: &[u8]) -> Result<PublicKey, SealError> {
     PublicKey::from_sec1(&key.to_sec1_point(false).to_bytes()).ok_or(SealError::BadKey)
 }
 
-/// The private half. It exists in memory only while a reader holds it, and is wiped when dropped.
+/// The private half. It is in memory only while a reader holds it, and is wiped when dropped.
 pub struct PrivateKey(<DhP256HkdfSha256 as Kem>::PrivateKey);
 
 impl std::fmt::Debug for PrivateKey {
@@ -59,7 +58,7 @@ impl PrivateKey {
     }
 }
 
-/// Seals to public keys; remembers its encapsulations, which are the expensive part.
+/// Seals to public keys. It remembers its encapsulations, which are the expensive part.
 #[derive(Default)]
 pub struct Sealer {
     contexts: BTreeMap<PublicKey, Context>,
@@ -78,11 +77,11 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Seals `plain` to the key of that name, bound to `place`: it opens nowhere else.
+    /// Seals `plain` to the key of that name, bound to `place`. The value opens at no other place.
     ///
     /// # Errors
-    /// [`SealError::BadKey`] when the key is no point of the curve, [`SealError::DoesNotSeal`] when
-    /// the cipher or the random source fails.
+    /// [`SealError::BadKey`] if the key is no point of the curve; [`SealError::DoesNotSeal`] if the
+    /// cipher or the random source fails.
     //= R4.1
     pub fn seal(
         &mut self,
@@ -136,9 +135,9 @@ fn encapsulate(name: KeyName<'_>, key: &PublicKey) -> Result<Context, SealError>
     })
 }
 
-/// Opens what was sealed to one key; remembers its decapsulations for the next value.
+/// Opens what was sealed to one key. It remembers its decapsulations for the next value.
 pub struct Opener {
-    /// The key's name, as it is bound to what was sealed to it.
+    /// The key's name, in the form that was bound to the sealed values.
     info: Vec<u8>,
     key: PrivateKey,
     contexts: BTreeMap<Vec<u8>, RandomizedNonceKey>,
@@ -160,7 +159,7 @@ impl Opener {
     /// Opens a value at the place it was sealed for.
     ///
     /// # Errors
-    /// [`SealError::DoesNotOpen`] for anything that was altered, moved, or sealed to another key.
+    /// [`SealError::DoesNotOpen`] if the value was altered, moved, or sealed to another key.
     pub fn open(&mut self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (encapsulated, nonce, text) = split(sealed).ok_or(SealError::DoesNotOpen)?;
         if !self.contexts.contains_key(encapsulated) {

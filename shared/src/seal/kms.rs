@@ -1,4 +1,5 @@
-//! Key pairs through KMS: made without ever seeing the private half, unwrapped only to read.
+//! Key pairs through KMS. They are made without ever seeing the private half, and unwrapped only to
+//! read.
 
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
@@ -20,7 +21,7 @@ pub struct DataKeys {
 /// Why KMS did not give a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    /// Too many calls; the SDK's own retries are used up.
+    /// Too many calls: the SDK's own retries are used up.
     #[error("KMS is throttling")]
     Throttled,
     /// The role may not do this, or the encryption context does not match.
@@ -38,16 +39,16 @@ pub enum KmsError {
 type EncryptionContext = std::collections::HashMap<String, String>;
 
 impl DataKeys {
-    /// Keys wrapped by the KMS key with that ARN.
+    /// The data keys that the KMS key with that ARN wraps.
     #[must_use]
     pub const fn new(client: aws_sdk_kms::Client, key_arn: String) -> Self {
         Self { client, key_arn }
     }
 
-    /// Makes a key pair. One KMS call; its quota is tens per second.
+    /// Makes a key pair by one KMS call. The quota is tens of calls per second.
     ///
     /// # Errors
-    /// [`KmsError`], by what the caller can do about it.
+    /// [`KmsError`], told apart by what the caller can do.
     pub async fn generate(&self, name: KeyName<'_>) -> Result<WrappedPair, KmsError> {
         let pair = self
             .client
@@ -66,10 +67,10 @@ impl DataKeys {
         })
     }
 
-    /// Unwraps a private key, to read what is sealed to it. One KMS call.
+    /// Unwraps a private key by one KMS call, to read what is sealed to it.
     ///
     /// # Errors
-    /// [`KmsError`]; `Denied` also when the wrapped key belongs to another [`KeyName`].
+    /// [`KmsError`]. `Denied` also if the wrapped key belongs to another [`KeyName`].
     pub async fn unwrap(&self, name: KeyName<'_>, wrapped: &[u8]) -> Result<PrivateKey, KmsError> {
         let opened = self
             .client

@@ -1,4 +1,4 @@
-//! What is sealed of a message, and where it is bound to.
+//! Sealing messages and edits, each bound to its row and field.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,8 @@ use crate::domain::sealed::{PublicKey, Sealed};
 use crate::domain::time::Day;
 use crate::domain::update::{Content, Direction, Edit, Kind};
 
-/// Where a sealed value lives. It is authenticated with the value (AEAD associated data), so a
-/// ciphertext moved to another row or field does not open.
+/// The row of a sealed value. The row and the field are authenticated with the value (AEAD
+/// associated data), so a ciphertext that was moved to another row or field does not open.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The conversation: the row's partition.
@@ -43,21 +43,21 @@ impl Place<'_> {
     }
 }
 
-/// A message as it was received, ids included.
+/// A message as it was received, with its ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plain {
     /// The Meta message id.
     pub mid: Mid,
     /// The contact's Meta id.
     pub contact: MetaId,
-    /// When it was sent, by Meta's clock.
+    /// When the message was sent, by Meta's clock.
     pub sent_at: Timestamp,
-    /// What it says.
+    /// What the message says.
     pub content: Content,
 }
 
-/// The sealed form of a message. Short names: it is stored once per message. `Cow`, since a text
-/// with an escape in it cannot be borrowed from its JSON.
+/// The plaintext that is sealed of a message. Names are short, because they are stored with every
+/// message. `Cow`, because a text with an escape in it cannot be borrowed from its JSON.
 #[derive(Serialize, Deserialize)]
 struct MessageWire<'a> {
     #[serde(borrow)]
@@ -71,14 +71,14 @@ struct MessageWire<'a> {
     t: Option<Cow<'a, str>>,
 }
 
-/// The key to seal to: the connection's, of that day.
+/// The day key that a message is sealed to.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a> {
-    /// Whose the connection is.
+    /// The account of the connection.
     pub account: &'a AccountId,
     /// The day of the key.
     pub day: Day,
-    /// Its public half.
+    /// The public half of the key.
     pub key: &'a PublicKey,
 }
 
@@ -134,7 +134,7 @@ fn seal(
 /// Opens a message.
 ///
 /// # Errors
-/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not a message.
+/// [`SealError::DoesNotOpen`] if the value was altered or moved, or is no message.
 pub fn open_message(
     opener: &mut Opener,
     place: Place<'_>,
@@ -158,10 +158,10 @@ pub fn open_message(
     read().ok_or(SealError::DoesNotOpen)
 }
 
-/// Opens an edit: the message's new text.
+/// Opens an edit and returns the message's new text.
 ///
 /// # Errors
-/// [`SealError::DoesNotOpen`] when it was altered or moved, or is not an edit.
+/// [`SealError::DoesNotOpen`] if the value was altered or moved, or is no edit.
 pub fn open_edit(
     opener: &mut Opener,
     place: Place<'_>,

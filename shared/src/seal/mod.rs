@@ -1,11 +1,11 @@
-//! Sealing: the intake writes what it cannot open.
+//! Sealing: intake writes what it cannot open.
 //!
 //! Messages are sealed to their connection's key of the day with HPKE base mode (RFC 9180:
 //! DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Only [`kms`] can unwrap the private half,
 //! so destroying one day key makes that day unreadable in every table, index, stream and backup.
 //!
-//! Names of people, connections and messages are pseudonyms ([`pseudonym`]): HMAC-SHA-256 under
-//! keys that die with the connection.
+//! Contacts and messages are named by pseudonyms ([`pseudonym`]): HMAC-SHA-256 under a key that
+//! dies with the connection.
 
 pub mod account;
 pub mod key_name;
@@ -16,7 +16,7 @@ pub mod pseudonym;
 pub mod random;
 pub mod receipt;
 
-/// Why something could not be sealed or opened. Says nothing about what was inside.
+/// Why something could not be sealed or opened. The error says nothing about the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// A stored or received key is not a P-256 key in the expected encoding.

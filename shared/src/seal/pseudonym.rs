@@ -1,4 +1,4 @@
-//! Pseudonyms: stable names for Meta ids that say nothing without the key.
+//! Pseudonyms: stable names for Meta ids. Without the key they say nothing.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -11,14 +11,15 @@ use crate::domain::ids::{
 };
 use crate::domain::personal::Personal;
 
-/// Bytes of HMAC-SHA-256 kept in a pseudonym: 128 bits, so that two ids never meet by chance.
+/// Bytes of HMAC-SHA-256 in a pseudonym: 128 bits, so that two ids never collide by chance.
 const PSEUDONYM_LEN: usize = 16;
 /// Bytes of an index key.
 const INDEX_KEY_LEN: usize = 32;
-/// The shortest pepper taken: 256 bits of text.
+/// Bytes of a pepper at least: 256 bits of text.
 const PEPPER_MIN_LEN: usize = 32;
 
-/// The secret under which webhook routes are looked up; one per deployment, in Secrets Manager.
+/// The secret key of pseudonyms that no connection owns: routes, persons, addresses. There is one
+/// per deployment, in Secrets Manager.
 #[derive(Clone)]
 pub struct Pepper(hmac::Key);
 
@@ -29,10 +30,10 @@ impl std::fmt::Debug for Pepper {
 }
 
 impl Pepper {
-    /// Takes the pepper as stored.
+    /// Takes the pepper as it is stored.
     ///
     /// # Errors
-    /// [`SealError::BadKey`] when it is shorter than 32 bytes.
+    /// [`SealError::BadKey`] if the pepper is shorter than 32 bytes.
     pub fn new(secret: &[u8]) -> Result<Self, SealError> {
         if secret.len() < PEPPER_MIN_LEN {
             return Err(SealError::BadKey);
@@ -40,21 +41,22 @@ impl Pepper {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret)))
     }
 
-    /// Where webhooks for this account are routed.
+    /// The route of webhooks for this account.
     #[must_use]
     pub fn route(&self, channel: Channel, account: &MetaId) -> RouteId {
         let name = pseudonym(&self.0, channel.as_str(), account.expose());
         RouteId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 
-    /// The person with that Meta id, whichever sort of id it is.
+    /// The person with that Meta id, of whichever sort the id is.
     #[must_use]
     pub fn person(&self, id: &MetaId) -> PersonId {
         let name = pseudonym(&self.0, "person", id.expose());
         PersonId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 
-    /// The IP address: two events are seen to come from the same one, and not from which.
+    /// An IP address. Two events from one address show the same pseudonym, and nobody reads the
+    /// address from it.
     //= R1.3, R4.1
     #[must_use]
     pub fn address(&self, address: &Personal<String>) -> AddressId {
@@ -62,7 +64,8 @@ impl Pepper {
         AddressId::parse(&name).unwrap_or_else(|| unreachable!("base64url is a valid id"))
     }
 
-    /// A request by its parts: whether two are the same is seen, and not what they ask.
+    /// The fingerprint of a request, made of its parts. Two equal requests have the same
+    /// fingerprint, and nobody reads the request from it.
     #[must_use]
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
@@ -74,7 +77,7 @@ impl Pepper {
         kept(&context.sign())
     }
 
-    /// The user agent, likewise.
+    /// A user agent, in the same way as [`Self::address`].
     //= R1.3, R4.1
     #[must_use]
     pub fn user_agent(&self, name: &Personal<String>) -> UserAgentId {
@@ -83,7 +86,8 @@ impl Pepper {
     }
 }
 
-/// A connection's key for the pseudonyms of its contacts and messages; it dies with the connection.
+/// The key of one connection for the pseudonyms of its contacts and messages. It dies with the
+/// connection.
 #[derive(Clone)]
 pub struct IndexKey(Zeroizing<[u8; INDEX_KEY_LEN]>);
 
@@ -104,10 +108,10 @@ impl IndexKey {
         Ok(Self(key))
     }
 
-    /// Takes a key as stored.
+    /// Takes a key as it is stored.
     ///
     /// # Errors
-    /// [`SealError::BadKey`] unless it has 32 bytes.
+    /// [`SealError::BadKey`] unless the key has 32 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, SealError> {
         let bytes = bytes.try_into().map_err(|_| SealError::BadKey)?;
         Ok(Self(Zeroizing::new(bytes)))

@@ -7,7 +7,7 @@ use crate::domain::ids::{AccountId, EventId, ExportId, RequestId};
 
 /// Crockford's base 32: digits and letters that people do not confuse.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// 130 bits.
+/// Characters of an id: 130 bits.
 const LEN: usize = 26;
 
 /// A new request's id, which is also its confirmation code: 26 letters and digits, 130 random bits.
@@ -45,7 +45,7 @@ pub fn export_id() -> Result<ExportId, SealError> {
 fn code() -> Result<String, SealError> {
     let mut bytes = [0_u8; LEN];
     rand::fill(&mut bytes).map_err(|_| SealError::DoesNotSeal)?;
-    // 32 divides 256, so every letter is as likely as any other.
+    // 32 divides 256, so all letters are equally likely.
     let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
     Ok(bytes.iter().map(letter).collect())
 }

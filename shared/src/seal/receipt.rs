@@ -16,7 +16,7 @@ use super::key_pair::public_key_from_der;
 use super::kms::{KmsError, classify};
 use crate::domain::sealed::PublicKey;
 
-/// Receipts are a few kilobytes; longer text is no receipt.
+/// Bytes of a receipt at most. Real ones have a few kilobytes.
 const RECEIPT_LEN_MAX: usize = 256 * 1024;
 
 /// The KMS key that signs receipts.
@@ -26,7 +26,7 @@ pub struct SigningKey {
     key_arn: String,
 }
 
-/// A public key as RFC 7517 writes it.
+/// A public key in the form of RFC 7517.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
     kty: String,
@@ -42,10 +42,10 @@ pub struct Jwk {
 /// Why a receipt was not signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigningError {
-    /// KMS did not do it.
+    /// KMS failed.
     #[error(transparent)]
     Kms(#[from] KmsError),
-    /// KMS answered with something that is no ES256 key or signature.
+    /// KMS answered with something that is no key or signature of ES256.
     #[error("KMS answered with something that is no ES256 key or signature")]
     Unreadable,
 }
@@ -53,10 +53,10 @@ pub enum SigningError {
 /// Why a text is not a receipt of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
-    /// It is no JWS in compact serialisation with ES256.
+    /// The text is no JWS in compact serialisation with ES256.
     #[error("not a JWS in compact serialisation with ES256")]
     Malformed,
-    /// It names a key that is not among those given.
+    /// The receipt names a key that is not among the given ones.
     #[error("signed with a key that is not among those given")]
     UnknownKey,
     /// The signature does not fit the text: it was altered, or another key made it.
@@ -72,13 +72,13 @@ struct Header {
 }
 
 impl SigningKey {
-    /// The key with that ARN.
+    /// The signing key with that ARN.
     #[must_use]
     pub const fn new(client: aws_sdk_kms::Client, key_arn: String) -> Self {
         Self { client, key_arn }
     }
 
-    /// Its public half. One KMS call.
+    /// The public half, by one KMS call.
     ///
     /// # Errors
     /// [`SigningError`].
@@ -90,7 +90,7 @@ impl SigningKey {
         Jwk::of(&key).ok_or(SigningError::Unreadable)
     }
 
-    /// Signs claims; returns the JWS. One KMS call.
+    /// Signs claims by one KMS call. Returns the JWS.
     ///
     /// # Errors
     /// [`SigningError`].
@@ -100,8 +100,8 @@ impl SigningKey {
         self.sign_input(signed).await
     }
 
-    /// Signs a file; returns its detached JWS (RFC 7515, appendix F): a receipt's form without the
-    /// text in its middle. One KMS call.
+    /// Signs a file by one KMS call. Returns the detached JWS (RFC 7515, appendix F): the form of a
+    /// receipt without the text in its middle.
     ///
     /// # Errors
     /// [`SigningError`].
@@ -139,7 +139,7 @@ fn signing_input(key: &Jwk, typ: &str, payload: &[u8]) -> Option<String> {
 }
 
 impl Jwk {
-    /// The key at this point of P-256.
+    /// The key for this point of P-256.
     fn of(key: &PublicKey) -> Option<Self> {
         let (_, point) = key.as_bytes().split_first()?;
         let (x, y) = point.split_at_checked(32)?;
@@ -167,8 +167,8 @@ impl Jwk {
     }
 }
 
-/// What a receipt says of one of its targets: SHA-256 of the request's unguessable id and the
-/// target, in base64url.
+/// The digest by which a receipt names a target: SHA-256 of the target and the request's
+/// unguessable id, in base64url.
 #[must_use]
 pub fn target_digest(request: &str, target: &str) -> String {
     let digest = digest::digest(&digest::SHA256, format!("{request} {target}").as_bytes());
@@ -181,7 +181,7 @@ pub fn jwks(keys: &[Jwk]) -> Value {
     json!({ "keys": keys })
 }
 
-/// Checks a receipt against published keys, offline; returns its claims.
+/// Checks a receipt against published keys, offline. Returns its claims.
 ///
 /// # Errors
 /// [`ReceiptError`].
@@ -272,7 +272,7 @@ mod tests {
     //= R5.4
     #[test]
     fn a_files_signature_fits_that_file_and_no_other() {
-        // A detached JWS is a receipt without its middle.
+        // A detached JWS has the form of a receipt without the text in its middle.
         let (receipt, key) = signed();
         let parts: Vec<&str> = receipt.split('.').collect();
         let jws = format!("{}..{}", parts[0], parts[2]);

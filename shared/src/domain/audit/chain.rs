@@ -1,4 +1,4 @@
-//! Links and their hashes, and what is wrong with a chain of them.
+//! Links, their hashes, and how a broken chain is found.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use super::{Event, Subject};
 use crate::domain::ids::{AccountId, AddressId, UserAgentId};
 use crate::domain::time::Day;
 
-/// What every hashed text begins with: another layout has another number.
+/// Every hashed text begins with the name of its layout. Another layout gets another number.
 const LAYOUT: &str = "numib audit link 1";
 /// Bytes of SHA-256.
 const HASH_LEN: usize = 32;
 
-/// A SHA-256.
+/// A SHA-256 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; HASH_LEN]);
 
 impl Hash {
-    /// What an account's very first link follows.
+    /// The hash before an account's very first link.
     pub const NONE: Self = Self([0; HASH_LEN]);
 
     /// Takes 32 bytes; `None` for any other number of them.
@@ -60,23 +60,23 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// A place in an account's chain, and what is there. The order is that of the chain.
+/// A position in an account's chain, and the hash of the link there. Points have the chain's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
-    /// The day's chain that it is in.
+    /// The link's day.
     pub day: Day,
-    /// Its place there: 1, 2, 3 …
+    /// The link's number on that day: 1, 2, 3 …
     pub number: u64,
     /// The hash of the link.
     pub hash: Hash,
 }
 
-/// An event in its place.
+/// An event at its position in a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Whose chain it is in.
+    /// The account of the chain.
     pub account: AccountId,
-    /// The day's chain that it is in.
+    /// The link's day.
     pub day: Day,
     /// Its place there.
     pub number: u64,
@@ -84,13 +84,13 @@ pub struct Link {
     pub previous: Hash,
     /// What happened.
     pub event: Event,
-    /// The hash of all of that.
+    /// The hash of all other fields.
     pub hash: Hash,
 }
 
 impl Link {
-    /// The link for an event that is recorded after these others. One that was overtaken by the
-    /// next day's first event is recorded with that day.
+    /// The link for an event that is recorded after `last`. An event that the next day's first
+    /// event overtook is recorded on that next day.
     //= R4.6
     #[must_use]
     pub fn after(last: Option<&Point>, account: &AccountId, event: Event) -> Self {
@@ -106,15 +106,15 @@ impl Link {
         link
     }
 
-    /// Its place.
+    /// The link's position.
     #[must_use]
     pub const fn point(&self) -> Point {
         Point { day: self.day, number: self.number, hash: self.hash }
     }
 
-    /// The hash that it should have: of its fields as texts, in this order, each after its length
-    /// in bytes as 8 bytes big-endian. A list is its length, written so, and its texts; what is
-    /// absent is an empty list.
+    /// The hash that the link should have. It covers the fields as texts, in this order. Each text
+    /// comes after its length in bytes, which is 8 bytes, big-endian. A list is its length as a
+    /// text, and then its texts. What is absent is an empty list.
     fn computed(&self) -> Hash {
         let Self { account, day, number, previous, event, hash: _ } = self;
         let mut hashed = digest::Context::new(&SHA256);
@@ -143,7 +143,7 @@ impl Link {
         Hash::new(hashed.finish().as_ref()).unwrap_or(Hash::NONE)
     }
 
-    /// Whether it is where the next link belongs.
+    /// Whether this link is the next one after `last`.
     fn follows(&self, last: Option<&Point>) -> bool {
         let Some(last) = last else { return self.previous == Hash::NONE && self.number == 1 };
         let is_next = if self.day == last.day {
@@ -158,11 +158,12 @@ impl Link {
 words! {
     /// What is wrong with a link.
     Fault {
-        /// It is another account's.
+        /// The link belongs to another account.
         OtherAccount = "other-account",
-        /// What it says is not what its hash was made of.
+        /// The link's content does not match its hash.
         Altered = "altered",
-        /// It does not follow the one before: one was removed, inserted, moved or replaced.
+        /// The link does not follow the one before: a link was removed, inserted, moved or
+        /// replaced.
         OutOfPlace = "out-of-place",
     }
 }
@@ -178,9 +179,9 @@ pub struct Broken {
 }
 
 /// Checks that these are the links of an account after `start` (`None`: from its first event on),
-/// unaltered, without a gap, in their order. Returns the last one's place.
+/// unaltered, without a gap, in order. Returns the last link's position.
 ///
-/// That none is missing at the end is for the caller to say, who knows where the chain should end.
+/// Only the caller, who knows where the chain should end, can say that no link is missing there.
 ///
 /// # Errors
 /// [`Broken`] at the first link that is wrong.

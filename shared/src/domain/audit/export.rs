@@ -1,5 +1,6 @@
-//! A chain as it is handed over: NDJSON, in this order: the checkpoint of the last cut, if there
-//! was one; the links after it; where the chain ends.
+//! A chain in the form in which it is handed over: lines of JSON (NDJSON). First comes the
+//! checkpoint of the last cut, if there was one, then the links after it, then where the chain
+//! ends.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ const CHECKPOINT: &str = "audit-checkpoint";
 pub enum Line {
     /// The signed checkpoint of the last cut, a JWS.
     Checkpoint(String),
-    /// An event in its place.
+    /// An event at its position.
     Link(Box<Link>),
     /// Where the chain ended when it was exported.
     Head(Point),
@@ -51,7 +52,7 @@ struct WirePoint {
     hash: String,
 }
 
-/// What it does not know is refused: nothing may stand in a link that its hash does not cover.
+/// Unknown fields are refused: a link must not say anything that its hash does not cover.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireLink {
@@ -126,13 +127,13 @@ fn link(wire: &WireLink) -> Option<Link> {
     let subjects = wire.subjects.iter().map(|text| Subject::parse(text));
     let event = Event {
         id: EventId::parse(&wire.id)?,
-        // Less than a millisecond is not in the hash.
+        // The hash does not cover fractions of a millisecond.
         at: (wire.at.subsec_nanosecond() % 1_000_000 == 0).then_some(wire.at)?,
         actor: Actor::parse(&wire.actor)?,
         action: Action::parse(&wire.action)?,
         outcome: Outcome::parse(&wire.outcome)?,
         subjects: subjects.collect::<Option<_>>()?,
-        // Present and unreadable is not absent.
+        // A value that is present and unreadable is not an absent one.
         address: address.map_or(Some(None), |read| read.map(Some))?,
         user_agent: user_agent.map_or(Some(None), |read| read.map(Some))?,
     };
@@ -146,20 +147,20 @@ fn link(wire: &WireLink) -> Option<Link> {
     })
 }
 
-/// What a cut leaves, signed: the chain goes on from there.
+/// What a cut leaves, signed. The chain goes on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Whose chain was cut.
     pub account: AccountId,
     /// The last link that was removed.
     pub last: Point,
-    /// Links that this cut removed.
+    /// How many links this cut removed.
     pub removed: u64,
-    /// Links that all cuts removed.
+    /// How many links all cuts removed together.
     pub removed_in_all: u64,
-    /// Whether all of them were whole and in their places when they were removed.
+    /// Whether all removed links were unaltered and in order when they were removed.
     pub is_intact: bool,
-    /// When it was cut.
+    /// When the cut was made.
     pub cut_at: Timestamp,
 }
 
@@ -182,7 +183,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads what was signed; `None` for anything else, such as a receipt's claims.
+    /// Reads the claims of a checkpoint; `None` for any others, such as a receipt's.
     #[must_use]
     pub fn parse(claims: &Value) -> Option<Self> {
         let text = |name: &str| claims.get(name)?.as_str();

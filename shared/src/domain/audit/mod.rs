@@ -1,9 +1,9 @@
-//! The audit chain (R1.3, R4.6): who did what of an account, when, from where.
+//! The audit chain (R1.3, R4.6): who did what in an account, when, from where.
 //!
-//! Each event is a link: it has the hash of the link before it, and its own hash covers that and
-//! the event. So whoever has one hash they trust finds every change, removal or insertion before
-//! it. There is a chain per account and UTC day; a day's first link follows the last link of the
-//! day before, so that no day can be taken out either. [`export`] is how a chain is handed over.
+//! Each event is a link. A link has the hash of the link before it, and its own hash covers that
+//! hash and the event. So whoever trusts one hash finds every change, removal or insertion before
+//! it. There is a chain for each account and UTC day. A day's first link follows the last link of
+//! the day before, so nobody can take out a day either. [`export`] is how a chain is handed over.
 
 mod chain;
 pub mod export;
@@ -17,17 +17,17 @@ pub use self::chain::{Broken, Fault, Hash, Link, Point, verify};
 use super::erasure::Target;
 use super::ids::{AccountId, AddressId, EventId, MemberId, RequestId, UserAgentId};
 
-/// An event is kept at most so long (R6.4).
+/// How long an event is kept at most (R6.4).
 pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// What turns too old within this time is cut already: the cut may fail for so long, and still
-/// nothing is kept longer than promised.
+/// How early events are cut. The cut may fail for this long, and still nothing is kept longer than
+/// promised.
 const MARGIN: SignedDuration = SignedDuration::from_hours(12);
-/// Subjects of an event: who has more to say says it in several.
+/// How many subjects an event has at most. More subjects take several events.
 pub const SUBJECTS_MAX: usize = 20;
 /// Characters of a subject.
 const SUBJECT_LEN_MAX: usize = 200;
 
-/// What happened up to then is cut now.
+/// The time up to which events are cut now.
 //= R4.6, R6.4
 #[must_use]
 pub fn cut_until(now: Timestamp) -> Timestamp {
@@ -35,8 +35,8 @@ pub fn cut_until(now: Timestamp) -> Timestamp {
     now.saturating_sub(kept).unwrap_or(Timestamp::MIN)
 }
 
-/// The account in whose chain that is recorded which is nobody's: what people tried who belong to
-/// no account. No account has this id.
+/// The audit chain for events that belong to no account: what people tried who are in none. No
+/// account has this id.
 #[must_use]
 pub fn nobody() -> AccountId {
     AccountId::parse("-").unwrap_or_else(|| unreachable!("a dash is a valid id"))
@@ -45,9 +45,9 @@ pub fn nobody() -> AccountId {
 words! {
     /// What someone did, or tried to do.
     Action {
-        /// The owner has the account deleted.
+        /// An owner asks for the account's deletion.
         DeleteAccount = "delete-account",
-        /// The owner takes that back.
+        /// An owner takes the deletion back.
         CancelDeletion = "cancel-deletion",
         /// A channel is disconnected.
         Disconnect = "disconnect",
@@ -65,9 +65,9 @@ words! {
         ReportMinor = "report-minor",
         /// An account decides about an optional purpose.
         DecideConsent = "decide-consent",
-        /// The owner asks for all that the account has.
+        /// An owner asks for a copy of all that the account has.
         AskForExport = "ask-for-export",
-        /// The owner gets a link to an archive of it.
+        /// An owner gets a link to such an archive.
         DownloadExport = "download-export",
         /// An operator lodges a person's request.
         LodgeRequest = "lodge-request",
@@ -75,7 +75,7 @@ words! {
         ImportList = "import-list",
         /// An operator sets a legal hold.
         SetHold = "set-hold",
-        /// An operator lifts one.
+        /// An operator lifts a legal hold.
         LiftHold = "lift-hold",
         /// An operator changes an account's plan.
         ChangePlan = "change-plan",
@@ -87,7 +87,7 @@ words! {
         AcceptPolicy = "accept-policy",
         /// An operator files an invoice.
         FileInvoice = "file-invoice",
-        /// An account's invoices were read by staff, for the purpose that they are kept for.
+        /// An operator reads an account's invoices, for the purpose that they are kept for.
         ReadInvoices = "read-invoices",
         /// Someone is invited to be a member.
         AddMember = "add-member",
@@ -107,18 +107,18 @@ words! {
 }
 
 words! {
-    /// What became of it.
+    /// What became of an action.
     Outcome {
         /// It was done.
         Done = "done",
-        /// It was not: whoever tried may not do it, or it was too late.
+        /// It was not done: the actor may not do it, or it was too late.
         Refused = "refused",
         /// It failed on our side; a part of it may have been done.
         Failed = "failed",
     }
 }
 
-/// Who did it.
+/// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// Someone who signed in.
@@ -127,7 +127,7 @@ pub enum Actor {
     Meta,
     /// A clock of ours.
     Schedule,
-    /// Our staff, in the chain of an account: who of them it was is in their own.
+    /// An operator, in an account's chain. Which operator it was is in the operators' own chain.
     Operator,
 }
 
@@ -160,9 +160,9 @@ impl fmt::Display for Actor {
 pub struct Subject(String);
 
 impl Subject {
-    /// Accepts words of at most 200 characters of `A–Z a–z 0–9 _ - . :` with single spaces between,
-    /// none of which is a number: so neither a Meta id, nor an address, nor a name of two words is
-    /// ever taken for one of our ids, whatever a caller wrote into a path.
+    /// Accepts words of `A–Z a–z 0–9 _ - . :` with single spaces between, of at most 200 characters
+    /// in all. No word may be a number. So whatever a caller writes into a path, no Meta id is ever
+    /// recorded as one of our ids, and neither is an address.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let safe = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
@@ -180,7 +180,7 @@ impl Subject {
         &self.0
     }
 
-    /// What an erasure is of, as far as it is told: of a message its conversation.
+    /// What a target is called in the trail. Of a message, only its conversation is named.
     fn of(target: &Target) -> Option<Self> {
         let text = match target {
             Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
@@ -194,8 +194,8 @@ impl Subject {
     }
 }
 
-/// What an erasure is of, for each account that it is of: under its code, where there is one and no
-/// other account is in it. What the code shows is what all of them had, and none of theirs to know.
+/// The targets of an erasure for each of its accounts. The request's code is added only if all
+/// targets are one account's: the code shows what all accounts had.
 //= R1.3
 #[must_use]
 pub fn erased_of_each<'a>(
@@ -217,7 +217,7 @@ pub fn erased_of_each<'a>(
 /// Something that someone did, or tried to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Makes two events differ that are alike in all else.
+    /// A random id, so that two events differ that are alike in all else.
     pub id: EventId,
     /// When, to the millisecond.
     pub at: Timestamp,
@@ -225,7 +225,7 @@ pub struct Event {
     pub actor: Actor,
     /// What.
     pub action: Action,
-    /// What became of it.
+    /// What became of the action.
     pub outcome: Outcome,
     /// What it was about.
     pub subjects: Vec<Subject>,
@@ -236,8 +236,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// What one who is none of its members did to an account. From where is not the account's to
-    /// know, or tells nothing.
+    /// An event for what somebody did to an account without being one of its members. The account
+    /// is not told from where.
     //= R1.3
     #[must_use]
     pub fn from_outside(

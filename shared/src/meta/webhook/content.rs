@@ -1,4 +1,4 @@
-//! What a message says: its text and its kind, nothing else (R1.1).
+//! The content of a message: its text and its kind, nothing else (R1.1).
 
 use crate::domain::personal::Personal;
 use crate::domain::update::{Content, Direction, Kind};
@@ -22,11 +22,11 @@ pub(super) fn read(message: &Object<'_>, direction: Direction) -> Content {
     Content { direction, kind, text }
 }
 
-/// Bytes of a text that are kept. Meta's own limit is 2000 characters; this one makes sure that a
-/// message and its edit always fit one DynamoDB item (400 KB).
+/// Bytes of a text that are kept. This limit is far above Meta's own, and makes sure that a message
+/// and its edit always fit into one DynamoDB item (400 KB).
 pub(super) const TEXT_LEN_MAX: usize = 64 * 1024;
 
-/// A text that says something: an empty one is as good as none. What is past the limit is cut.
+/// A text; `None` if it is empty. A text past the limit is cut.
 pub(super) fn text(of: &Object<'_>, key: &str) -> Option<Personal<String>> {
     let mut text = of.scalar(key).filter(|text| !text.is_empty())?.into_owned();
     text.truncate(text.floor_char_boundary(TEXT_LEN_MAX));
@@ -38,7 +38,7 @@ fn attachment(message: &Object<'_>) -> Option<Kind> {
     let first = message.get("attachments")?.elements().into_iter().find_map(Value::object)?;
     let kind = first.scalar("type").and_then(|name| Kind::parse(&name));
     Some(match kind {
-        // Our own words for what is no attachment.
+        // Our own words for messages that are no attachments: Meta does not use them.
         Some(Kind::Text | Kind::StoryReply | Kind::Postback) | None => Kind::Unsupported,
         Some(kind) => kind,
     })

@@ -1,15 +1,17 @@
-//! Meta's clock: seconds or milliseconds, as integers, decimal fractions or strings of either.
+//! Meta's times: seconds or milliseconds, as integers, as decimal fractions, or as strings of
+//! either (docs/meta-platform.md#bodies).
 
 use jiff::Timestamp;
 
 use crate::meta::json::Value;
 
-/// Below it a number counts seconds (until the year 5138), from it on milliseconds (since 1973).
+/// A number below this counts seconds (until the year 5138). From this on, a number counts
+/// milliseconds (since 1973).
 const MILLIS_MIN: f64 = 1e11;
 
-/// `None` for what is no instant after 1970 that the calendar holds.
+/// Reads an instant after 1970; `None` for anything else.
 pub(super) fn read(value: Value<'_>) -> Option<Timestamp> {
-    // Every millisecond of the calendar is exact in a float.
+    // A float represents every millisecond of the calendar exactly.
     let number: f64 = value.scalar()?.trim().parse().ok()?;
     let millis = if number < MILLIS_MIN { number * 1000.0 } else { number };
     let millis: i64 = format!("{millis:.0}").parse().ok()?;

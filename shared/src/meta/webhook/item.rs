@@ -1,4 +1,5 @@
-//! One item of a webhook: which message of which conversation it is about, and what happened to it.
+//! One item of a webhook: the message that it is about, and what happened to that message
+//! (docs/meta-platform.md#messages).
 
 use std::borrow::Cow;
 
@@ -10,20 +11,21 @@ use crate::domain::personal::Personal;
 use crate::domain::update::{Content, Direction, Edit, Event, Ignored, Kind, Update};
 use crate::meta::json::{Object, Value};
 
-/// The dashboard's test events are addressed to it.
+/// The account that the dashboard's test events are addressed to.
 pub(super) const TEST_ACCOUNT: &str = "0";
 const TEST_MID: &str = "random_mid";
 
-/// Ids of today have 15 to 17 digits.
+/// Characters of an id at most. Today's ids have 15 to 17.
 const ID_LEN_MAX: usize = 64;
-/// The longest `mid` seen has 164 bytes; Meta documents no limit.
+/// Bytes of a `mid` at most. The longest one seen has 164; Meta documents no limit
+/// (docs/meta-platform.md#message-ids).
 const MID_LEN_MAX: usize = 1024;
 
-/// Events that concern a message but not its content.
+/// Events about a message that do not concern its content.
 const RECEIPTS: [(&str, Ignored); 3] =
     [("reaction", Ignored::Reaction), ("read", Ignored::Read), ("delivery", Ignored::Delivery)];
 
-/// Reads one item. Meta does not name the event: which key is there tells it.
+/// Reads one item. No field names the event; the key that is there tells it.
 //= R1.1
 //= R8.2
 pub(super) fn read(entry: &Entry<'_>, value: Value<'_>) -> Result<Update, Ignored> {
@@ -42,8 +44,7 @@ pub(super) fn read(entry: &Entry<'_>, value: Value<'_>) -> Result<Update, Ignore
     }
 }
 
-/// An id: decimal digits, as a string or as a number; whatever else Meta puts in a string is taken
-/// for opaque. `None` where it is unusable.
+/// Reads an id: a number of decimal digits, or any string. `None` if the id is unusable.
 pub(super) fn id(value: Value<'_>) -> Option<Cow<'_, str>> {
     let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
     value
@@ -61,7 +62,7 @@ fn mid(of: &Object<'_>) -> Option<Mid> {
     mid.map(|mid| Personal::new(mid.into_owned()))
 }
 
-/// `num_edit`: an integer by the documentation, a string in its sample.
+/// Reads `num_edit`: an integer by Meta's documentation, a string in its sample.
 fn num_edit(edit: &Object<'_>) -> Option<u32> {
     edit.scalar("num_edit")?.trim().parse().ok().filter(|count| *count >= 1)
 }
@@ -83,8 +84,9 @@ impl<'a> Item<'_, 'a> {
         self.update(contact, mid, Event::Message(content::read(message, direction)))
     }
 
-    /// Instagram sends an edit without text, numbered 0, beside new messages, often without sender
-    /// and recipient. So whether anything changed comes first.
+    /// Reads an edit. Beside new messages, Instagram sends an edit with number 0 and without a
+    /// text, often without sender and recipient. So this first looks whether anything changed
+    /// (docs/meta-platform.md#unsends-and-edits).
     fn edit(&self, edit: &Object<'a>) -> Result<Update, Ignored> {
         let num_edit = num_edit(edit).ok_or(Ignored::NoEdit)?;
         let text = content::text(edit, "text").ok_or(Ignored::NoEdit)?;
@@ -142,8 +144,8 @@ struct Parties<'a> {
 }
 
 impl Parties<'_> {
-    /// The contact of a message. `None` where the account is not on its own side: the recipient, or
-    /// the sender of what the business wrote.
+    /// The contact of a message. `None` if the account is not where it belongs: the recipient of
+    /// what the contact wrote, the sender of what the business wrote.
     fn contact(&self, entry: &Entry<'_>, direction: Direction) -> Option<MetaId> {
         let (account, contact) = match direction {
             Direction::In => (&self.recipient, &self.sender),
@@ -152,7 +154,7 @@ impl Parties<'_> {
         entry.is(account).then(|| Personal::new(contact.as_ref().to_owned()))
     }
 
-    /// The contact of an edit or an unsend, whose direction nothing states reliably: the account
+    /// The contact of an edit or an unsend. Nothing states their direction reliably, so the account
     /// may be on either side.
     fn contact_on_either_side(&self, entry: &Entry<'_>) -> Option<MetaId> {
         self.contact(entry, Direction::In).or_else(|| self.contact(entry, Direction::Out))

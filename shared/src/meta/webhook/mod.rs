@@ -1,8 +1,8 @@
-//! Webhook bodies, read item by item.
+//! Webhook bodies, read item by item (docs/meta-platform.md#bodies).
 //!
-//! Reading cannot fail: whatever Meta signed is answered with 200, so each item ends as an
-//! [`Update`] or as a reason to ignore it, and a broken one costs its neighbours nothing.
-//! Whether the account is known, and what is already stored, is for others to say.
+//! Reading cannot fail, for whatever Meta signed is answered with 200. Each item ends as an
+//! [`Update`] or as a reason to ignore it, and a broken item costs its neighbours nothing. Others
+//! find out whether the account is connected and what is already stored.
 
 mod content;
 mod instant;
@@ -21,12 +21,12 @@ use crate::domain::update::{Ignored, Update};
 pub struct Delivery {
     /// The items that say something about a message, in the order of the body.
     pub updates: Vec<Update>,
-    /// Why each of the others does not.
+    /// Why each other item is ignored.
     pub ignored: Vec<Ignored>,
 }
 
 impl Delivery {
-    /// How many items the body holds: each is either an update or ignored.
+    /// How many items the body holds. Each item is an update or ignored.
     #[must_use]
     pub const fn items(&self) -> usize {
         self.updates.len().saturating_add(self.ignored.len())
@@ -40,7 +40,8 @@ impl Delivery {
     }
 }
 
-/// Reads a body whose signature has been verified. A body that is none counts as one ignored item.
+/// Reads a body. The caller has verified its signature. A body that cannot be read counts as one
+/// ignored item.
 //= R8.1
 #[must_use]
 pub fn parse(body: &[u8]) -> Delivery {
@@ -60,7 +61,8 @@ pub fn parse(body: &[u8]) -> Delivery {
 fn read_body(body: Value<'_>, delivery: &mut Delivery) {
     let Some(body) = body.object() else { return delivery.push(Err(Ignored::MalformedBody)) };
     let Some(entries) = body.get("entry").and_then(Value::array) else {
-        // The dashboard shows its test events bare, and some tools send them so.
+        // The dashboard shows its test events without the body around them, and some tools send
+        // them so.
         let is_sample = body.get("field").is_some() || body.get("sample").is_some();
         let reason = if is_sample { Ignored::TestEvent } else { Ignored::MalformedBody };
         return delivery.push(Err(reason));
@@ -89,7 +91,7 @@ fn read_body(body: Value<'_>, delivery: &mut Delivery) {
     }
 }
 
-/// Counts what an object that we do not serve holds: one item at the least.
+/// Counts the items of an object that we do not serve, at least one.
 fn ignore_object(entries: &[Value<'_>], delivery: &mut Delivery) {
     let count = |value: &Value<'_>| value.object().map_or(1, |fields| items(*value, &fields).len());
     let items: usize = entries.iter().map(count).sum();
@@ -99,9 +101,9 @@ fn ignore_object(entries: &[Value<'_>], delivery: &mut Delivery) {
 /// What the items of one entry share.
 struct Entry<'a> {
     channel: Channel,
-    /// `None` where the id cannot be read; then no item is addressed to it.
+    /// The account's id; `None` if it cannot be read, and then no item is addressed to it.
     account: Option<Cow<'a, str>>,
-    /// When Meta sent the entry: what an item without a time of its own falls back to.
+    /// When Meta sent the entry. An item without a time of its own takes this one.
     time: Option<Timestamp>,
 }
 
@@ -119,8 +121,8 @@ enum Form {
     Change,
 }
 
-/// Threads that another app owns come as `standby`; else they are like `messaging`. A list that is
-/// no array is taken for its only element.
+/// The items of an entry. Conversations that another app owns come as `standby`, and are read like
+/// `messaging`. A list that is no array counts as a list of that one element.
 fn items<'a>(entry: Value<'a>, fields: &Object<'a>) -> Vec<(Form, Value<'a>)> {
     let list = |key| fields.get(key).map(Value::elements).unwrap_or_default();
     let mut items = Vec::new();
@@ -135,15 +137,15 @@ fn items<'a>(entry: Value<'a>, fields: &Object<'a>) -> Vec<(Form, Value<'a>)> {
     items
 }
 
-/// A change can hold a message as well: the dashboard sends its test event this way, and real ones
-/// have been seen.
+/// Reads a change. A change can hold a message, too: the dashboard's test event has this form, and
+/// real ones were seen.
 fn read_change(entry: &Entry<'_>, change: Value<'_>) -> Result<Update, Ignored> {
     let change = change.object().ok_or(Ignored::MalformedItem)?;
     if entry.is(item::TEST_ACCOUNT) {
         return Err(Ignored::TestEvent);
     }
-    // `messages`, `message_edits`, `messaging_postbacks` …: their names differ between Meta's
-    // pages. A `feed` change has a `message` too, of another shape.
+    // The names of these fields differ between Meta's pages: `messages`, `message_edits`,
+    // `messaging_postbacks` … A `feed` change has a `message` of another shape.
     let is_message = change.scalar("field").is_some_and(|field| field.starts_with("messag"));
     match change.get("value") {
         Some(value) if is_message => item::read(entry, value),
