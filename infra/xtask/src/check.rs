@@ -11,7 +11,7 @@ use crate::progress::note;
 use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
-use crate::{chaos, conformance, functions, pages, project};
+use crate::{chaos, conformance, copies, functions, pages, project};
 
 /// The seeds of a long run: some ten minutes.
 const WORLDS: &str = "1000..2000";
@@ -32,6 +32,7 @@ pub async fn run() -> anyhow::Result<()> {
     check("clippy", cargo(&clippy))?;
     check("documentation", rustdoc())?;
     check("jitter entropy is off", no_jitter_entropy())?;
+    copies::one_of_each_library()?;
     tests().await?;
     note(&format!("\nAll checks passed in {:.0} s.", stopwatch.elapsed().as_secs_f32()));
     Ok(())

@@ -11,7 +11,7 @@ use crate::progress::note;
 use crate::project;
 
 /// The packages of `functions/`.
-fn names() -> anyhow::Result<Vec<String>> {
+pub(crate) fn names() -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(project::root().join("functions"))? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -37,12 +37,13 @@ pub fn pack() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Builds these packages for this machine; returns the folder of their binaries.
+/// Builds these packages for this machine, with the libraries that this tool is built with;
+/// returns the folder of their binaries.
 ///
 /// # Errors
 /// When the build fails; cargo has said why.
 pub fn build(packages: &[impl AsRef<str>]) -> anyhow::Result<PathBuf> {
-    let mut build = project::cargo(&["build", "--locked"]);
+    let mut build = project::cargo(&["build", "--locked", "--package", "xtask"]);
     for package in packages {
         build.args(["--package", package.as_ref()]);
     }

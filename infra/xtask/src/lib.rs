@@ -6,6 +6,7 @@ pub mod audit;
 pub mod chaos;
 pub mod check;
 pub mod conformance;
+mod copies;
 pub mod emulator;
 mod erasing;
 pub mod export;
