@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::archive::ArchiveError;
 use numib::archive::exports::Exports;
-use numib::domain::ids::ExportId;
+use numib::domain::work::ExportWork;
 use numib::edge::clock;
-use numib::edge::queue::{ExportQueue, ExportWork, QueueError};
+use numib::edge::queue::{ExportQueue, QueueError};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::{IdentityError, UserPool};
 use numib::seal::kms::{DataKeys, KmsError};
@@ -147,14 +147,13 @@ async fn carry_on(
 ) -> Result<(), ExportError> {
     let ExportWork { export, at } =
         serde_json::from_str(&record.body).map_err(|_| ExportError::Unreadable)?;
-    let id = ExportId::parse(&export).ok_or(ExportError::Unreadable)?;
     // A schedule tried at another time takes its work with it.
     let now = at.map_or_else(clock::now, |at: Timestamp| clock::now().max(at));
-    match work(app, &id, now, has_time).await {
+    match work(app, &export, now, has_time).await {
         Ok(Progress::Over) => Ok(()),
         // Whoever else saved it may be an erasure, which has it begin anew.
         Ok(Progress::More) | Err(ExportError::Store(StoreError::Conflict)) => {
-            Ok(app.queue.send(&id, at).await?)
+            Ok(app.queue.put(ExportWork { export, at }).await?)
         }
         Err(error) => Err(error),
     }

@@ -1,14 +1,13 @@
 //! The end of an account (R6.1): its Meta data goes at once, itself after a time in which its owner
 //! may take that back.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::account::erased_at;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{AccountId, RequestId};
+use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::scope::channels_of_account;
 use numib::erasure::{self, Asked, CancelError, ErasureError};
@@ -65,7 +64,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     // Whether or not it had channels, and whatever is held: archives are copies.
     exports::void(app, &account).await?;
     // Whatever its day: the worker tells the owners first.
-    app.queue.send(&deletion.id, None, Duration::ZERO).await?;
+    app.queue.put(Work::Erase { request: deletion.id.clone(), at: None }).await?;
     sign_out(app, &account).await;
     report(1, now);
     let url = |code: &RequestId| call.status_page(code);

@@ -7,6 +7,7 @@ use numib::archive::ArchiveError;
 use numib::archive::exports::LINK_LIFE;
 use numib::domain::export::{EXPORTS_MAX, Export, Failure, State};
 use numib::domain::ids::{AccountId, ExportId};
+use numib::domain::work::ExportWork;
 use numib::edge::problem::{Problem, json};
 use numib::erasure;
 use numib::seal::{SealError, random};
@@ -90,7 +91,7 @@ pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         OpenedExport::UnderWay(id) => store.export(&id).await?.ok_or(Problem::internal())?,
     };
     // Again, too, where one is under way: whoever asked first may have died before this.
-    call.app.export_queue.send(&export.id, None).await?;
+    call.app.export_queue.put(ExportWork { export: export.id.clone(), at: None }).await?;
     Ok(json(StatusCode::ACCEPTED, "application/json", &wire(&export)))
 }
 
@@ -98,7 +99,7 @@ pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 //= R6.1, R6.5
 pub(crate) async fn void(app: &App, account: &AccountId) -> Result<(), Problem> {
     for export in erasure::void_archives(&app.store, account).await? {
-        app.export_queue.send(&export, None).await?;
+        app.export_queue.put(ExportWork { export, at: None }).await?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Legal holds (R6.7): what is held is not erased, whoever asks, until the last hold is lifted.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use numib::domain::erasure::is_reference;
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
+use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::retention;
 use numib::store::concurrent::try_all;
@@ -73,7 +73,7 @@ pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         return Err(Problem::not_found());
     }
     let is_new = app.store.put_hold(&on, &hold).await?;
-    app.queue.follow_hold(&on, None, Duration::ZERO).await?;
+    app.queue.put(Work::FollowHold { held: on.clone(), cursor: None }).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let held = app.store.holds(&on).await?;
     // Neither set nor there: it met another change of the same record.
@@ -104,7 +104,7 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let (id, on) = (hold_id(request)?, on(request)?);
     let was_there = app.store.lift_hold(&on, &id).await?;
     // Whatever was there: a lift that was not followed is made good by lifting again.
-    app.queue.follow_hold(&on, None, Duration::ZERO).await?;
+    app.queue.put(Work::FollowHold { held: on.clone(), cursor: None }).await?;
     let Holds { holds, waiting } = app.store.holds(&on).await?;
     let resumed = if holds.is_empty() { waiting } else { Vec::new() };
     if !was_there && holds.iter().any(|one| one.id == id) {
@@ -113,10 +113,11 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     if !was_there && resumed.is_empty() {
         return Err(Problem::not_found());
     }
-    let sent = resumed.iter().map(|request| app.queue.send(request, None, Duration::ZERO));
+    let count = resumed.len();
+    let sent = resumed.into_iter().map(|request| app.queue.put(Work::Erase { request, at: None }));
     try_all(sent, AT_ONCE).await?;
-    tracing::info!(resumed = resumed.len(), holds_left = holds.len(), "hold lifted");
-    let (resumed, holds_left) = (resumed.len(), holds.len());
+    let (resumed, holds_left) = (count, holds.len());
+    tracing::info!(resumed, holds_left, "hold lifted");
     let body = Lifted { on: on.to_string(), resumed, holds_left };
     Ok(json(StatusCode::OK, "application/json", &body))
 }

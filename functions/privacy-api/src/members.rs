@@ -10,6 +10,7 @@ use numib::domain::personal::Personal;
 use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
 use numib::domain::time::Day;
+use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::Asked;
 use numib::identity::{IdentityError, Invited};
@@ -185,7 +186,8 @@ pub(crate) async fn invite(
     let invited = app.user_pool.invite(address).await.map_err(unreached)?;
     let Some(Invited { member, is_new }) = invited else { return Ok(None) };
     if is_new {
-        app.queue.look_after(&member, account, DECIDED).await?;
+        let work = Work::ForgetUnlessMember { member: member.clone(), account: account.clone() };
+        app.queue.put_after(work, DECIDED).await?;
     } else if app.store.member(&member).await?.is_some() {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::ids::AccountId;
 use numib::domain::plan::Plan;
+use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::retention;
 use numib::store::StoreError;
@@ -50,7 +51,8 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         return Err(NOT_ACTIVE);
     }
     // Queued first, so that no change is left half done: the run goes by what it finds then.
-    app.queue.retime(&account, None, SETTLED).await?;
+    let work = Work::Retime { account: account.clone(), cursor: None };
+    app.queue.put_after(work, SETTLED).await?;
     let before = app.store.account(&account).await?.map(|account| account.plan.days());
     match retention::change_plan(&app.store, &account, plan, now).await {
         Err(StoreError::Conflict) => return Err(NOT_ACTIVE),

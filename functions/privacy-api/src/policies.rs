@@ -6,6 +6,7 @@ use lambda_http::{Body, Response};
 use numib::domain::account::Acceptance;
 use numib::domain::ids::PolicyVersion;
 use numib::domain::time::Day;
+use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::store::StoreError;
 use schemars::JsonSchema;
@@ -67,7 +68,7 @@ pub(crate) async fn publish(call: &Call<'_>) -> Result<Response<Body>, Problem> 
         Err(StoreError::Conflict) => return Err(OTHER_DAY),
         put => put?,
     };
-    call.app.queue.announce(&version, None).await?;
+    call.app.queue.put(Work::Announce { version: version.clone(), page: None }).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, "application/json", &PrivacyPolicy { version: version.to_string() }))
 }

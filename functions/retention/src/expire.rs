@@ -1,9 +1,7 @@
 //! Destroys the keys of days whose last message has expired.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use numib::domain::attestation::Rule;
+use numib::domain::work::Work;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::{Expired, destroy_expired_keys};
 
@@ -37,7 +35,7 @@ pub(crate) async fn run(
     metrics.emit();
     done.tally(&app.store, now).await?;
     if !complete {
-        app.queue.expire(Rule::DayKeys, now, Duration::ZERO).await?;
+        app.queue.put(Work::DestroyDayKeys { at: now }).await?;
     }
     Ok(done)
 }

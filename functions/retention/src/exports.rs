@@ -7,6 +7,7 @@ use numib::domain::export::Export;
 use numib::domain::ids::ExportId;
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
+use numib::domain::work::ExportWork;
 use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
@@ -62,7 +63,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError>
     for id in &app.store.stuck_exports(before, RUN_MAX).await? {
         let is_left = is_left(app, id, now).await;
         if matches!(is_left, Ok(true)) {
-            app.export_queue.send(id, Some(now)).await?;
+            app.export_queue.put(ExportWork { export: id.clone(), at: Some(now) }).await?;
             done.resumed = done.resumed.saturating_add(1);
         }
         done.count(is_left.map(|_| ()).map_err(ExportsError::from));

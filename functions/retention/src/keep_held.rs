@@ -1,9 +1,8 @@
 //! Has what came under a legal hold lately kept from time to live, too (R6.7), and what a lifted
 //! hold has left behind followed up.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
+use numib::domain::work::Work;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::concurrent::try_all;
 use serde::Serialize;
@@ -43,7 +42,9 @@ pub(crate) async fn run(
         let mut records: Vec<_> = page.into_iter().map(|place| place.held).collect();
         records.dedup();
         records.retain(|held| before.as_ref() != Some(held));
-        let sent = records.iter().map(|held| app.queue.follow_hold(held, None, Duration::ZERO));
+        let sent = records
+            .iter()
+            .map(|held| app.queue.put(Work::FollowHold { held: held.clone(), cursor: None }));
         try_all(sent, AT_ONCE).await?;
         run.records = run.records.saturating_add(records.len());
         page = app.store.held_after(Some(&last)).await?;

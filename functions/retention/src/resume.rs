@@ -1,9 +1,8 @@
 //! Queues erasures again that have not ended in time: the message of one may have been lost, or its
 //! door may have died before it sent any.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
+use numib::domain::work::Work;
 use numib::edge::telemetry::{Metrics, Unit};
 use serde::Serialize;
 
@@ -31,7 +30,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, RetentionError
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
     let stuck = app.store.stuck_requests(before, RUN_MAX).await?;
     for request in &stuck {
-        app.queue.send(request, Some(now), Duration::ZERO).await?;
+        app.queue.put(Work::Erase { request: request.clone(), at: Some(now) }).await?;
     }
     tracing::info!(resumed = stuck.len(), "stuck erasures queued again");
     let mut metrics = Metrics::new(now);

@@ -1,10 +1,8 @@
 //! Has the rows swept that time to live has left: by the worker, since this function has no right
 //! to any row.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use numib::domain::attestation::Rule;
+use numib::domain::work::Work;
 use numib::edge::queue::QueueError;
 use serde::Serialize;
 
@@ -20,6 +18,6 @@ pub(crate) struct Run {
 /// Queues the sweep of what has expired by now.
 //= R6.2
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, QueueError> {
-    app.queue.expire(Rule::Rows, now, Duration::ZERO).await?;
+    app.queue.put(Work::SweepRows { at: now }).await?;
     Ok(Run { queued: true })
 }

@@ -2,45 +2,24 @@
 //! `retention` had no time for. Both are found by index, so a message says no place to go on from.
 
 use jiff::{SignedDuration, Timestamp};
-use numib::domain::attestation::Rule;
+use numib::domain::work::Work;
 use numib::edge::clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::{Expired, Swept, destroy_expired_keys, sweep_expired_rows};
-use numib::store::{Store, StoreError};
 
 use crate::{AGAIN, App, WorkError};
 
-/// Every hour the schedule queues it anew, with another time: so long the one before goes on.
+/// The schedules queue the work anew each hour, with another time. So long an earlier one goes on.
 const RUNS: SignedDuration = SignedDuration::from_hours(1);
 
-/// Removes what had expired by then while there is time, and has another worker go on.
+/// Removes the rows that had expired by then, while there is time.
 //= R6.2
-pub(crate) async fn run(
+pub(crate) async fn sweep_rows(
     app: &App,
-    rule: Rule,
     at: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
-    let is_complete = match rule {
-        Rule::Rows => sweep(store, at, has_time).await?,
-        Rule::DayKeys => destroy(store, at, has_time).await?,
-        Rule::Erasures => app.eraser.remove_astray(at, has_time).await?.complete,
-        Rule::AuditEvents | Rule::TaxRecords | Rule::Exports | Rule::Requests => {
-            return Err(WorkError::Unreadable);
-        }
-    };
-    if is_complete || clock::now().duration_since(at) >= RUNS {
-        return Ok(());
-    }
-    Ok(app.queue.expire(rule, at, AGAIN).await?)
-}
-
-async fn sweep(
-    store: &Store,
-    at: Timestamp,
-    has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<bool, StoreError> {
     let done = sweep_expired_rows(store, at, has_time).await?;
     let Swept { visited, rows, held, failed, seconds_late, complete } = done;
     tracing::info!(visited, rows, held, failed, seconds_late, complete, "expired rows swept");
@@ -50,14 +29,17 @@ async fn sweep(
     metrics.add("SweepFailures", Unit::Count, failed);
     metrics.emit();
     done.tally(store, at).await?;
-    Ok(complete)
+    go_on_unless(app, complete, Work::SweepRows { at }, at).await
 }
 
-async fn destroy(
-    store: &Store,
+/// Destroys the day keys whose day had come by then, while there is time.
+//= R6.2
+pub(crate) async fn destroy_day_keys(
+    app: &App,
     at: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<bool, StoreError> {
+) -> Result<(), WorkError> {
+    let store = &app.eraser.store;
     let done = destroy_expired_keys(store, at, has_time).await?;
     let Expired { destroyed, held, failed, complete, .. } = done;
     tracing::info!(destroyed, held, failed, complete, "expired day keys destroyed");
@@ -65,5 +47,29 @@ async fn destroy(
     metrics.add("SweepFailures", Unit::Count, failed);
     metrics.emit();
     done.tally(store, at).await?;
-    Ok(complete)
+    go_on_unless(app, complete, Work::DestroyDayKeys { at }, at).await
+}
+
+/// Removes the rows of what was erased, wherever they are, while there is time.
+//= R8.3, R6.6
+pub(crate) async fn remove_astray(
+    app: &App,
+    at: Timestamp,
+    has_time: &(dyn Fn() -> bool + Sync),
+) -> Result<(), WorkError> {
+    let complete = app.eraser.remove_astray(at, has_time).await?.complete;
+    go_on_unless(app, complete, Work::RemoveAstray { at }, at).await
+}
+
+/// Queues the rest of the work, unless all is done or the next run of the schedule has queued it.
+async fn go_on_unless(
+    app: &App,
+    complete: bool,
+    rest: Work,
+    at: Timestamp,
+) -> Result<(), WorkError> {
+    if complete || clock::now().duration_since(at) >= RUNS {
+        return Ok(());
+    }
+    Ok(app.queue.put_after(rest, AGAIN).await?)
 }

@@ -16,11 +16,12 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::domain::hold::Held;
-use numib::domain::ids::{AccountId, MemberId, PolicyVersion, RequestId};
+use numib::domain::ids::{AccountId, RequestId};
 use numib::domain::plan::PlanCursor;
+use numib::domain::work::Work;
 use numib::edge::clock;
 use numib::edge::mail::Mailer;
-use numib::edge::queue::{QueueError, Work, WorkQueue};
+use numib::edge::queue::{QueueError, WorkQueue};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Eraser, ErasureError, Progress, Reapplied};
 use numib::identity::Page;
@@ -141,26 +142,20 @@ async fn work(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
-        Work::Erase { request, at } => erase(app, &request, at, has_time).await,
-        Work::Hold { held, cursor } => {
-            let held = Held::parse(&held).ok_or(WorkError::Unreadable)?;
-            follow_hold(app, &held, cursor, has_time).await
+        Work::Erase { request, at } => erase(app, request, at, has_time).await,
+        Work::FollowHold { held, cursor } => follow_hold(app, held, cursor, has_time).await,
+        Work::Retime { account, cursor } => retime(app, account, cursor, has_time).await,
+        Work::DestroyDayKeys { at } => expire::destroy_day_keys(app, at, has_time).await,
+        Work::SweepRows { at } => expire::sweep_rows(app, at, has_time).await,
+        Work::RemoveAstray { at } => expire::remove_astray(app, at, has_time).await,
+        Work::ForgetUnlessMember { member, account } => {
+            Ok(app.eraser.forget_unless_member(&member, &account).await?)
         }
-        Work::Retime { retime: account, cursor } => {
-            let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
-            retime(app, &account, cursor, has_time).await
-        }
-        Work::Expire { expire: rule, at } => expire::run(app, rule, at, has_time).await,
-        Work::Invited { invited, account } => {
-            let invited = MemberId::parse(&invited).ok_or(WorkError::Unreadable)?;
-            let account = AccountId::parse(&account).ok_or(WorkError::Unreadable)?;
-            Ok(app.eraser.forget_unless_member(&invited, &account).await?)
-        }
-        Work::Announce { announce: version, page } => {
-            let version = PolicyVersion::parse(&version).ok_or(WorkError::Unreadable)?;
-            let page = page.map(Page);
-            match announce::run(app, &version, page, clock::now(), has_time).await? {
-                Some(Page(next)) => Ok(app.queue.announce(&version, Some(next)).await?),
+        Work::Announce { version, page } => {
+            match announce::run(app, &version, page.map(Page), clock::now(), has_time).await? {
+                Some(Page(next)) => {
+                    Ok(app.queue.put(Work::Announce { version, page: Some(next) }).await?)
+                }
                 None => Ok(()),
             }
         }
@@ -171,45 +166,48 @@ async fn work(
 /// them go on. Whoever lifted the last one has asked for both, but may have died before.
 async fn follow_hold(
     app: &App,
-    held: &Held,
+    held: Held,
     cursor: Option<PlanCursor>,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
-    let next = retention::follow_hold(store, held, cursor, clock::now(), has_time).await?;
+    let next = retention::follow_hold(store, &held, cursor, clock::now(), has_time).await?;
     if let Some(cursor) = next {
-        return Ok(app.queue.follow_hold(held, Some(cursor), AGAIN).await?);
+        let rest = Work::FollowHold { held, cursor: Some(cursor) };
+        return Ok(app.queue.put_after(rest, AGAIN).await?);
     }
-    let Holds { holds, waiting } = store.holds(held).await?;
+    let Holds { holds, waiting } = store.holds(&held).await?;
     if holds.is_empty() {
-        for request in &waiting {
-            app.queue.send(request, None, Duration::ZERO).await?;
+        for request in waiting {
+            app.queue.put(Work::Erase { request, at: None }).await?;
         }
     }
-    Ok(store.forget_lifted(held).await?)
+    Ok(store.forget_lifted(&held).await?)
 }
 
 async fn retime(
     app: &App,
-    account: &AccountId,
+    account: AccountId,
     cursor: Option<PlanCursor>,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
-    match retention::retime(store, account, cursor, clock::now(), has_time).await? {
-        Some(cursor) => Ok(app.queue.retime(account, Some(cursor), AGAIN).await?),
+    match retention::retime(store, &account, cursor, clock::now(), has_time).await? {
+        Some(cursor) => {
+            let rest = Work::Retime { account, cursor: Some(cursor) };
+            Ok(app.queue.put_after(rest, AGAIN).await?)
+        }
         None => Ok(()),
     }
 }
 
 async fn erase(
     app: &App,
-    request: &str,
+    request: RequestId,
     at: Option<Timestamp>,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
-    let id = RequestId::parse(request).ok_or(WorkError::Unreadable)?;
-    let found = app.eraser.store.request(&id).await.map_err(ErasureError::from)?;
+    let found = app.eraser.store.request(&request).await.map_err(ErasureError::from)?;
     // A schedule tried at another time takes its work with it. Looked at once the request has been
     // read: the marks of one that is shredded are older than this.
     let now = at.map_or_else(clock::now, |at| clock::now().max(at));
@@ -217,22 +215,22 @@ async fn erase(
         notice::before(app, &found.request, now).await;
         notice::at_risk(app, &found.request, now).await;
     }
-    match Box::pin(app.eraser.work(&id, now, has_time)).await {
+    match Box::pin(app.eraser.work(&request, now, has_time)).await {
         Ok(Progress::Nothing) => Ok(()),
-        Ok(Progress::Completed(request)) => {
-            notice::after(app, &request).await;
+        Ok(Progress::Completed(done)) => {
+            notice::after(app, &done).await;
             Ok(())
         }
         Ok(Progress::Behind(other)) => {
-            app.queue.send(&other, at, Duration::ZERO).await?;
+            app.queue.put(Work::Erase { request: other, at }).await?;
             let at = at.and_then(|at| at.checked_add(BEHIND).ok());
-            Ok(app.queue.send(&id, at, BEHIND).await?)
+            Ok(app.queue.put_after(Work::Erase { request, at }, BEHIND).await?)
         }
         // Whoever else saved it may have left it to this message: it comes again until it is over.
         Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {
             // Another day's clock goes on, too.
             let at = at.and_then(|at| at.checked_add(AGAIN).ok());
-            Ok(app.queue.send(&id, at, AGAIN).await?)
+            Ok(app.queue.put_after(Work::Erase { request, at }, AGAIN).await?)
         }
         Err(error) => Err(error.into()),
     }

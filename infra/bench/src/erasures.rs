@@ -14,8 +14,8 @@ use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId, Request
 use numib::domain::row::sweep_on;
 use numib::domain::sealed::Sealed;
 use numib::domain::time::Day;
+use numib::domain::work::Work;
 use numib::edge::clock::{self, Stopwatch};
-use numib::edge::queue::Work;
 use numib::erasure::{self, Asked};
 use numib::store::concurrent::try_all;
 use numib::store::contacts::Parties;
@@ -170,7 +170,7 @@ impl Held {
         let mut sweep = Sweep::default();
         let mut waited = Duration::ZERO;
         let mut queued =
-            Some(serde_json::to_string(&Work::Erase { request: request.to_string(), at: None })?);
+            Some(serde_json::to_string(&Work::Erase { request: request.clone(), at: None })?);
         while let Some(body) = queued {
             ensure!(sweep.took.len() < INVOCATIONS_MAX, "it does not come to an end");
             let answer = sandbox.invoke(event(&body)).await?;

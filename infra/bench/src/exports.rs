@@ -17,8 +17,8 @@ use numib::domain::row::sweep_on;
 use numib::domain::sealed::{PublicKey, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Content, Direction, Kind};
+use numib::domain::work::ExportWork;
 use numib::edge::clock::{self, Stopwatch};
-use numib::edge::queue::ExportWork;
 use numib::seal::key_pair::{Sealer, public_key_from_der};
 use numib::seal::message::{Place, Recipient, seal_message};
 use numib::store::concurrent::try_all;
@@ -158,7 +158,7 @@ async fn run(
 fn brought_again(id: &ExportId, killed: usize) -> anyhow::Result<String> {
     let later = LEASE.saturating_mul(i32::try_from(killed)?.saturating_mul(2));
     let at = clock::now().saturating_add(later)?;
-    Ok(serde_json::to_string(&ExportWork { export: id.to_string(), at: Some(at) })?)
+    Ok(serde_json::to_string(&ExportWork { export: id.clone(), at: Some(at) })?)
 }
 
 /// Reads every file of the archive, and counts the messages in them.

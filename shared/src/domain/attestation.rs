@@ -311,26 +311,7 @@ fn rows_removed(tallies: &Tallies) -> u64 {
     tallies.sum(Tally::RowsRemoved).saturating_add(tallies.sum(Tally::RowsSwept))
 }
 
-/// Serde's view of enumerations of words, and of days: as text.
-macro_rules! as_text {
-    ($($name:ident: $write:expr),* $(,)?) => {$(
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&$write(*self))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(text)?;
-                let unknown = || serde::de::Error::custom(concat!("no ", stringify!($name)));
-                Self::parse(&text).ok_or_else(unknown)
-            }
-        }
-    )*};
-}
-
-as_text!(Rule: Self::as_str, Why: Self::as_str, How: Self::as_str, Day: std::convert::identity);
+as_text!(Rule, Why, How, Day);
 
 #[cfg(test)]
 mod tests {

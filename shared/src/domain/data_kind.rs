@@ -49,12 +49,8 @@ words! {
     }
 }
 
-/// As its word, so that counts by kind are written as they are.
-impl serde::Serialize for DataKind {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
+// Counts by kind are written as they are.
+as_text!(DataKind);
 
 /// What an erasure does with a kind of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -77,6 +77,8 @@ impl std::fmt::Display for Held {
     }
 }
 
+as_text!(Held);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,6 +72,8 @@ macro_rules! opaque_id {
                 f.write_str(&self.0)
             }
         }
+
+        as_text!($name);
     };
 }
 

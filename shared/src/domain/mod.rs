@@ -33,3 +33,4 @@ pub mod sealed;
 pub mod tally;
 pub mod time;
 pub mod update;
+pub mod work;

@@ -33,5 +33,30 @@ macro_rules! words {
                 }
             }
         }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
     };
+}
+
+/// Serde's view of what is written as text and read back by `parse`.
+macro_rules! as_text {
+    ($($name:ident),* $(,)?) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(text)?;
+                let unknown = || serde::de::Error::custom(concat!("no ", stringify!($name)));
+                Self::parse(&text).ok_or_else(unknown)
+            }
+        }
+    )*};
 }

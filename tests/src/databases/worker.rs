@@ -79,7 +79,7 @@ async fn what_a_run_has_no_time_for_is_done_by_a_worker_and_tallied_by_it(db: &D
     let ran = run(db, "destroy-expired-keys", dies.start(), SHORT).await;
     assert_eq!((&ran["destroyed"], &ran["complete"]), (&json!(0), &json!(false)));
     let bodies = queued(db);
-    assert_eq!(parsed(&bodies), [json!({"expire": "day-keys", "at": dies.start()})]);
+    assert_eq!(parsed(&bodies), [json!({"work": "destroy-day-keys", "at": dies.start()})]);
     work(db, &bodies, LONG).await;
     assert_eq!(db.store.day_key_days(&shop.connection.id).await.unwrap(), []);
     assert_eq!(db.store.tally(dies).await.unwrap().sum(Tally::KeysDestroyed), 1);
@@ -97,7 +97,7 @@ async fn rows_are_swept_by_the_worker_alone_at_the_time_of_the_schedule(db: &Dat
     let ran = run(db, "sweep-expired-rows", at, LONG).await;
     assert_eq!(ran, json!({"task": "sweep-expired-rows", "queued": true}));
     let bodies = queued(db);
-    assert_eq!(parsed(&bodies), [json!({"expire": "rows", "at": at})]);
+    assert_eq!(parsed(&bodies), [json!({"work": "sweep-rows", "at": at})]);
     assert!(shop.row(db, "7001", "m_0").await.is_some());
     work(db, &bodies, LONG).await;
     assert!(shop.row(db, "7001", "m_0").await.is_none());
@@ -106,14 +106,14 @@ async fn rows_are_swept_by_the_worker_alone_at_the_time_of_the_schedule(db: &Dat
 
 //= R6.2
 async fn a_worker_without_time_has_another_go_on_for_an_hour(db: &Database) {
-    let message = |rule: &str, at: &str| json!({"expire": rule, "at": at}).to_string();
-    for rule in ["rows", "day-keys"] {
-        let latest = message(rule, "2100-01-01T00:00:00Z");
+    let message = |work: &str, at: &str| json!({"work": work, "at": at}).to_string();
+    for name in ["sweep-rows", "destroy-day-keys"] {
+        let latest = message(name, "2100-01-01T00:00:00Z");
         db.wire.calls();
         work(db, std::slice::from_ref(&latest), SHORT).await;
         assert_eq!(parsed(&queued(db)), parsed(&[latest]));
         // By then the schedule has queued others, as many as would pile up.
-        work(db, &[message(rule, "2020-01-01T00:00:00Z")], SHORT).await;
+        work(db, &[message(name, "2020-01-01T00:00:00Z")], SHORT).await;
         assert_eq!(queued(db), [""; 0]);
     }
 }

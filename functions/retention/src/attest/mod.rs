@@ -6,15 +6,14 @@
 
 mod page;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use numib::archive::ArchiveError;
 use numib::archive::attestations::Form;
-use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests, Rule};
+use numib::domain::attestation::{Facts, HISTORY_DAYS, Report, Requests};
 use numib::domain::audit::KEPT;
 use numib::domain::tally::Peak;
 use numib::domain::time::Day;
+use numib::domain::work::Work;
 use numib::edge::queue::QueueError;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::astray::{Astray, rows_astray};
@@ -84,7 +83,7 @@ pub(crate) async fn run(
     app.store.raise_peak(day, Peak::Violations, report.violations).await?;
     announce(&report, &astray, now);
     if !astray.erased.is_empty() {
-        app.queue.expire(Rule::Erasures, now, Duration::ZERO).await?;
+        app.queue.put(Work::RemoveAstray { at: now }).await?;
     }
     Ok(Run { day, violations: report.violations, new: is_new })
 }

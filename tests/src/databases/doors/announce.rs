@@ -95,8 +95,8 @@ async fn announcing_goes_on_where_it_was_and_one_owner_holds_up_no_other(db: &Da
         let is_refused = call.body.to_string().contains("refused@");
         if is_refused { Fate::Refused("MessageRejected") } else { Fate::Passes }
     });
-    let left = worker.work(r#"{"announce": "v2"}"#).await.unwrap();
-    assert_eq!(left, r#"{"announce":"v2","page":"page-2"}"#);
+    let left = worker.work(r#"{"work": "announce", "version": "v2"}"#).await.unwrap();
+    assert_eq!(left, r#"{"work":"announce","version":"v2","page":"page-2"}"#);
     assert_eq!(worker.told(), ["\"refused@shop.example\""]);
     assert_eq!(worker.work(&left).await, None, "it ends");
     assert_eq!(worker.told(), ["\"good@shop.example\""]);

@@ -8,6 +8,7 @@ use numib::domain::erasure::State;
 use numib::domain::hold::Held;
 use numib::domain::ids::{HoldId, RequestId};
 use numib::domain::role::Role;
+use numib::domain::work::Work;
 use numib::store::concurrent::all;
 use serde_json::{Value, json};
 use xtask::account::random_id;
@@ -268,7 +269,10 @@ async fn what_was_held_arrives_in_the_queue_when_its_hold_is_lifted(db: &Databas
         let received = receive.wait_time_seconds(1).send().await.unwrap();
         bodies.extend(received.messages().iter().filter_map(|one| one.body().map(str::to_owned)));
     }
-    let followed = json!({"held": on.to_string()}).to_string();
-    assert_eq!(bodies, BTreeSet::from([followed, json!({"request": code}).to_string()]));
+    let followed = Work::FollowHold { held: on.clone(), cursor: None };
+    let request = RequestId::parse(&code).unwrap();
+    let expected = [followed, Work::Erase { request, at: None }];
+    let expected = expected.map(|work| serde_json::to_string(&work).unwrap());
+    assert_eq!(bodies, BTreeSet::from(expected));
     sqs.delete_queue().queue_url(url).send().await.unwrap();
 }

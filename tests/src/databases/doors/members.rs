@@ -87,7 +87,7 @@ async fn an_address_is_taken_for_somebodys_only_once_it_is_verified(db: &Databas
     let added = add(&office, &owner, Role::Agent).await;
     assert_eq!(added.status, 201, "{}", added.text);
     assert_eq!(added.json(), json!({"member": sub, "role": "agent"}));
-    assert!(office.queued_as("invited").is_empty(), "whoever was there before stays");
+    assert!(office.queued_as("member").is_empty(), "whoever was there before stays");
 }
 
 //= R1.2, R6.1
@@ -118,13 +118,13 @@ async fn whoever_was_invited_in_vain_is_forgotten_and_who_became_a_member_is_not
         store.mark_account_erased(&locked).await.unwrap();
     });
     assert_problem(&add(&office, &owner, Role::Agent).await, 409, "conflict");
-    let [refused] = office.queued_as("invited").try_into().unwrap();
+    let [refused] = office.queued_as("member").try_into().unwrap();
     let other = an_account();
     let owner = sign_in(db, &other, Role::Owner).await;
     office.app.user_pool = pool(db, None).0;
     let added = add(&office, &owner, Role::Agent).await;
     assert_eq!(added.status, 201, "{}", added.text);
-    let [added] = office.queued_as("invited").try_into().unwrap();
+    let [added] = office.queued_as("member").try_into().unwrap();
     for (invited, account, is_forgotten) in [(refused, &account, true), (added, &other, false)] {
         let (user_pool, wire) = pool(db, None);
         let eraser = office.eraser(user_pool);

@@ -1,8 +1,7 @@
 //! The worker is killed in the middle of its sweep, and another goes on.
 
-use std::time::Duration;
-
 use numib::domain::ids::RequestId;
+use numib::domain::work::Work;
 use numib::edge::queue::WorkQueue;
 
 use super::rows::Held;
@@ -42,5 +41,5 @@ async fn queue(scene: &Scene, code: &str) {
     let client = aws_sdk_sqs::Client::new(&stack.sdk());
     let queue = WorkQueue::new(client, stack.deployed.outputs.work_queue_url.clone());
     let request = RequestId::parse(code).unwrap();
-    queue.send(&request, None, Duration::ZERO).await.unwrap();
+    queue.put(Work::Erase { request: request.clone(), at: None }).await.unwrap();
 }
