@@ -76,8 +76,8 @@ pub(super) async fn sweep(
         }
         match sweeper.target(target, now).await? {
             Outcome::Done => {}
-            Outcome::More => return sweeper.stop(Outcome::More),
-            behind @ Outcome::Behind(_) => return sweeper.wait(behind).await,
+            // Saved without its last batch, which is gone: else the next worker deletes it again.
+            waits @ (Outcome::More | Outcome::Behind(_)) => return sweeper.wait(waits).await,
         }
         sweeper.target_swept().await?;
         sweeper.leave(&lane).await?;

@@ -112,7 +112,7 @@ impl<'a> Sweeper<'a> {
         self.request.map(|request| (request, outcome)).ok_or(ErasureError::Unknown)
     }
 
-    /// Stops for another request. Saved, so that a request that waits does not count as stuck.
+    /// Stops for now, and saves the request: a request that waits does not count as stuck.
     pub(super) async fn wait(
         mut self,
         outcome: Outcome,
