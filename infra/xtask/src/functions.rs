@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use crate::progress::note;
 use crate::project;
 
-/// The packages of `functions/`.
+/// The packages of `functions/`, in the order of their names.
 pub(crate) fn names() -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(project::root().join("functions"))? {

@@ -23,4 +23,5 @@ pub mod replay;
 mod sheets;
 pub mod stack;
 pub mod tables;
+pub mod template;
 pub mod up;

@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    audit, chaos, check, conformance, export, fuzz, openapi, progress, receipt, replay, up,
+    audit, chaos, check, conformance, export, fuzz, openapi, progress, receipt, replay, template,
+    up,
 };
 
 const FUZZ_SECONDS: u32 = 60;
@@ -33,6 +34,8 @@ enum Task {
     VerifyAudit(audit::VerifyOptions),
     /// Write the API's description, docs/openapi.json
     Openapi,
+    /// Put template.yaml together from the parts beside what they describe
+    Template,
     /// Try the HTTP API of the running stack against its description
     Conformance,
     /// Look at every page of the running stack in a real browser
@@ -85,6 +88,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Conformance => conformance::run(&up::running()?).await,
         Task::Pages => check::look_at_pages(&up::running()?).await,
         Task::Openapi => openapi::write(),
+        Task::Template => template::write(),
         Task::Test { long } => {
             check::run().await?;
             if long {

@@ -174,7 +174,7 @@ fn every_requirement_is_cited_where_it_is_kept_and_where_it_is_tested() {
     let requirements = Requirements::read();
     let sources = sources();
     let is_product = |source: &&Source| {
-        ["shared", "functions", "template.yaml"].iter().any(|part| source.path.starts_with(part))
+        ["shared", "functions", "infra/template"].iter().any(|part| source.path.starts_with(part))
     };
     let code = sources.iter().filter(is_product).flat_map(Source::code);
     let kept: BTreeSet<&str> = code.flat_map(|(_, line)| cited(line)).collect();

@@ -61,9 +61,9 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Everything that people write: Rust, Python, the template.
+/// Everything that people write: Rust, Python, the parts of the template.
 pub(crate) fn sources() -> Vec<Source> {
-    let mut sources = vec![Source::read(&root().join("template.yaml"))];
+    let mut sources = Vec::new();
     for folder in ["shared", "functions", "infra", "tests"] {
         collect(&root().join(folder), &mut sources);
     }
@@ -89,7 +89,7 @@ fn collect(folder: &Path, sources: &mut Vec<Source>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+        } else if path.extension().is_some_and(|it| it == "rs" || it == "py" || it == "yaml") {
             sources.push(Source::read(&path));
         }
     }
