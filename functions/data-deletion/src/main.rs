@@ -11,7 +11,7 @@ use numib::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let app = App {

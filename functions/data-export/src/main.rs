@@ -12,7 +12,7 @@ use numib::{identity::UserPool, store::Store};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let kms = aws_sdk_kms::Client::new(&sdk);
     let app = Arc::new(App {

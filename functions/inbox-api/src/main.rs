@@ -11,7 +11,7 @@ use numib::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?);

@@ -12,7 +12,7 @@ use numib::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let database = aws_sdk_dynamodb::Client::new(&fence::fenced(&sdk));
     let store = Store::new(database, config::tables()?);

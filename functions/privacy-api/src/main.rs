@@ -10,7 +10,7 @@ use privacy_api::{App, LIST_TIME, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = config::Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let app = std::sync::Arc::new(App {

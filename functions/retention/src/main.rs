@@ -13,7 +13,7 @@ use retention::{App, Event, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let kms = aws_sdk_kms::Client::new(&sdk);

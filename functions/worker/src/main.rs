@@ -11,7 +11,7 @@ use worker::{App, Event, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    telemetry::install(&config);
+    telemetry::install(&config, module_path!());
     let sdk = clients::sdk_config(&config);
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config::tables()?);
     let user_pool = UserPool::new(&sdk, config::user_pool_id()?);

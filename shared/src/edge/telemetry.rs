@@ -18,27 +18,19 @@ use super::config::Config;
 const NAMESPACE: &str = "Numib";
 /// CloudWatch takes at most so many values of one metric per line.
 const VALUES_MAX: usize = 100;
-/// Our crates; what others log below `error` is not ours to vouch for.
-const OURS: [&str; 8] = [
-    "numib",
-    "data_deletion",
-    "data_export",
-    "inbox_api",
-    "meta_webhook",
-    "privacy_api",
-    "retention",
-    "worker",
-];
+/// The common crate.
+const COMMON: &str = env!("CARGO_CRATE_NAME");
 
 /// The deployed name of this function: what the template's alarms look metrics up by.
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
-/// Sends our log events at the configured level, and everyone else's errors, to standard output.
-/// Metrics carry the function's name from then on; before, none are written.
-pub fn install(config: &Config) {
+/// Sends log events to standard output. The crate of the function (its `module_path!()`) and the
+/// common crate log at the configured level; other crates, which are not ours to vouch for, log
+/// errors alone. Metrics carry the function's name from then on; before, none are written.
+pub fn install(config: &Config, function: &'static str) {
     let _ = FUNCTION.set(config.function.clone());
     let level = LevelFilter::from_level(config.log_level);
-    let ours = OURS.map(|target| (target, level));
+    let ours = [COMMON, function].map(|target| (target, level));
     let targets = Targets::new().with_targets(ours).with_default(LevelFilter::ERROR);
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false);
     tracing_subscriber::registry().with(targets).with(lines).init();
