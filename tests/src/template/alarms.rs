@@ -1,76 +1,22 @@
 //! Who is told when something is wrong, and with what: every alarm has an entry in the runbook and
 //! a place on the dashboard, and no alarm, graph or text names what does not exist.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use serde_norway::Value as Yaml;
 
-/// The folders of the functions, by their names in the template.
-const FUNCTIONS: [(&str, &str); 7] = [
-    ("DataExportFunction", "data-export"),
-    ("MetaWebhookFunction", "meta-webhook"),
-    ("InboxApiFunction", "inbox-api"),
-    ("RetentionFunction", "retention"),
-    ("DataDeletionFunction", "data-deletion"),
-    ("PrivacyApiFunction", "privacy-api"),
-    ("WorkerFunction", "worker"),
-];
+use crate::reader::{Template, read, root};
 
 const NAMESPACE: &str = "Numib";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
-}
-
-struct Template(Yaml);
-
-impl Template {
-    fn read() -> Self {
-        Self(serde_norway::from_str(&read("template.yaml")).unwrap())
-    }
-
-    /// The resources of a type: name and properties.
-    fn resources(&self, kind: &str) -> BTreeMap<&str, &Yaml> {
-        let all = self.0["Resources"].as_mapping().unwrap().iter();
-        let of_kind = all.filter(|(_, resource)| resource["Type"] == kind);
-        of_kind.map(|(name, resource)| (name.as_str().unwrap(), &resource["Properties"])).collect()
-    }
-
-    fn alarms(&self) -> BTreeMap<&str, &Yaml> {
-        let alarms = self.resources("AWS::CloudWatch::Alarm");
-        assert!(alarms.len() >= 20, "the alarms are not where they were");
-        alarms
-    }
-
-    /// The body of the dashboard as it is deployed, but that `${Name}` stands for what it names.
-    fn dashboard(&self) -> Value {
-        let dashboards = self.resources("AWS::CloudWatch::Dashboard");
-        let [body] = dashboards.values().copied().collect::<Vec<_>>()[..] else {
-            panic!("one dashboard")
-        };
-        let Yaml::Tagged(body) = &body["DashboardBody"] else { panic!("!Sub") };
-        let mut text = body.value[0].as_str().unwrap().to_owned();
-        for (name, value) in body.value[1].as_mapping().unwrap() {
-            let name = format!("${{{}}}", name.as_str().unwrap());
-            assert!(text.contains(&name), "{name} is used nowhere");
-            text = text.replace(&name, value.as_str().unwrap());
-        }
-        serde_json::from_str(&text).expect("the dashboard's body is no JSON")
-    }
+/// The alarms, by their names.
+fn alarms(template: &Template) -> BTreeMap<&str, &Yaml> {
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    assert!(alarms.len() >= 20, "the alarms are not where they were");
+    alarms
 }
 
 /// What a metric belongs to: `Function`, or another dimension of ours, and whose it is.
@@ -78,7 +24,7 @@ type Named = (String, String, String);
 
 /// Our metrics that alarms name.
 fn named_by_alarms(template: &Template) -> BTreeSet<Named> {
-    let ours = template.alarms().into_values().filter(|alarm| alarm["Namespace"] == NAMESPACE);
+    let ours = alarms(template).into_values().filter(|alarm| alarm["Namespace"] == NAMESPACE);
     let named = ours.map(|alarm| {
         let dimension = &alarm["Dimensions"][0];
         let Yaml::Tagged(of) = &dimension["Value"] else { panic!("a dimension by !Ref") };
@@ -141,7 +87,7 @@ fn every_alarm_has_an_entry_in_the_runbook_and_every_entry_an_alarm() {
     let (template, runbook) = (Template::read(), read("docs/runbook.md"));
     let (_, section) = runbook.split_once("\n## Alarms\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let alarms: BTreeSet<&str> = template.alarms().into_keys().collect();
+    let alarms: BTreeSet<&str> = alarms(&template).into_keys().collect();
     assert_eq!(headings(section), alarms);
     for entry in section.split("\n### ").skip(1) {
         for part in ["*Means*: ", "*Users notice*: ", "*Look*", "*Verify*: "] {
@@ -157,19 +103,20 @@ fn every_alarm_calls_someone_says_what_to_do_and_is_on_the_dashboard() {
     let dashboard = template.dashboard();
     let shown = dashboard["widgets"][0]["properties"]["alarms"].as_array().unwrap();
     let shown: BTreeSet<&str> = shown.iter().map(|arn| arn.as_str().unwrap()).collect();
-    for (name, alarm) in template.alarms() {
+    for (name, alarm) in alarms(&template) {
         assert!(!alarm["AlarmActions"].is_null(), "{name} calls nobody");
         assert!(alarm["AlarmDescription"].as_str().unwrap().len() > 60, "{name} says nothing");
         assert!(!alarm["TreatMissingData"].is_null(), "{name} does not say what silence means");
         assert!(shown.contains(format!("${{{name}.Arn}}").as_str()), "{name} is not shown");
     }
-    assert_eq!(shown.len(), template.alarms().len());
+    assert_eq!(shown.len(), alarms(&template).len());
 }
 
 /// An alarm on a metric that nobody writes is silent for ever.
 #[test]
 fn every_metric_that_is_looked_at_is_written_by_whom_it_is_looked_at_of() {
     let template = Template::read();
+    let functions = template.functions();
     let mut named = named_by_alarms(&template);
     named.extend(named_by_dashboard(&template.dashboard()));
     let filters = template.resources("AWS::Logs::MetricFilter");
@@ -184,9 +131,8 @@ fn every_metric_that_is_looked_at_is_written_by_whom_it_is_looked_at_of() {
             assert!(counted.contains(metric.as_str()), "nothing counts {metric}");
             continue;
         }
-        let folder = FUNCTIONS.iter().find(|(name, _)| name == of);
-        let (_, folder) =
-            folder.unwrap_or_else(|| panic!("{metric} of {of}, which is no function"));
+        let folder = functions.get(of.as_str());
+        let folder = folder.unwrap_or_else(|| panic!("{metric} of {of}, which is no function"));
         let text = code(&root().join("functions").join(folder).join("src"));
         assert!(written(&text).contains(metric.as_str()), "{folder} does not write {metric}");
     }
@@ -214,7 +160,7 @@ fn the_dashboard_names_only_what_the_stack_has_and_nothing_covers_anything() {
     let text = dashboard.to_string();
     for name in text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
         let name = name.split('.').next().unwrap();
-        let exists = !template.0["Resources"][name].is_null() || name == "AWS::Region";
+        let exists = !template.yaml()["Resources"][name].is_null() || name == "AWS::Region";
         assert!(exists, "the stack has no {name}");
     }
     let mut taken = BTreeSet::new();

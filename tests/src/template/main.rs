@@ -1,0 +1,12 @@
+//! What the template deploys, read without deploying it.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod alarms;
+mod functions;
+mod reader;
