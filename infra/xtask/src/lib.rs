@@ -19,6 +19,7 @@ pub mod progress;
 pub mod project;
 pub mod python;
 pub mod receipt;
+pub mod released;
 pub mod replay;
 mod sheets;
 pub mod stack;

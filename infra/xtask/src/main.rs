@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    audit, chaos, check, conformance, export, fuzz, openapi, progress, receipt, replay, template,
-    up,
+    audit, chaos, check, conformance, export, fuzz, openapi, progress, receipt, released, replay,
+    template, up,
 };
 
 const FUZZ_SECONDS: u32 = 60;
@@ -36,6 +36,8 @@ enum Task {
     Openapi,
     /// Put template.yaml together from the parts beside what they describe
     Template,
+    /// Note what the release that was just deployed has made to outlive its stack
+    Released,
     /// Try the HTTP API of the running stack against its description
     Conformance,
     /// Look at every page of the running stack in a real browser
@@ -89,6 +91,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Pages => check::look_at_pages(&up::running()?).await,
         Task::Openapi => openapi::write(),
         Task::Template => template::write(),
+        Task::Released => released::write(),
         Task::Test { long } => {
             check::run().await?;
             if long {

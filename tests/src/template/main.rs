@@ -10,3 +10,4 @@
 mod alarms;
 mod functions;
 mod reader;
+mod released;
