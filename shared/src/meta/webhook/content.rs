@@ -71,6 +71,43 @@ mod tests {
         }
     }
 
+    /// Whatever else Meta puts into a message, and under whatever name, none of it is read.
+    //= R1.1
+    #[test]
+    fn nothing_but_the_text_of_a_message_becomes_its_text() {
+        let names = [
+            "attachments",
+            "quick_reply",
+            "reply_to",
+            "referral",
+            "commands",
+            "metadata",
+            "app_id",
+            "seq",
+            "nlp",
+            "tags",
+            "message",
+            "title",
+            "url",
+            "payload",
+            "caption",
+            "body",
+            "name",
+        ];
+        for name in names {
+            for canary in [
+                r#""canary""#,
+                r#"["canary"]"#,
+                r#"{"text":"canary","payload":"canary","url":"canary","title":"canary"}"#,
+                r#"[{"text":"canary","payload":{"url":"canary","title":"canary"}}]"#,
+            ] {
+                let json = format!(r#"{{"mid":"m","{name}":{canary}}}"#);
+                let message = Value::parse(&json).and_then(Value::object).unwrap();
+                assert!(read(&message, Direction::In).text.is_none(), "{json}");
+            }
+        }
+    }
+
     #[test]
     fn the_first_attachment_decides_and_the_text_stays() {
         let sticker = r#"{"text":"hi","attachments":[{"type":"sticker"},{"type":"image"}]}"#;
