@@ -1,5 +1,5 @@
-//! The members' identities: the Cognito user pool, which has their passwords, second factors and
-//! e-mail addresses, and which alone is asked about them (R1.2).
+//! The members' identities, in the Cognito user pool. Passwords, second factors and e-mail
+//! addresses are there and nowhere else (R1.2).
 
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
@@ -10,29 +10,30 @@ use crate::domain::ids::MemberId;
 use crate::domain::personal::Personal;
 use crate::domain::role::Role;
 
-/// Users of a page; the pool gives no more.
+/// Users on a page at most. The limit is Cognito's.
 const PAGE: i32 = 60;
 
-/// Where a page of users begins: what the pool said with the page before, and nobody else reads.
+/// Where a page of users begins: a token that came with the page before. Only the pool can read the
+/// token.
 #[derive(Debug, Clone)]
 pub struct Page(pub String);
 
 /// Someone who was invited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invited {
-    /// Who they are.
+    /// The member that they are.
     pub member: MemberId,
-    /// Whether the pool has had them only since now.
+    /// Whether the invitation made them a user of the pool.
     pub is_new: bool,
 }
 
-/// The user pool did not do what was asked.
+/// The user pool did not answer, or refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the user pool did not answer ({0})")]
 pub struct IdentityError(String);
 
-/// The user pool. Members are its users, by their `sub`, which is also their name there: people
-/// sign in with their e-mail address, an alias.
+/// The user pool. Members are its users, named by their `sub`. People sign in with their e-mail
+/// address, which is an alias.
 #[derive(Debug, Clone)]
 pub struct UserPool {
     client: Client,
@@ -46,13 +47,10 @@ impl UserPool {
         Self { client: Client::new(sdk), id }
     }
 
-    /// Has someone invited by e-mail, and returns who they are from now on. Who is in the pool
-    /// already is not invited again: whether they are somebody's member is for the database to say.
-    /// `None` where someone has the address who has not shown that it is theirs: people choose what
-    /// they sign in with, and whoever writes another's address there must not be taken for them.
-    ///
-    /// # Errors
-    /// [`IdentityError`].
+    /// Invites someone by e-mail, and returns the member that they are from now on. A user of the
+    /// pool is not invited again: whether they are somebody's member is for the database to say.
+    /// `None` if a user has this address unverified. People choose the address that they sign in
+    /// with, and whoever enters another person's address must not be taken for that person.
     //= R1.2, R4.3
     pub async fn invite(
         &self,
@@ -67,7 +65,8 @@ impl UserPool {
             .user_pool_id(&self.id)
             .username(address.expose())
             .user_attributes(attribute("email", address.expose())?)
-            // The invitation goes there: who signs in with what it says has it.
+            // The invitation goes to this address. Whoever signs in with its password has read it,
+            // so the address is theirs.
             .user_attributes(attribute("email_verified", "true")?)
             .desired_delivery_mediums(DeliveryMediumType::Email)
             .send()
@@ -95,7 +94,7 @@ impl UserPool {
         Ok(Some(Invited { member, is_new }))
     }
 
-    /// Puts a member into the group of this role, and out of those of all others.
+    /// Puts a member into the group of this role, and takes the member out of all other groups.
     ///
     /// # Errors
     /// [`IdentityError`]; may be repeated.
@@ -120,11 +119,8 @@ impl UserPool {
         Ok(())
     }
 
-    /// A page of those in the owners' group, with their addresses where these are verified; and
-    /// where the next one begins.
-    ///
-    /// # Errors
-    /// [`IdentityError`].
+    /// A page of the owners' group, with the addresses that are verified, and where the next page
+    /// begins.
     pub async fn owners(
         &self,
         page: Option<Page>,
@@ -139,21 +135,21 @@ impl UserPool {
         Ok((owners, answer.next_token.map(Page)))
     }
 
-    /// Ends every session of a member: no refresh token gets another access token. Those that are
-    /// out live for minutes, so whoever serves a member looks at the database too.
+    /// Ends every session of a member: no refresh token gets another access token. Access tokens
+    /// that are out live for minutes, so whoever serves a member looks at the database, too.
     ///
     /// # Errors
-    /// [`IdentityError`]; who is no member has no sessions.
+    /// [`IdentityError`]. A member whom the pool does not have is no error.
     pub async fn sign_out(&self, member: &MemberId) -> Result<(), IdentityError> {
         let call = self.client.admin_user_global_sign_out();
         let call = call.user_pool_id(&self.id).username(member.as_str());
         unless_unknown(call.send().await).map(|_| ())
     }
 
-    /// Deletes a member's identity, with all the pool has of it.
+    /// Deletes a member's identity, with all that the pool has of the member.
     ///
     /// # Errors
-    /// [`IdentityError`]; one that is gone stays gone.
+    /// [`IdentityError`]. An identity that is gone already is no error.
     //= R6.1
     pub async fn delete(&self, member: &MemberId) -> Result<(), IdentityError> {
         let call = self.client.admin_delete_user();
@@ -161,10 +157,7 @@ impl UserPool {
         unless_unknown(call.send().await).map(|_| ())
     }
 
-    /// A member's e-mail address, once it is verified.
-    ///
-    /// # Errors
-    /// [`IdentityError`].
+    /// A member's e-mail address; `None` unless it is verified.
     pub async fn email(
         &self,
         member: &MemberId,
@@ -196,7 +189,7 @@ fn verified_email(attributes: &[AttributeType]) -> Option<Personal<String>> {
     email.map(|email| Personal::new(email.to_owned()))
 }
 
-/// `None` for a user whom the pool does not have.
+/// The answer; `None` if the pool does not have the user.
 fn unless_unknown<T, E, R>(answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, IdentityError>
 where
     E: ProvideErrorMetadata,

@@ -21,12 +21,12 @@ use numib::store::routes::RouteOwner;
 
 use crate::stack::{Login, Stack};
 
-/// A connected channel and the key of its pseudonyms.
+/// A connection and its index key.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The connection, without keys.
     pub connection: Connection,
-    /// Names its contacts and messages.
+    /// The key that names its contacts and messages.
     pub index_key: IndexKey,
 }
 
@@ -40,7 +40,7 @@ pub fn random_id() -> anyhow::Result<String> {
     Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
 }
 
-/// A new random password, which the user pool takes: it asks for the sorts of its ending.
+/// A new random password. Its ending has every sort of character that the user pool asks for.
 ///
 /// # Errors
 /// When the random source fails.
@@ -51,7 +51,7 @@ pub fn random_password() -> anyhow::Result<String> {
 /// Makes someone a member of an account, in the user pool and in the database, and signs them in.
 ///
 /// # Errors
-/// When they cannot be made, or not sign in.
+/// When the member cannot be made, or cannot sign in.
 pub async fn member(
     stack: &Stack,
     (account, role): (&AccountId, Role),
@@ -63,7 +63,8 @@ pub async fn member(
     Ok(login)
 }
 
-/// Connects a channel to an account, as if long ago: what is delivered here was sent before.
+/// Connects a channel to an account, and dates the connection back, because the sample messages are
+/// old.
 ///
 /// # Errors
 /// When the route has an active connection.
@@ -92,10 +93,10 @@ pub async fn connect(
     Ok(Connected { connection, index_key })
 }
 
-/// The channel's connection where this account has it, a new one where nobody has.
+/// The channel's connection, if this account has one. If nobody has one, this makes a new one.
 ///
 /// # Errors
-/// When another account has it.
+/// When another account has connected the channel.
 pub async fn connected(
     store: &Store,
     pepper: &Pepper,
@@ -124,8 +125,8 @@ pub async fn active(store: &Store, route: &RouteId) -> anyhow::Result<Option<Con
     }
 }
 
-/// Makes day keys for today, for the days beside it (midnight may be a moment away) and for these,
-/// as far as the plan still keeps them, and publishes them to intake.
+/// Makes day keys and publishes them to intake: for today, for the days beside it (midnight may be
+/// a moment away), and for these days, as far as the plan still keeps them.
 ///
 /// # Errors
 /// What KMS and the database say.

@@ -1,4 +1,4 @@
-//! The part of `up` that shows what time does: eight days later, tried today.
+//! The part of `up` that shows what time does: it plays eight days that pass.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
@@ -27,11 +27,11 @@ const POLL: Duration = Duration::from_millis(500);
 /// Gives an account of seven days a message, and lets eight days pass.
 ///
 /// # Errors
-/// When something is not as it should be then.
+/// When something is wrong after the eight days.
 pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow::Result<()> {
     say("\n5. Eight days later: an account keeps its messages for seven\n");
     let store = stack.store();
-    // An account of its own each time: what is tried with it is done.
+    // A new account each time, since its messages expire here.
     let name = account::random_id()?;
     let account = AccountId::parse(&name).context("not an id")?;
     let page = u64::from_str_radix(&name, 16)?.to_string();
@@ -53,7 +53,7 @@ pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow
     say(&format!("   today               {} shown, {keys} day keys", shown(stack, &login)?));
     let expired = Plan::Days7.shred_on(Day::of(clock::now()));
     let one_o_clock = |day: Day| day.start().saturating_add(SignedDuration::from_hours(1));
-    // Each day's own run: a key that waited for a later one would be a violation.
+    // One run for each day. A key that waited for a later run would be a violation.
     for back in (1..=8).rev() {
         let day = one_o_clock(expired.plus(-back))?.to_string();
         stack.run_task("destroy-expired-keys", &day)?;
@@ -76,7 +76,7 @@ pub(crate) async fn show(stack: &Stack, secret: &str, pepper: &Pepper) -> anyhow
     sweep(stack, connection, expired.plus(2)).await
 }
 
-/// Shows what becomes of a row that time to live has left for two days.
+/// Shows what happens to a row that time to live has left for two days.
 async fn sweep(stack: &Stack, connection: &ConnectionId, on: Day) -> anyhow::Result<()> {
     let store = stack.store();
     let at = on.start().saturating_add(SignedDuration::from_hours(1))?.to_string();

@@ -14,10 +14,10 @@ use numib::store::Store;
 use crate::progress::{note, say};
 use crate::receipt;
 
-/// Whose chain to hand over.
+/// The account whose chain is handed over.
 #[derive(Debug, clap::Args)]
 pub struct ExportOptions {
-    /// The account; `-` for what people tried who belong to none
+    /// The account; `-` for the chain of people who belong to no account
     #[arg(long, allow_hyphen_values = true)]
     account: String,
 }
@@ -27,7 +27,8 @@ pub struct ExportOptions {
 pub struct VerifyOptions {
     /// The chain, as `cargo xtask audit` writes it
     chain: PathBuf,
-    /// The published keys, what `GET /.well-known/jwks.json` answered: for a chain that was cut
+    /// The published keys, as `GET /.well-known/jwks.json` answers them. A chain that was cut needs
+    /// them
     #[arg(long)]
     keys: Option<PathBuf>,
 }
@@ -35,7 +36,7 @@ pub struct VerifyOptions {
 /// Writes the chain to standard output.
 ///
 /// # Errors
-/// When the id is none, or the database fails.
+/// When the id is malformed, or the database fails.
 pub async fn export(store: &Store, options: &ExportOptions) -> anyhow::Result<()> {
     let account = AccountId::parse(&options.account).context("that is no account's id")?;
     for line in lines(store, &account).await? {
@@ -49,7 +50,8 @@ pub async fn export(store: &Store, options: &ExportOptions) -> anyhow::Result<()
 /// # Errors
 /// When the database fails.
 pub async fn lines(store: &Store, account: &AccountId) -> anyhow::Result<Vec<Line>> {
-    // Before the links: what is appended meanwhile comes after it, and is left out.
+    // The head is read before the links. What is appended meanwhile comes after the head, and is
+    // left out.
     let head = store.audit_head(account).await?;
     let mut page = store.audit_page(account, None).await?;
     let mut lines: Vec<Line> = page.checkpoint.into_iter().map(Line::Checkpoint).collect();
@@ -65,7 +67,7 @@ pub async fn lines(store: &Store, account: &AccountId) -> anyhow::Result<Vec<Lin
 /// Says whether a chain is intact.
 ///
 /// # Errors
-/// When it is not, or a file cannot be read.
+/// When the chain is broken, or a file cannot be read.
 pub fn run(options: &VerifyOptions) -> anyhow::Result<()> {
     let text = receipt::read(&options.chain)?;
     let keys = options.keys.as_deref().map(receipt::read).transpose()?;
@@ -85,7 +87,7 @@ pub fn run(options: &VerifyOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What an intact chain is.
+/// What is said of an intact chain.
 #[derive(Debug, PartialEq, Eq)]
 struct Verdict {
     account: Option<AccountId>,
@@ -115,7 +117,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Checks a chain; its checkpoint by the given function.
+/// Checks a chain. The given function checks its checkpoint.
 fn verify(
     text: &str,
     checkpoint: impl Fn(&str) -> anyhow::Result<Checkpoint>,

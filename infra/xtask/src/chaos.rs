@@ -11,10 +11,10 @@ use crate::progress::note;
 use crate::project::cargo;
 use crate::stack::Stack;
 
-/// Of the end-to-end tests, those that stop processes of the stack, and so need it for themselves.
+/// The end-to-end tests that stop processes of the stack. They need the stack for themselves.
 pub(crate) const MODULE: &str = "chaos::";
 
-/// Its modules, each with the test of one recipe.
+/// The modules there. Each has the test of one recipe.
 const RECIPES: [&str; 6] = ["at_once", "busy", "killed", "redelivered", "resumed", "stopped"];
 
 /// How long, and with what.
@@ -39,7 +39,7 @@ pub struct Options {
 /// # Errors
 /// At the first round that leaves a row or counts wrong, with its seed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    // Of its own, so that others with other seeds may run beside it once it is deployed.
+    // A stack for this seed, so that runs with other seeds may go on beside it once it is deployed.
     let (_emulator, stack) = deploy(&format!("chaos-{}", options.seed))?;
     let stopwatch = Stopwatch::start();
     let mut failed = Vec::new();
@@ -67,8 +67,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This recipe, or with an empty name every one, once and one at a time. The workspace is named so
-/// that the tests are built as `cargo xtask test` has built them.
+/// Runs one recipe once, or all of them, one at a time, if the name is empty. `--workspace` makes
+/// cargo build the tests as `cargo xtask test` does.
 pub(crate) fn round(stack: &Stack, seed: u64, recipe: &str) -> Command {
     let mut command = cargo(&["test", "--locked", "--quiet", "--workspace", "--test", "stack"]);
     command.args(["--", "--include-ignored", "--test-threads=1", "--nocapture"]);

@@ -38,11 +38,12 @@ pub async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unit, property and database tests; the end-to-end tests on a stack deployed for them; its HTTP
-/// API against its description; and its public pages in a browser.
+/// Runs unit, property and database tests, and end-to-end tests on a stack that is deployed for
+/// them. Then it tries the stack's HTTP API against its description, and its public pages in a
+/// browser.
 async fn tests() -> anyhow::Result<()> {
     let (emulator, stack) = deploy("test")?;
-    // Those that stop processes of the stack come after those that they would disturb.
+    // Tests that stop processes of the stack come last, so that they disturb no other test.
     let without_chaos = ["--include-ignored", "--skip", chaos::MODULE];
     let mut command = cargo(&["test", "--locked", "--workspace", "--"]);
     command.args(without_chaos);
@@ -54,7 +55,7 @@ async fn tests() -> anyhow::Result<()> {
     look_at_pages(&stack).await
 }
 
-/// A stack of its own for a command, which keeps its files in this folder of `.local`; it ends with
+/// Deploys a stack for one command. Its files are in this folder of `.local`. The stack ends with
 /// its emulator.
 ///
 /// # Errors
@@ -73,7 +74,7 @@ pub(crate) fn deploy(folder: &str) -> anyhow::Result<(Emulator, Stack)> {
 /// `tests/src/databases/erasure/world`.
 ///
 /// # Errors
-/// When one is wrong.
+/// When a world ends wrong.
 pub fn worlds() -> anyhow::Result<()> {
     let test = ["--test", "databases", "erasure::world"];
     let mut command = cargo(&["test", "--locked", "--workspace"]);
@@ -84,7 +85,7 @@ pub fn worlds() -> anyhow::Result<()> {
 /// The pages of a running stack, in a real browser where there is one.
 ///
 /// # Errors
-/// When anything is wrong with one.
+/// When anything is wrong with a page.
 pub async fn look_at_pages(stack: &Stack) -> anyhow::Result<()> {
     match pages::check(stack).await? {
         Some(command) => check("pages", command),
@@ -144,7 +145,7 @@ pub fn bench(arguments: &[String]) -> anyhow::Result<()> {
     let mut build = cargo(&["build", "--release", "--locked"]);
     build.args(functions.into_iter().flat_map(|name| ["-p", name]));
     check("release build (the first takes minutes)", build)?;
-    // Apart, so that what the harness needs changes nothing in what it measures.
+    // Built apart, so that the harness's own dependencies change nothing in the measured binaries.
     check("harness", cargo(&["build", "--profile", "bench", "--locked", "-p", "bench"]))?;
     let program: PathBuf = project::target().join("release/bench");
     let mut command = Command::new(program);

@@ -1,5 +1,5 @@
-//! The HTTP API against its description: schemathesis sends what the description lets through, and
-//! what it does not, and each answer has to be one that is described.
+//! Tries the HTTP API against its description. Schemathesis sends requests that the description
+//! allows, and requests that it does not. Every answer has to be a described one.
 
 use std::process::Command;
 
@@ -13,13 +13,13 @@ use crate::check::check;
 use crate::stack::Stack;
 use crate::{project, python};
 
-/// Of the answers: no crash, and status, type and body as described.
+/// What is checked of each answer: no crash, and status, type and body as described.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_schema_conformance";
-/// Seconds for each member, and cases for each operation: what comes first ends it.
+/// Seconds for each member, and cases for each operation. A run ends with whichever comes first.
 const SECONDS: &str = "85";
 const CASES: &str = "10";
-/// So that a failure is one again.
+/// A fixed seed, so that a failure can be repeated.
 const SEED: &str = "20261201";
 
 /// Tries the API of a stack.
@@ -36,7 +36,7 @@ pub async fn run(stack: &Stack) -> anyhow::Result<()> {
 /// The check as an owner, and as an operator, each ready to run.
 ///
 /// # Errors
-/// When schemathesis cannot be installed, or nobody be signed in.
+/// When schemathesis cannot be installed, or nobody can sign in.
 async fn checks(stack: &Stack) -> anyhow::Result<Vec<(&'static str, Command)>> {
     let venv = python::api_venv()?;
     let account = AccountId::parse(&random_id()?).context("no account id")?;
@@ -53,7 +53,7 @@ async fn checks(stack: &Stack) -> anyhow::Result<Vec<(&'static str, Command)>> {
         command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
         command.args(["--max-time", SECONDS, "--max-examples", CASES, "--seed", SEED]);
         command.args(["--generation-database", "none", "--max-redirects", "0"]);
-        // It would end the account for what comes after it.
+        // This operation would end the account that the other requests need.
         command.args(["--exclude-operation-id", "deleteAccount", "--warnings", "off"]);
         checks.push((name, command));
     }

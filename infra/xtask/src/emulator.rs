@@ -29,11 +29,12 @@ pub struct Emulator {
     folder: PathBuf,
     /// `None` for one that another command started.
     child: Option<Child>,
-    /// Held by the command that will stop it; the system releases it however that command ends.
+    /// The command that will stop the emulator holds this lock. The system releases the lock
+    /// however that command ends.
     lock: Option<File>,
 }
 
-/// What the folder of a running emulator says of it.
+/// What a running emulator's folder says about the emulator.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     endpoint: String,
@@ -41,8 +42,8 @@ struct Marker {
 }
 
 impl Emulator {
-    /// Starts one that keeps its files in `folder`, or joins the one that already runs there. One
-    /// whose command is gone without having stopped it becomes this command's to stop.
+    /// Starts an emulator that keeps its files in `folder`, or joins the one that already runs
+    /// there. If the command that started that one is gone, this command will stop it.
     ///
     /// # Errors
     /// When the folder's emulator runs on another port, the port is taken by something else, or
@@ -86,7 +87,7 @@ impl Emulator {
         self.lock.is_some()
     }
 
-    /// Fails once it is gone, with the last it said.
+    /// Fails once the emulator is gone, with its last output.
     ///
     /// # Errors
     /// When it no longer runs.
@@ -197,13 +198,13 @@ fn found(folder: &Path, program: &Path) -> Option<Marker> {
     runs(marker.pid, program).then_some(marker)
 }
 
-/// Whether that process is this program: a number alone may by now be another's.
+/// Whether that process is this program. The system may have given the number to another process.
 fn runs(pid: u32, program: &Path) -> bool {
     let mut ps = Command::new("ps");
     ps.args(["-ww", "-o", "stat=", "-o", "args=", "-p", &pid.to_string()]);
     let Ok(output) = ps.stderr(Stdio::null()).output() else { return false };
     let line = String::from_utf8_lossy(&output.stdout);
-    // Z: it has ended, and nobody has taken note.
+    // Z: the process has ended, and its parent has not noticed yet.
     !line.trim_start().starts_with('Z') && line.contains(&*program.to_string_lossy())
 }
 
@@ -231,7 +232,8 @@ fn spawn(program: &Path, folder: &Path, endpoint: &str, port: u16) -> anyhow::Re
     if let Some(by) = taken {
         bail!("Port {port} is taken by {by}. Stop it, or choose another port with --port");
     }
-    // Its files say which emulator they belong to; those of one that is gone serve nobody.
+    // These files name the emulator that they belong to. Nobody needs the files of one that is
+    // gone.
     let scratch = folder.join("scratch");
     let _ = fs::remove_dir_all(&scratch);
     fs::create_dir_all(&scratch)?;
@@ -240,7 +242,7 @@ fn spawn(program: &Path, folder: &Path, endpoint: &str, port: u16) -> anyhow::Re
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
         .env("AUTH", "true")
-        // Its MQTT listener, which nothing here uses, does not keep to BIND_HOST.
+        // The MQTT listener ignores BIND_HOST, and nothing here uses it.
         .env("IOT_MTLS_ENABLED", "0")
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("TMPDIR", &scratch)

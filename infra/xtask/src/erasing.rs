@@ -15,11 +15,12 @@ use crate::progress::{Step, say};
 use crate::receipt;
 use crate::stack::Stack;
 
-/// The proof is not given before ten seconds have passed; a worker then needs a moment.
+/// The sweep begins after ten seconds, and then the worker needs a moment.
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(500);
 
-/// Has a person ask Meta for the deletion of their data, and follows it to its receipt.
+/// Plays a person who asks Meta for the deletion of their data, and follows the request to its
+/// receipt.
 ///
 /// # Errors
 /// When an answer is not what it should be.

@@ -1,5 +1,5 @@
-//! `cargo xtask export`: has the running stack export an account, checks what it gets, and unpacks
-//! it.
+//! `cargo xtask export`: asks the running stack for an export of an account, checks the archive,
+//! and unpacks it.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
@@ -25,13 +25,13 @@ use crate::progress::{Step, say};
 use crate::project;
 use crate::stack::{Login, Stack};
 
-/// A worker is started by its queue, and needs a moment.
+/// The queue starts a worker, which needs a moment.
 const PATIENCE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(500);
-/// An archive larger than this is not for memory.
+/// A larger archive does not fit into memory.
 const ARCHIVE_LEN_MAX: u64 = 1 << 30;
 
-/// Whose data.
+/// The account, and what to do with its archive.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The account
@@ -42,35 +42,35 @@ pub struct Options {
     no_open: bool,
 }
 
-/// An archive that was checked: it is signed by the published key, and each file is as it says.
+/// An archive that was checked: the published key signed it, and every file has its digest.
 #[derive(Debug)]
 pub struct Archive {
-    /// What it says of itself.
+    /// The archive's manifest.
     pub manifest: Value,
     zip: ZipArchive<Cursor<Vec<u8>>>,
 }
 
 impl Archive {
-    /// What a file of it says.
+    /// The content of one of its files.
     ///
     /// # Errors
-    /// When there is none of that name.
+    /// When there is no file of that name.
     pub fn read(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
         let mut text = Vec::new();
         self.zip.by_name(name)?.read_to_end(&mut text)?;
         Ok(text)
     }
 
-    /// Its files, with what the manifest says of each.
+    /// The archive's files, with what the manifest says of each.
     #[must_use]
     pub fn files(&self) -> &[Value] {
         self.manifest["files"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Unpacks it into a folder that has nothing else.
+    /// Unpacks the archive into a folder that has nothing else.
     ///
     /// # Errors
-    /// When that cannot be written.
+    /// When a file cannot be written.
     pub fn unpack(mut self, folder: &Path) -> anyhow::Result<()> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
@@ -79,14 +79,14 @@ impl Archive {
     }
 }
 
-/// Exports it, says what is in the archive, and opens its summary where there is a screen.
+/// Exports an account, says what is in the archive, and opens the summary if there is a screen.
 ///
 /// # Errors
 /// When an answer is not what it should be, or the archive is not good.
 pub async fn run(stack: &Stack, options: &Options, password: &str) -> anyhow::Result<()> {
     let summary = show(stack, &options.account, password).await?;
     if !options.no_open && std::io::stdout().is_terminal() {
-        // A machine without a browser has the path.
+        // On a machine without a browser, the path was printed.
         let _ = open::that_detached(summary);
     }
     Ok(())
@@ -124,7 +124,7 @@ pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow
 /// An owner of the account, signed in just now.
 ///
 /// # Errors
-/// When it cannot be made, or not sign in.
+/// When the owner cannot be made, or cannot sign in.
 pub async fn owner(stack: &Stack, account: &AccountId, password: &str) -> anyhow::Result<Login> {
     let email = format!("owner@{account}.example");
     member(stack, (account, Role::Owner), (&email, password)).await

@@ -53,7 +53,7 @@ pub fn build(packages: &[impl AsRef<str>]) -> anyhow::Result<PathBuf> {
     Ok(project::target().join("debug"))
 }
 
-/// Not compressed: these zips never leave the machine.
+/// The zip is not compressed: it never leaves the machine.
 fn zip(binary: &Path, target: &Path) -> anyhow::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: searches for bytes that panic what reads the bytes of others, or hold it up.
+//! `cargo xtask fuzz`: searches for bytes that make a parser of foreign bytes panic, or keep it
+//! busy for long.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +14,17 @@ use serde_json::Value;
 use crate::check::check;
 use crate::project;
 
-/// A parser, and what its search begins with.
+/// A parser, and the inputs that its search begins with.
 struct Target {
     name: &'static str,
-    /// The longest input that is not refused for its length.
+    /// The longest input that the parser does not refuse for its length.
     len_max: usize,
     seeds: fn() -> anyhow::Result<Vec<Vec<u8>>>,
 }
 
 const TARGETS: [Target; 3] = [
     Target { name: "signed_request", len_max: signed_request::FORM_LEN_MAX, seeds: callbacks },
-    // The parser has no bound of its own; this is that of `meta-webhook`.
+    // The parser itself has no bound. This one is `meta-webhook`'s.
     Target { name: "webhook", len_max: 4 * 1024 * 1024, seeds: webhooks },
     Target { name: "deletion_list", len_max: deletion_list::LEN_MAX, seeds: || Ok(lists()) },
 ];
@@ -59,7 +60,7 @@ pub fn run(seconds: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// By rustup, for the cargo that runs this task is of the stable toolchain.
+/// By rustup, since the cargo that runs this task belongs to the stable toolchain.
 fn cargo_fuzz(arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");
     command.current_dir(project::root());
@@ -73,11 +74,11 @@ fn search(target: &Target, corpus: &Path, seconds: u32) -> Command {
     let mut command = cargo_fuzz(&["run", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none"]);
     command.arg("--target-dir").arg(project::target().join("fuzz"));
     command.arg(target.name).arg(corpus).arg("--");
-    // One byte more than is taken, so that the refusal is tried too.
+    // One byte more than is allowed, so that the refusal is tried, too.
     command.arg(format!("-max_len={}", target.len_max.saturating_add(1)));
     command.arg(format!("-max_total_time={seconds}"));
-    // Of the greatest size, what is read slowest takes well under a second; what is not
-    // linear would take minutes.
+    // The slowest input of the greatest size takes well under a second. A parser that is not linear
+    // would take minutes.
     command.args([
         "-timeout=5",
         "-dict=tests/fuzz/words.dict",

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::stack::Deployed;
 
-/// Longer than Meta waits, so that a late answer is seen for what it is.
+/// Longer than Meta waits, so that a late answer is seen as late.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An answer of the API.
@@ -62,7 +62,7 @@ pub fn call_back(deployed: &Deployed, path: &str, signed: &str) -> anyhow::Resul
     answer(request.send(format!("signed_request={signed}"))?)
 }
 
-/// Gets a public page as JSON, where it has that.
+/// Gets a public page as JSON, if the page has that form.
 ///
 /// # Errors
 /// When the API cannot be reached.
@@ -97,7 +97,7 @@ pub fn post(deployed: &Deployed, body: &[u8], signature: Option<&str>) -> anyhow
     answer(request.send(body)?)
 }
 
-/// Gets a path of the API, with a member's token where there is one.
+/// Gets a path of the API, with a member's token if one is given.
 ///
 /// # Errors
 /// When the API cannot be reached.
@@ -110,7 +110,7 @@ pub fn get(deployed: &Deployed, path: &str, token: Option<&str>) -> anyhow::Resu
     answer(request.call()?)
 }
 
-/// Sends a request to the API as a member, with a body of this type where there is one.
+/// Sends a request to the API as a member, with a body of this type if one is given.
 ///
 /// # Errors
 /// When the API cannot be reached.
@@ -131,7 +131,8 @@ pub fn send(
     answer(agent().run(request.body(body.to_owned())?)?)
 }
 
-/// Sends a JSON body as a member, for the version of it that was read (`If-Match`).
+/// Sends a JSON body as a member, on the condition that the version is still the one that was read
+/// (`If-Match`).
 ///
 /// # Errors
 /// When the API cannot be reached.

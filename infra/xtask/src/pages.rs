@@ -24,10 +24,10 @@ const CANDIDATES: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const INSTALL: &str = "on Debian: apt install chromium";
 
-/// The check, ready to run; `None`, and a line that says so, where there is no browser for it.
+/// The check, ready to run. Without a browser: `None`, and a line that says so.
 ///
 /// # Errors
-/// Where the browser's driver cannot be installed, or the pages' requests not be stored.
+/// When the browser's driver cannot be installed, or the pages' requests cannot be stored.
 pub async fn check(stack: &Stack) -> anyhow::Result<Option<Command>> {
     let Some(chromium) = CANDIDATES.into_iter().find(|name| is_there(name)) else {
         note(&format!("\n── pages: skipped, there is no Chromium to see them with ({INSTALL})"));
@@ -53,7 +53,7 @@ fn is_there(program: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Stores a request for each look that a page can have; returns their codes.
+/// Stores a request for each look of the page, and returns their codes.
 async fn seed(store: &Store, now: Timestamp) -> anyhow::Result<BTreeMap<&'static str, String>> {
     let held = request(State::Held, now)?;
     let due_at = Some(now.saturating_add(SignedDuration::from_hours(14 * 24))?);

@@ -21,7 +21,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Shows that this begins.
+    /// Shows that a step begins.
     #[must_use]
     pub fn start(name: &'static str) -> Self {
         let bar = if std::io::stderr().is_terminal() {
@@ -39,12 +39,12 @@ impl Step {
         Self { name, bar, stopwatch: Stopwatch::start() }
     }
 
-    /// Shows what it is at.
+    /// Shows what the step is doing.
     pub fn at(&self, what: &str) {
         self.bar.set_message(what.to_owned());
     }
 
-    /// Shows how much of about how much is done.
+    /// Shows how much is done, of about how much.
     pub fn of(&self, done: u64, about: u64) {
         if about > 0 && self.bar.length() != Some(about.max(done)) {
             self.bar.set_length(about.max(done));
@@ -57,7 +57,7 @@ impl Step {
         self.bar.set_position(done);
     }
 
-    /// Shows that it is done, and with what.
+    /// Shows that the step is done, and its result.
     pub fn done(self, result: &str) {
         self.bar.finish_and_clear();
         let seconds = self.stopwatch.elapsed().as_secs_f32();
@@ -76,7 +76,8 @@ impl Step {
 /// Runs a command, telling each line it writes to standard error; returns its standard output.
 ///
 /// # Errors
-/// When it cannot be started or fails; the error ends with the last lines it wrote.
+/// When the command cannot be started, or fails. The error ends with the last lines that the
+/// command wrote.
 pub fn run(command: &mut Command, mut tell: impl FnMut(&str)) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -116,13 +117,13 @@ impl Drop for Step {
     }
 }
 
-/// A line for the user that is no result.
+/// Prints a line for the user that is no part of the result.
 #[expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
 pub fn note(line: &str) {
     eprintln!("{line}");
 }
 
-/// A line of the command's result.
+/// Prints a line of the command's result.
 #[expect(clippy::print_stdout, reason = "a command-line tool talks to its user")]
 pub fn say(line: &str) {
     println!("{line}");

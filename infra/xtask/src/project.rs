@@ -16,7 +16,7 @@ pub fn template() -> PathBuf {
     root().join("template.yaml")
 }
 
-/// What the commands install and write down, outside version control.
+/// The folder for what the commands install and write, outside version control.
 #[must_use]
 pub fn local() -> PathBuf {
     root().join(".local")

@@ -1,8 +1,7 @@
-//! `cargo xtask replay`: what the stack stores of recorded webhook bodies, each on its own.
+//! `cargo xtask replay`: shows what the stack stores of each recorded webhook body.
 //!
-//! Every body meets an empty store, since every account is connected anew before it: a new
-//! connection has no messages. The rows are then read from the database and opened with the
-//! account's keys.
+//! Every body meets an empty store: each account is connected anew before it, and a new connection
+//! has no messages. Then the rows are read from the database and opened with the account's keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

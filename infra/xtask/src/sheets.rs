@@ -1,5 +1,5 @@
 //! Pages that are kept as files, made by the running stack: the attestation of a day, and the
-//! archive of an account whose people write in many ways.
+//! archive of an account with many sorts of texts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::stack::Stack;
 use crate::up::{APP_SECRETS, VERIFY_TOKENS};
 use crate::{account, export, meta};
 
-/// What may go wrong on a page: markup, formulas, both directions, emoji, words without an end.
+/// Texts that can go wrong on a page: markup, formulas, both directions, emoji, endless words.
 const TEXTS: [&str; 6] = [
     "<script>alert('1')</script><img src=x onerror=alert(2)>\"'&amp;",
     "=HYPERLINK(\"https://numib.example\")",
@@ -27,7 +27,7 @@ const TEXTS: [&str; 6] = [
     "",
     "https://numib.example/a/long/address/without/any/space/in/it/that/goes/on/and/on/and/on",
 ];
-/// More than a page of the archive has.
+/// More messages than one page of the archive has.
 const MANY: usize = 520;
 
 /// The attestation of today, as the schedule would file it tomorrow; its page, as a file.

@@ -78,9 +78,9 @@ pub struct Outputs {
 pub struct Login {
     /// The member's id in the user pool.
     pub sub: String,
-    /// What the API takes.
+    /// The token that the API takes.
     pub access_token: String,
-    /// What the API does not take.
+    /// A token that the API does not take.
     pub id_token: String,
 }
 
@@ -95,7 +95,7 @@ pub struct RoleCredentials {
 }
 
 impl Stack {
-    /// Deploys the template with these zips; says in `folder` what came of it.
+    /// Deploys the template with these zips, and writes the state file into `folder`.
     ///
     /// # Errors
     /// What CloudFormation says.
@@ -138,7 +138,7 @@ impl Stack {
         Ok(serde_json::from_str(&self.ask(&[&who[..], &["--state", &file]].concat())?)?)
     }
 
-    /// Gives a member an authenticator app and logs in with it; returns what the pool said to it.
+    /// Gives a member an authenticator app and logs in with it. Returns what the pool answered.
     ///
     /// # Errors
     /// What Cognito says.
@@ -222,7 +222,7 @@ impl Stack {
         Ok(serde_json::from_str(&self.ask(&["mail"])?)?)
     }
 
-    /// What a command of `stack.py` of a moment answers, whose progress is nobody's concern.
+    /// What a short command of `stack.py` answers. Its progress is not shown.
     fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = self.venv.stack(arguments);
         progress::run(command.args(["--endpoint", &self.deployed.endpoint]), |_| ())

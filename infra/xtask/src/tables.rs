@@ -16,15 +16,15 @@ use numib::store::Tables;
 use serde::Deserialize;
 use serde_norway::Value;
 
-/// How often a new table is asked whether it is active, and the pause before asking again.
+/// How often this asks whether a new table is active, and the pause between.
 const ASKED_MAX: u32 = 300;
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Creates every table of the template as `{prefix}{logical id}` and waits until all are active. A
 /// table that is already there stays as it is.
 ///
-/// What keeps tables alive is left out (protection, backups, time to live, streams): these tables
-/// are for tests and benchmarks, and nothing may remove a row behind their back.
+/// Protection, backups, time to live and streams are left out. These tables are for tests and
+/// benchmarks, and nothing else may remove a row there.
 ///
 /// # Errors
 /// When the template cannot be read, lacks a table that [`Tables`] names, or a table is refused.
@@ -144,7 +144,7 @@ struct ProjectionDefinition {
 }
 
 impl TableDefinition {
-    /// The request that makes it, all but its name.
+    /// The request that makes the table, without the name.
     fn creation(&self, client: &Client) -> anyhow::Result<CreateTableFluentBuilder> {
         let mut creation = client
             .create_table()

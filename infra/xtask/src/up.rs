@@ -1,4 +1,4 @@
-//! `cargo xtask up`: the whole service on this machine, doing its main job before your eyes.
+//! `cargo xtask up`: the whole service on this machine. It shows its main job while you watch.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
@@ -72,12 +72,12 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     fs::create_dir_all(folder())?;
     let mut emulator = Emulator::start(&venv, &folder(), options.port)?;
     if emulator.is_ours() {
-        // What an emulator that is gone had deployed.
+        // The state file of an emulator that is gone.
         let _ = fs::remove_file(folder().join("stack.json"));
     }
     let shown = show(&venv, &emulator).await;
     if shown.is_err() {
-        // A part that failed because the emulator is gone says so less clearly than this does.
+        // If the emulator is gone, this says so more clearly than the parts that need the emulator.
         emulator.check()?;
     }
     shown?;
@@ -149,7 +149,7 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
     Ok(Demo { login, password, pepper: secrets.pepper })
 }
 
-/// The demo members' password: made once, so that a browser may remember it.
+/// The demo members' password. It is made once, so that a browser can remember it.
 ///
 /// # Errors
 /// When it cannot be read, or made.
@@ -171,7 +171,7 @@ pub fn token(stack: &Stack) -> anyhow::Result<String> {
     Ok(stack.login(EMAIL, Role::Agent.as_str(), &password()?)?.access_token)
 }
 
-/// Delivers what Meta would: a batch, an echo, an edit, an unsend, and the batch again.
+/// Delivers webhooks as Meta would: a batch, an echo, an edit, an unsend, and the batch again.
 fn webhooks(stack: &Stack) -> anyhow::Result<()> {
     say("\n1. Meta delivers signed webhooks to POST /meta/webhook\n");
     let run = account::random_id()?;
@@ -281,7 +281,7 @@ fn line(message: &Value) -> String {
     format!("{:<3} {} until {}  {text}{edited}", word("direction"), day(&sent), day(&until))
 }
 
-/// Shows the same conversation as the table has it.
+/// Shows the same conversation as it is in the table.
 async fn rows(stack: &Stack, conversation: &str) -> anyhow::Result<()> {
     say("\n3. The same messages as the database holds them: pseudonyms and ciphertext\n");
     let conversation = ConversationId::parse(conversation).context("not a conversation's id")?;

@@ -5,8 +5,8 @@ use lambda_http::{Request, RequestExt as _};
 
 use crate::domain::ids::RequestId;
 
-/// The public page of an erasure: at `public_url`, or else at the API's own domain, as API Gateway
-/// names it, never a header of the caller.
+/// The address of an erasure's public page: at `public_url`, or else at the API's own domain. API
+/// Gateway names that domain; a header of the caller never does.
 #[must_use]
 pub fn status_page(public_url: Option<&str>, request: &Request, id: &RequestId) -> String {
     if let Some(url) = public_url {

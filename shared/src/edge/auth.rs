@@ -9,34 +9,35 @@ use super::problem::Problem;
 use crate::domain::ids::MemberId;
 use crate::domain::role::Role;
 
-/// What is sensitive takes a sign-in that is no older. Where the member has a second factor, it was
-/// asked for then.
+/// The age of a sign-in at most, for what is sensitive. A member with a second factor gave it at
+/// that sign-in.
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
 
 /// Tells a client to have its user sign in again (RFC 9470, section 3).
 const STALE: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
     "insufficient-user-authentication",
-    "This takes a sign-in of the last 15 minutes. Sign in again, and repeat it.",
+    "Please sign in again and repeat the request: it needs a sign-in of the last 15 minutes.",
 )
 .with_header("www-authenticate", r#"Bearer error="insufficient_user_authentication", max_age=900"#);
 
 /// Someone who signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The member: `sub`.
+    /// The member: the claim `sub`.
     pub member: MemberId,
-    /// The groups the token was issued with.
+    /// The groups in the token.
     pub groups: Vec<Role>,
-    /// When they did; a refreshed token has the time of the sign-in that it goes back to.
+    /// When the caller signed in. A refreshed token has the time of the sign-in that it goes back
+    /// to.
     pub signed_in_at: Option<Timestamp>,
 }
 
 impl Caller {
-    /// Whether they signed in a moment ago.
+    /// Checks that the caller signed in within the last 15 minutes.
     ///
     /// # Errors
-    /// 401 when they did not, or the token does not say, with the challenge of RFC 9470.
+    /// 401 with the challenge of RFC 9470 if the sign-in is older, or if the token does not say.
     //= R4.3
     pub fn has_just_signed_in(&self, now: Timestamp) -> Result<(), Problem> {
         let at = self.signed_in_at.ok_or(STALE)?;
@@ -47,9 +48,12 @@ impl Caller {
 /// Reads the caller from the verified claims of an *access* token.
 ///
 /// # Errors
-/// 403 when the authorizer passed no usable claims: a defect of the deployment, not of the caller.
+/// 403 if the authorizer passed no usable claims. That is a defect of the deployment, and not the
+/// caller's.
 pub fn caller(request: &Request) -> Result<Caller, Problem> {
-    const UNUSABLE: Problem = Problem::forbidden("The token is not an access token of a member.");
+    const UNUSABLE: Problem = Problem::forbidden(
+        "This is not the access token of a member. Please sign in, and send the access token.",
+    );
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return Err(UNUSABLE);
     };
@@ -68,7 +72,8 @@ pub fn caller(request: &Request) -> Result<Caller, Problem> {
     })
 }
 
-/// API Gateway passes the list claim as text: `[agent owner]`. Unknown groups are none of ours.
+/// Reads the groups. API Gateway passes the list as text: `[agent owner]`. Unknown groups are left
+/// out.
 fn groups(claim: &str) -> Vec<Role> {
     claim
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')

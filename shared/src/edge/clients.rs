@@ -1,4 +1,5 @@
-//! AWS clients: one HTTP client for all of them, credentials from the execution role only.
+//! AWS clients. All share one HTTP client, and take their credentials from the function's role
+//! only.
 
 use std::time::Duration;
 
@@ -11,19 +12,20 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::config::Config;
 
-/// Meta wants an answer within 5 seconds, so no single operation, retries included, takes longer
-/// than this.
+/// The longest that one operation takes, retries included: Meta wants an answer within 5 seconds
+/// (docs/meta-platform.md#delivery).
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The first attempt and its retries; the SDK backs off between them.
+/// Attempts at most, the first one included. The SDK backs off between them.
 const ATTEMPTS_MAX: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// What every client is made from.
+/// The configuration that every client is made from.
 ///
-/// The default credential chain (profiles, IMDS, ECS, SSO) is left out on purpose: a function only
-/// ever has its execution role, and every link of the chain costs cold start and size.
+/// The default chain of credentials (profiles, IMDS, ECS, SSO) is left out on purpose. A function
+/// only ever has its role, and every link of the chain makes the binary larger and its start
+/// slower.
 #[must_use]
 pub fn sdk_config(config: &Config) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
@@ -49,7 +51,8 @@ pub fn sdk_config(config: &Config) -> SdkConfig {
     builder.build()
 }
 
-/// A client of S3. A local stack has no name for each bucket, so there the path names it.
+/// A client of S3. A local stack has no host name for each bucket, so there the path names the
+/// bucket.
 #[must_use]
 pub fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(sdk);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-/// The time of this invocation, to the millisecond, which is as exact as Meta's own times.
+/// The time now, to the millisecond: Meta's own times are no more exact.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
 pub fn now() -> Timestamp {
@@ -19,8 +19,8 @@ pub fn until(deadline: SystemTime) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-/// A clock for measuring time that passes; unlike [`now`] it never jumps. It is the runtime's, so a
-/// test can let minutes pass.
+/// Measures time that passes. Unlike [`now`], a stopwatch never jumps. It uses the runtime's clock,
+/// so a test can let minutes pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(tokio::time::Instant);
 
@@ -31,13 +31,13 @@ impl Stopwatch {
         Self(tokio::time::Instant::now())
     }
 
-    /// When it shows `elapsed`.
+    /// The instant at which the stopwatch shows `elapsed`.
     #[must_use]
     pub fn at(&self, elapsed: Duration) -> tokio::time::Instant {
         self.0.checked_add(elapsed).unwrap_or(self.0)
     }
 
-    /// How long it has been running.
+    /// How long the stopwatch has been running.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()

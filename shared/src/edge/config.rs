@@ -2,12 +2,12 @@
 
 use crate::store::Tables;
 
-/// A variable that the template sets is missing or unreadable: the function cannot start.
+/// A variable of the environment is missing or unreadable. The function cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is missing or unreadable")]
 pub struct ConfigError(&'static str);
 
-/// What a function is told by its template.
+/// What the template tells every function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `AWS_LAMBDA_FUNCTION_NAME`.
@@ -16,12 +16,12 @@ pub struct Config {
     pub region: String,
     /// `AWS_ENDPOINT_URL`: set by a local stack only.
     pub endpoint_url: Option<String>,
-    /// `LOG_LEVEL`: `info` when it is not set.
+    /// `LOG_LEVEL`: `info` if it is not set.
     pub log_level: tracing::Level,
 }
 
 impl Config {
-    /// Reads what every function needs.
+    /// Reads the variables that every function needs.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable.
@@ -39,8 +39,8 @@ impl Config {
     }
 }
 
-/// The tables: `CORE_TABLE`, `MESSAGES_TABLE`, `KEYS_TABLE` and `LEDGER_TABLE`; a function that has
-/// no business with one is not told its name.
+/// The tables: `CORE_TABLE`, `MESSAGES_TABLE`, `KEYS_TABLE` and `LEDGER_TABLE`. A function is told
+/// only the tables that it works with.
 ///
 /// # Errors
 /// [`ConfigError`] when `CORE_TABLE` or `KEYS_TABLE` is missing.
@@ -117,7 +117,7 @@ pub fn user_pool_id() -> Result<String, ConfigError> {
     var("USER_POOL_ID")
 }
 
-/// `ACCOUNT_GRACE_DAYS`: how long the deletion of an account can be taken back.
+/// `ACCOUNT_GRACE_DAYS`: for how many days the deletion of an account can be taken back.
 ///
 /// # Errors
 /// [`ConfigError`] when it is missing, or no number of days.
@@ -126,14 +126,14 @@ pub fn account_grace_days() -> Result<u8, ConfigError> {
     var(NAME)?.parse().map_err(|_| ConfigError(NAME))
 }
 
-/// `SENDER_ADDRESS`: where e-mail is sent from; `None` when none is sent.
+/// `SENDER_ADDRESS`: the address that e-mail comes from; `None` if no e-mail is sent.
 #[must_use]
 pub fn sender_address() -> Option<String> {
     var("SENDER_ADDRESS").ok()
 }
 
-/// `PUBLIC_URL`: where people find the service, without a slash at the end; `None` when that is the
-/// HTTP API's own address.
+/// `PUBLIC_URL`: where people find the service, without a slash at the end; `None` if people use
+/// the HTTP API's own address.
 #[must_use]
 pub fn public_url() -> Option<String> {
     var("PUBLIC_URL").ok()

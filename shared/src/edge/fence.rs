@@ -1,8 +1,8 @@
-//! A deadline behind which no request leaves the process.
+//! The fence: a deadline after which no request leaves the process.
 //!
-//! A time-out alone does not do that. The runtime looks at a time-out when it gets to it, and a
+//! A time-out alone is not enough. The runtime looks at a time-out when it gets to it, and a
 //! process that was stopped first goes on with what it had begun. Erasures rely on the fence (see
-//! `erasure/sweep.rs`): what intake began before a mark writes nothing once its time is up.
+//! `erasure/sweep.rs`): whatever intake began before a mark writes nothing once its time is up.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -26,16 +26,13 @@ tokio::task_local! {
     static UNTIL: Instant;
 }
 
-/// The time is up: the work was not done, or a request of it did not leave.
+/// The time was up before the work was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the time for this is up")]
 pub struct TimeUp;
 
-/// Works until a stopwatch shows `limit`. Then requests of this work that go through [`fenced`]
-/// clients do not leave any more, and the work is given up.
-///
-/// # Errors
-/// [`TimeUp`].
+/// Works until a stopwatch shows `limit`. Then this gives the work up, and requests of [`fenced`]
+/// clients do not leave any more.
 pub async fn within<T>(
     stopwatch: &Stopwatch,
     limit: Duration,
@@ -46,7 +43,7 @@ pub async fn within<T>(
     tokio::time::timeout_at(until, work).await.map_err(|_| TimeUp)
 }
 
-/// The same clients, whose requests stay within the time of the work that makes them.
+/// Fenced clients: their requests leave only within the time of the work that makes them.
 #[must_use]
 pub fn fenced(sdk: &SdkConfig) -> SdkConfig {
     let Some(http) = sdk.http_client() else { return sdk.clone() };
@@ -68,14 +65,14 @@ impl HttpConnector for Fenced {
         if is_over(until) {
             return HttpConnectorFuture::ready(Err(ConnectorError::timeout(TimeUp.into())));
         }
-        // Connecting takes its time, and so does waiting for a connection: what counts is when the
-        // body goes out, without which no request is one.
+        // Connecting takes time, and so does waiting for a connection. What counts is when the body
+        // goes out: without its body, a request has no effect.
         self.0.call(request.map(|body| SdkBody::from_body_1_x(FencedBody { body, until })))
     }
 }
 
-/// A body that fails when it is to be sent too late. Its connection is closed then, and the service
-/// has got half a request at most.
+/// A body that fails if it would be sent too late. Then its connection is closed, and the service
+/// has received half a request at most.
 struct FencedBody {
     body: SdkBody,
     until: Instant,
@@ -119,7 +116,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A service that counts the bodies it has got whole.
+    /// A service that counts the bodies that it has received whole.
     #[derive(Debug, Clone, Default)]
     struct Counting(Arc<AtomicUsize>);
 
@@ -127,7 +124,7 @@ mod tests {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let whole = Arc::clone(&self.0);
             HttpConnectorFuture::new(async move {
-                // As if it took so long to connect.
+                // Pretends that connecting takes this long.
                 tokio::time::sleep(SECOND * 2).await;
                 let mut body = request.into_body();
                 let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
@@ -151,7 +148,7 @@ mod tests {
         let call = async || fenced.call(request()).await.is_ok();
         assert_eq!(within(&stopwatch, SECOND * 3, call()).await, Ok(true));
         assert_eq!(sent(), 1);
-        // It takes two seconds to connect, of which one is left.
+        // Connecting takes two seconds, and then one second is left.
         let call = UNTIL.scope(stopwatch.at(SECOND * 3), call());
         assert!(!call.await, "the body is not sent, though nobody gave the request up");
         let call = UNTIL.scope(stopwatch.at(SECOND * 3), async {

@@ -1,5 +1,5 @@
-//! E-mail, by Amazon SES: plain text, to an address that is looked up when it is needed and never
-//! stored, queued or logged.
+//! E-mail, by Amazon SES: plain text. The address is looked up when it is needed, and never stored,
+//! queued or logged.
 
 use aws_config::SdkConfig;
 use aws_sdk_sesv2::Client;
@@ -13,12 +13,12 @@ use crate::domain::personal::Personal;
 #[error("SES did not take the message ({0})")]
 pub struct MailError(String);
 
-/// What is sent: words of our own, in which nobody is named.
+/// An e-mail. Its words are our own, and name nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Its subject.
+    /// The subject line.
     pub subject: String,
-    /// Its text.
+    /// The text.
     pub text: String,
 }
 
@@ -30,16 +30,13 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// A mailer that sends from this address, whose domain SES knows as ours.
+    /// A mailer that sends from this address. SES has to know the address's domain as ours.
     #[must_use]
     pub fn new(sdk: &SdkConfig, from: String) -> Self {
         Self { client: Client::new(sdk), from }
     }
 
     /// Sends a message.
-    ///
-    /// # Errors
-    /// [`MailError`].
     pub async fn send(&self, to: &Personal<String>, mail: &Mail) -> Result<(), MailError> {
         let message = message(mail).map_err(|error| MailError(error.to_string()))?;
         self.client
@@ -50,7 +47,7 @@ impl Mailer {
             .send()
             .await
             .map(|_| ())
-            // Not its message: SES repeats the address there.
+            // The code and not the message: SES repeats the address in its message.
             .map_err(|error| MailError(error.code().unwrap_or("no answer").to_owned()))
     }
 }

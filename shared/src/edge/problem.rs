@@ -1,4 +1,5 @@
-//! Errors as HTTP: RFC 9457 `application/problem+json`. What is wrong, never what is inside.
+//! Errors as HTTP: RFC 9457 `application/problem+json`. They say what is wrong and what to do, and
+//! never what is stored.
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -9,20 +10,21 @@ use super::secrets::SecretsError;
 use crate::erasure::ErasureError;
 use crate::store::StoreError;
 
-/// An error the caller is told about.
+/// An error that the caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// A stable word for the kind of problem; the last part of its `type` URI.
+    /// A stable word for the kind of problem: the last part of the `type` URI.
     pub kind: &'static str,
-    /// What the caller did or can do. Fixed text: never input, never data.
+    /// What is wrong, and what the caller can do. The text is fixed: it never repeats input or
+    /// data.
     pub detail: &'static str,
-    /// The field or parameter that breaks a rule, which `detail` is.
+    /// The field or parameter that breaks a rule. `detail` is the rule.
     pub field: Option<&'static str>,
-    /// Other fields that do, and the rules that they break.
+    /// Other fields that break a rule, with their rules.
     pub others: Vec<(&'static str, &'static str)>,
-    /// A header of the answer that says it to programs.
+    /// A header of the answer that tells programs.
     pub header: Option<(&'static str, &'static str)>,
 }
 
@@ -49,7 +51,7 @@ impl Problem {
         Self { status, kind, detail, field: None, others: Vec::new(), header: None }
     }
 
-    /// The same, with a header of the answer.
+    /// The same problem, with a header of the answer.
     #[must_use]
     pub const fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.header = Some((name, value));
@@ -70,17 +72,21 @@ impl Problem {
         problem
     }
 
-    /// The same, of one more field.
+    /// The same problem, with one more field that breaks a rule.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.others.extend(other.field.map(|field| (field, other.detail)));
         self
     }
 
-    /// 404: it does not exist, or not for this caller.
+    /// 404: what the caller asks for does not exist, or not for this caller.
     #[must_use]
     pub const fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here for you.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "This does not exist, or not for your account. Please check the address.",
+        )
     }
 
     /// 403: the caller's role does not allow it.
@@ -89,19 +95,19 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 409: it is too late for it, or too early.
+    /// 409: it is too late or too early for the request.
     #[must_use]
     pub const fn conflict(detail: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
-    /// 500: our fault; the same request can be sent again.
+    /// 500: the fault is ours. The caller can send the same request again.
     #[must_use]
     pub const fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "Something failed on our side; nothing was acknowledged. Send it again.",
+            "Sorry, something failed on our side. Please send the same request again.",
         )
     }
 

@@ -9,24 +9,25 @@ use zeroize::Zeroizing;
 use super::clock::Stopwatch;
 use crate::seal::pseudonym::Pepper;
 
-/// A copy older than this is fetched again before use, so a rotation arrives within minutes.
+/// The age of a copy at most. An older copy is fetched again before use, so a rotation arrives
+/// within minutes.
 const MAX_AGE: Duration = Duration::from_mins(5);
-/// A signature that no secret matches may mean a rotation: then a copy older than this is fetched
-/// again. Wrong signatures are free to send, so this also bounds what they cost: where there is a
-/// copy, one attempt in this time, whether it succeeds or not.
+/// The age of a copy before it is fetched again because nothing matched. A signature that matches
+/// no secret may mean a rotation. But anyone can send wrong signatures, so they cause one attempt
+/// in this time at most, whether it succeeds or not.
 const MIN_AGE: Duration = Duration::from_secs(30);
-/// How long a request waits for a fresh copy when it has an older one to go on with.
+/// How long a request waits for a fresh copy if it can go on with an older one.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Candidate secrets and tokens taken; each is compared for every request.
+/// Secrets, and tokens, that are used at most. Every request is compared with each of them.
 const CANDIDATES_MAX: usize = 8;
 
-/// The secret's content.
+/// The content of the secret.
 pub struct MetaSecrets {
     /// Facebook and Instagram app secrets, old and new during a rotation.
     pub app_secrets: Vec<Zeroizing<String>>,
     /// Tokens that the webhook handshake accepts.
     pub verify_tokens: Vec<Zeroizing<String>>,
-    /// Pseudonyms of routes are made under it.
+    /// The key of pseudonyms that no connection owns.
     pub pepper: Pepper,
 }
 
@@ -36,13 +37,13 @@ impl std::fmt::Debug for MetaSecrets {
     }
 }
 
-/// Why the secret cannot be used. Never says what is in it.
+/// Why the secret cannot be used. The error never says what is in the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// Secrets Manager did not give it.
     #[error("Secrets Manager did not give the secret ({0})")]
     Unavailable(String),
-    /// It is not the JSON object that `docs/deploy.md` describes.
+    /// The secret is not the JSON object that docs/deploy.md describes.
     #[error("the secret is not an object with app_secrets, verify_tokens and a pepper")]
     Malformed,
 }
@@ -57,10 +58,8 @@ struct Wire {
 }
 
 impl MetaSecrets {
-    /// Reads the secret's JSON. Empty candidates are dropped: they must never match anything.
-    ///
-    /// # Errors
-    /// [`SecretsError::Malformed`].
+    /// Reads the secret's JSON. Empty secrets and tokens are dropped: they must never match
+    /// anything.
     pub fn parse(json: &str) -> Result<Self, SecretsError> {
         let wire: Wire = serde_json::from_str(json).map_err(|_| SecretsError::Malformed)?;
         let usable = |candidates: Vec<Zeroizing<String>>| -> Vec<Zeroizing<String>> {
@@ -74,7 +73,7 @@ impl MetaSecrets {
     }
 }
 
-/// The secret, and the copy a warm container keeps.
+/// The secret, and the copy that a warm container keeps.
 #[derive(Debug)]
 pub struct SecretsCache {
     client: aws_sdk_secretsmanager::Client,
@@ -86,21 +85,22 @@ pub struct SecretsCache {
 struct Kept {
     secrets: Arc<MetaSecrets>,
     age: Stopwatch,
-    /// Since the last attempt to fetch it.
+    /// Runs since the last attempt to fetch the secret.
     tried: Stopwatch,
 }
 
 impl SecretsCache {
-    /// A cache of the secret with that ARN; nothing is fetched yet.
+    /// A cache of the secret with that ARN. Nothing is fetched yet.
     #[must_use]
     pub const fn new(client: aws_sdk_secretsmanager::Client, arn: String) -> Self {
         Self { client, arn, kept: Mutex::new(None) }
     }
 
-    /// The secrets, at most five minutes old. Where Secrets Manager fails, an older copy serves on.
+    /// The secrets, at most five minutes old. If Secrets Manager fails, an older copy goes on to
+    /// serve.
     ///
     /// # Errors
-    /// [`SecretsError`] when there is no copy either.
+    /// [`SecretsError`] if there is no older copy either.
     pub async fn get(&self) -> Result<Arc<MetaSecrets>, SecretsError> {
         match self.kept() {
             Some(kept) if kept.age.elapsed() < MAX_AGE => Ok(kept.secrets),
@@ -109,8 +109,8 @@ impl SecretsCache {
         }
     }
 
-    /// Fetches again, as after nothing matched; `None` when there is nothing newer, or it is too
-    /// soon to ask.
+    /// Fetches the secret again after nothing matched. `None` if there is nothing newer, or if it
+    /// is too soon to ask.
     pub async fn refresh(&self) -> Option<Arc<MetaSecrets>> {
         if self.kept().is_some_and(|kept| kept.tried.elapsed() < MIN_AGE) {
             return None;

@@ -1,6 +1,6 @@
-//! Logs and metrics: JSON lines on standard output, which Lambda ships to CloudWatch.
+//! Logs and metrics: lines of JSON on standard output, which Lambda sends to CloudWatch.
 //!
-//! Counts, words of our own and random ids only: nothing personal can reach either.
+//! They hold counts, words of our own and random ids, and nothing personal.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -16,17 +16,17 @@ use super::config::Config;
 
 /// The CloudWatch namespace of every metric.
 const NAMESPACE: &str = "Numib";
-/// CloudWatch takes at most so many values of one metric per line.
+/// Values of one metric in a line at most. The limit is CloudWatch's.
 const VALUES_MAX: usize = 100;
 /// The common crate.
 const COMMON: &str = env!("CARGO_CRATE_NAME");
 
-/// The deployed name of this function: what the template's alarms look metrics up by.
+/// The deployed name of this function. The template's alarms find the metrics by this name.
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
 /// Sends log events to standard output. The crate of the function (its `module_path!()`) and the
-/// common crate log at the configured level; other crates, which are not ours to vouch for, log
-/// errors alone. Metrics carry the function's name from then on; before, none are written.
+/// common crate log at the configured level. Other crates log errors only: nobody here vouches for
+/// the rest. From then on metrics carry the function's name; before that, none are written.
 pub fn install(config: &Config, function: &'static str) {
     let _ = FUNCTION.set(config.function.clone());
     let level = LevelFilter::from_level(config.log_level);
@@ -80,7 +80,7 @@ impl Metrics {
         self.values.push((name, unit, value.into()));
     }
 
-    /// Adds several observations of one metric; the first hundred count.
+    /// Adds several observations of one metric. Only the first hundred count.
     pub fn observe(&mut self, name: &'static str, unit: Unit, mut values: Vec<i64>) {
         values.truncate(VALUES_MAX);
         if !values.is_empty() {
@@ -93,14 +93,14 @@ impl Metrics {
         self.ignored.push((reason, count));
     }
 
-    /// Writes them: one line, and one more per reason. Without a function's name nobody would find
-    /// them, so they are not written then.
+    /// Writes the metrics: one line, and one more for each reason. Without a function's name nobody
+    /// would find the metrics, so then nothing is written.
     pub fn emit(&self) {
         if FUNCTION.get().is_none() {
             return;
         }
         for line in self.lines() {
-            // Standard output is all there is; a failure to write to it has nowhere to be told.
+            // A failure to write to standard output has nowhere to be told.
             let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
         }
     }

@@ -55,9 +55,6 @@ pub fn meta_id(text: &str) -> Option<MetaId> {
 /// semicolon or tab, and may be quoted. A first line that begins with a letter is a heading.
 ///
 /// A quoted column may go over several lines. Those lines hold no ids, even where they look so.
-///
-/// # Errors
-/// [`ListError`].
 //= R8.7
 pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, ListError> {
     if bytes.len() > LEN_MAX {

@@ -13,9 +13,6 @@ use crate::domain::profile::Profile;
 use crate::domain::sealed::PublicKey;
 
 /// Seals an account's profile.
-///
-/// # Errors
-/// As [`Sealer::seal`].
 //= R4.1, R1.2
 pub fn seal_profile(
     sealer: &mut Sealer,
@@ -38,9 +35,6 @@ pub fn open_profile(
 }
 
 /// Seals an invoice's content.
-///
-/// # Errors
-/// As [`Sealer::seal`].
 //= R4.1, R6.3
 pub fn seal_invoice(
     sealer: &mut Sealer,

@@ -83,9 +83,6 @@ pub struct Recipient<'a> {
 }
 
 /// Seals a message for its place.
-///
-/// # Errors
-/// As [`Sealer::seal`].
 pub fn seal_message(
     sealer: &mut Sealer,
     to: Recipient<'_>,
@@ -107,9 +104,6 @@ pub fn seal_message(
 }
 
 /// Seals an edit for its place.
-///
-/// # Errors
-/// As [`Sealer::seal`].
 pub fn seal_edit(
     sealer: &mut Sealer,
     to: Recipient<'_>,

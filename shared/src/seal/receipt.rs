@@ -79,9 +79,6 @@ impl SigningKey {
     }
 
     /// The public half, by one KMS call.
-    ///
-    /// # Errors
-    /// [`SigningError`].
     pub async fn public(&self) -> Result<Jwk, SigningError> {
         let answer = self.client.get_public_key().key_id(&self.key_arn).send().await;
         let answer = answer.map_err(|error| classify(&error))?;
@@ -91,9 +88,6 @@ impl SigningKey {
     }
 
     /// Signs claims by one KMS call. Returns the JWS.
-    ///
-    /// # Errors
-    /// [`SigningError`].
     pub async fn sign(&self, key: &Jwk, claims: &Value) -> Result<String, SigningError> {
         let claims = serde_json::to_vec(claims).map_err(|_| SigningError::Unreadable)?;
         let signed = signing_input(key, "JWT", &claims).ok_or(SigningError::Unreadable)?;
@@ -102,9 +96,6 @@ impl SigningKey {
 
     /// Signs a file by one KMS call. Returns the detached JWS (RFC 7515, appendix F): the form of a
     /// receipt without the text in its middle.
-    ///
-    /// # Errors
-    /// [`SigningError`].
     //= R5.4
     pub async fn sign_file(&self, key: &Jwk, file: &[u8]) -> Result<String, SigningError> {
         let signed = signing_input(key, "JOSE", file).ok_or(SigningError::Unreadable)?;
@@ -182,9 +173,6 @@ pub fn jwks(keys: &[Jwk]) -> Value {
 }
 
 /// Checks a receipt against published keys, offline. Returns its claims.
-///
-/// # Errors
-/// [`ReceiptError`].
 //= R8.5
 pub fn verify(receipt: &str, keys: &[Jwk]) -> Result<Value, ReceiptError> {
     if receipt.len() > RECEIPT_LEN_MAX {
@@ -197,9 +185,6 @@ pub fn verify(receipt: &str, keys: &[Jwk]) -> Result<Value, ReceiptError> {
 }
 
 /// Checks the detached JWS of a file against published keys, offline.
-///
-/// # Errors
-/// [`ReceiptError`].
 //= R5.4
 pub fn verify_file(jws: &str, file: &[u8], keys: &[Jwk]) -> Result<(), ReceiptError> {
     if jws.len() > RECEIPT_LEN_MAX {
