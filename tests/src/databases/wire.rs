@@ -57,6 +57,14 @@ impl Call {
         self.operation == "BatchGetItem" && !self.reads("KeysTable")
     }
 
+    /// How many rows of messages a batch deletes.
+    pub(crate) fn rows_deleted(&self) -> usize {
+        let tables = self.body["RequestItems"].as_object().into_iter().flatten();
+        let of_messages = tables.filter(|(table, _)| table.ends_with("MessagesTable"));
+        let rows = of_messages.filter_map(|(_, rows)| rows.as_array()).flatten();
+        rows.filter(|row| row["DeleteRequest"].is_object()).count()
+    }
+
     /// Whether a batch reads of a table of this logical id.
     fn reads(&self, table: &str) -> bool {
         let tables = self.body["RequestItems"].as_object();

@@ -330,6 +330,7 @@ async fn a_worker_that_runs_out_of_time_is_followed_by_one_that_goes_on(db: &Dat
     fill(db, &shop).await;
     let key = signing_key(db).await;
     let request = ask(db, &[connection(&shop)]).await.unwrap();
+    db.wire.calls();
     let mut runs = 0;
     loop {
         let at = now() + LATER * runs;
@@ -340,6 +341,8 @@ async fn a_worker_that_runs_out_of_time_is_followed_by_one_that_goes_on(db: &Dat
         assert!(runs < 20, "each run gets further");
     }
     assert!(runs > 1);
+    let rows_deleted = db.wire.calls().iter().map(Call::rows_deleted).sum::<usize>();
+    assert_eq!(rows_deleted, 7, "no run deletes again what the one before has deleted");
     assert_eq!(counts(&stored(db, &request).await)["message"], ROWS);
     assert_eq!(db.dump_table(&db.tables.messages).await, BTreeSet::new());
 }
