@@ -5,9 +5,12 @@
 //! and, within the hour, unsubscribe the account.
 
 mod intake;
+mod moves;
 mod prepare;
 mod report;
 mod row;
+mod settle;
+mod taken;
 mod write;
 
 use std::sync::Mutex;
@@ -21,15 +24,19 @@ use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
 use numib::meta::handshake::{self, Handshake, HandshakeError};
 use numib::meta::signature::{self, SignatureError};
 use numib::meta::webhook;
+use numib::seal::SealError;
 use numib::seal::key_pair::Sealer;
-use numib::store::Store;
+use numib::store::{Store, StoreError};
 
-use crate::intake::IntakeError;
-use crate::write::Moved;
+use crate::intake::DEADLINE;
+use crate::moves::Moved;
 
 /// The largest body taken. Lambda's own limit is 6 MB for the whole event, in which a JSON body is
 /// escaped; 1000 updates, the most Meta batches, are about 1 MB.
 pub const BODY_LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// Requests under way at once: enough to hide the network, few enough not to be a burst.
+pub(crate) const CONCURRENCY: usize = 32;
 
 /// Why a request got no 200.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,21 @@ enum Refusal {
     Secrets(#[from] SecretsError),
     #[error(transparent)]
     Intake(#[from] IntakeError),
+}
+
+/// Why a body was not taken in. Nothing is acknowledged; Meta redelivers, and what is already
+/// stored is met again as a duplicate.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum IntakeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Provisioning is behind: storing under another day's key would break its expiry.
+    #[error("a connection has no key for a day that is still open")]
+    NoDayKey,
+    #[error("the body was not stored within {DEADLINE:?}")]
+    Deadline,
 }
 
 impl Refusal {
@@ -112,7 +134,7 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
     };
     answered.unwrap_or_else(|refusal| {
         let problem = refusal.problem();
-        report::refused(&refusal, problem.status, (now, stopwatch.elapsed()));
+        report::refused(&refusal, problem.status, now, stopwatch.elapsed());
         problem.response()
     })
 }
@@ -162,6 +184,6 @@ async fn take_updates(
     }
     let secret_index = signed_by?;
     let delivery = webhook::parse(body);
-    let tally = intake::take_in(app, &secrets.pepper, delivery, (now, stopwatch)).await?;
-    Ok(report::acknowledged(&tally, secret_index, (now, stopwatch.elapsed())))
+    let taken = intake::take_in(app, &secrets.pepper, delivery, now, stopwatch).await?;
+    Ok(report::acknowledged(&taken, secret_index, now, stopwatch.elapsed()))
 }

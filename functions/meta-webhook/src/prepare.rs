@@ -18,8 +18,7 @@ use numib::store::concurrent::all;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage};
 use numib::store::routes::RouteOwner;
 
-use crate::App;
-use crate::intake::{CONCURRENCY, IntakeError, Tally};
+use crate::{App, CONCURRENCY, IntakeError};
 
 /// A change, sealed and ready to be written.
 pub(crate) struct Write {
@@ -85,18 +84,19 @@ type LateKeys = BTreeMap<(ConnectionId, Day), Result<Option<PublicKey>, StoreErr
 #[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) writes: Vec<Write>,
+    /// Updates that never will be stored, and why.
+    pub(crate) ignored: Vec<(Ignored, usize)>,
     /// Why an account's updates cannot be stored now. Its neighbours' are, and then Meta is told to
     /// come again: one account whose keys are late does not hold up the others.
     pub(crate) failure: Option<IntakeError>,
 }
 
-/// Seals what can be stored; what never will be is counted.
+/// Seals what can be stored.
 pub(crate) async fn prepare(
     app: &App,
     pepper: &Pepper,
     changes: Vec<Change>,
     now: Timestamp,
-    tally: &mut Tally,
 ) -> Prepared {
     let routes = resolve(app, pepper, &changes).await;
     let late_keys = fetch_late_keys(app, late_days(&routes, &changes, now)).await;
@@ -105,7 +105,7 @@ pub(crate) async fn prepare(
         let updates = change.action.updates();
         let Some(routed) = routes.get(&(change.channel, change.account.clone())) else { continue };
         let sealed = match routed {
-            Ok(routed) => seal(app, (pepper, routed), &late_keys, &change, now),
+            Ok(routed) => seal(app, pepper, routed, &late_keys, &change, now),
             Err(unwritten) => Err(unwritten.clone()),
         };
         match sealed {
@@ -113,11 +113,11 @@ pub(crate) async fn prepare(
                 // An edit that has expired or lost its day does not keep its message out.
                 let left_out = updates.saturating_sub(write.what.updates());
                 if left_out > 0 {
-                    tally.ignore(Ignored::Expired, left_out);
+                    prepared.ignored.push((Ignored::Expired, left_out));
                 }
                 prepared.writes.push(write);
             }
-            Err(Unwritten::Ignored(reason)) => tally.ignore(reason, updates),
+            Err(Unwritten::Ignored(reason)) => prepared.ignored.push((reason, updates)),
             Err(Unwritten::Failed(error)) => prepared.failure = Some(error),
         }
     }
@@ -190,7 +190,8 @@ fn day_of(at: Timestamp, now: Timestamp) -> Day {
 /// Seals one change, or says why there is nothing to store.
 fn seal(
     app: &App,
-    (pepper, routed): (&Pepper, &Routed),
+    pepper: &Pepper,
+    routed: &Routed,
     late_keys: &LateKeys,
     change: &Change,
     now: Timestamp,

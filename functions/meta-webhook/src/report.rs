@@ -11,14 +11,10 @@ use numib::edge::telemetry::{Metrics, Unit};
 use serde_json::json;
 
 use crate::Refusal;
-use crate::intake::Tally;
+use crate::taken::Taken;
 
 /// Tells the operators of a request that got no 200.
-pub(crate) fn refused(
-    refusal: &Refusal,
-    status: StatusCode,
-    (now, elapsed): (Timestamp, Duration),
-) {
+pub(crate) fn refused(refusal: &Refusal, status: StatusCode, now: Timestamp, elapsed: Duration) {
     let (status, elapsed_ms) = (status.as_u16(), milliseconds(elapsed));
     let mut metrics = Metrics::new(now);
     match refusal {
@@ -37,36 +33,37 @@ pub(crate) fn refused(
 /// 200 with the counts. Meta ignores the body; whoever signs a test body can check it. The log says
 /// which secret signed: that tells the operators when an old one can go.
 pub(crate) fn acknowledged(
-    tally: &Tally,
+    taken: &Taken,
     secret_index: usize,
-    (now, elapsed): (Timestamp, Duration),
+    now: Timestamp,
+    elapsed: Duration,
 ) -> Response<Body> {
-    let ignored: usize = tally.ignored.values().sum();
+    let ignored: usize = taken.ignored.values().sum();
     let elapsed_ms = milliseconds(elapsed);
-    let lag_ms_max = tally.lag_ms.iter().max();
+    let lag_ms_max = taken.lag_ms.iter().max();
     tracing::info!(
         status = 200,
-        received = tally.items,
-        stored = tally.stored,
-        edited = tally.edited,
-        unsent = tally.unsent,
+        received = taken.items,
+        stored = taken.stored,
+        edited = taken.edited,
+        unsent = taken.unsent,
         ignored,
         lag_ms_max,
         secret_index,
         elapsed_ms,
         "webhook taken in"
     );
-    metrics(tally, now).emit();
-    let reasons: serde_json::Map<String, serde_json::Value> = tally
+    metrics(taken, now).emit();
+    let reasons: serde_json::Map<String, serde_json::Value> = taken
         .ignored
         .iter()
         .map(|(reason, count)| (reason.as_str().to_owned(), (*count).into()))
         .collect();
     let body = json!({
-        "received": tally.items,
-        "stored": tally.stored,
-        "edited": tally.edited,
-        "unsent": tally.unsent,
+        "received": taken.items,
+        "stored": taken.stored,
+        "edited": taken.edited,
+        "unsent": taken.unsent,
         "ignored": ignored,
         "reasons": reasons,
     });
@@ -77,16 +74,16 @@ fn milliseconds(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn metrics(tally: &Tally, now: Timestamp) -> Metrics {
+fn metrics(taken: &Taken, now: Timestamp) -> Metrics {
     let mut metrics = Metrics::new(now);
-    let duplicates = tally.ignored.get(&Ignored::Duplicate).copied().unwrap_or_default();
-    metrics.add("Received", Unit::Count, tally.items);
-    metrics.add("Stored", Unit::Count, tally.stored);
+    let duplicates = taken.ignored.get(&Ignored::Duplicate).copied().unwrap_or_default();
+    metrics.add("Received", Unit::Count, taken.items);
+    metrics.add("Stored", Unit::Count, taken.stored);
     metrics.add("Duplicate", Unit::Count, duplicates);
-    metrics.add("Unsent", Unit::Count, tally.unsent);
-    metrics.add("Edited", Unit::Count, tally.edited);
-    metrics.observe("EventLagMs", Unit::Milliseconds, tally.lag_ms.clone());
-    for (reason, count) in &tally.ignored {
+    metrics.add("Unsent", Unit::Count, taken.unsent);
+    metrics.add("Edited", Unit::Count, taken.edited);
+    metrics.observe("EventLagMs", Unit::Milliseconds, taken.lag_ms.clone());
+    for (reason, count) in &taken.ignored {
         metrics.ignored(reason.as_str(), u64::try_from(*count).unwrap_or(u64::MAX));
     }
     metrics

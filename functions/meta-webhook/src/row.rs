@@ -5,10 +5,51 @@
 //! more look and try is enough against one crossing; what meets a second one is redelivered.
 
 use numib::domain::row::Arrival;
+use numib::domain::update::Ignored;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage, Written};
 use numib::store::{Store, StoreError};
 
-use crate::write::Effect;
+/// What one change did.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    pub(crate) stored: bool,
+    pub(crate) edited: bool,
+    pub(crate) unsent: bool,
+    pub(crate) ignored: Vec<Ignored>,
+    /// Why this row alone was not written, or not all of it: its neighbours are, and Meta is told
+    /// to come again.
+    pub(crate) failure: Option<StoreError>,
+}
+
+impl Effect {
+    /// None, for this reason.
+    pub(crate) fn ignored(reason: Ignored) -> Self {
+        Self { ignored: vec![reason], ..Self::default() }
+    }
+
+    /// What was done; a failure of this row alone is a part of it.
+    ///
+    /// # Errors
+    /// Any other failure.
+    pub(crate) fn unless_lost(written: Result<Self, StoreError>) -> Result<Self, StoreError> {
+        match written {
+            Err(error) if error.is_of_one_item() => {
+                Ok(Self { failure: Some(error), ..Self::default() })
+            }
+            written => written,
+        }
+    }
+
+    /// Both, of the same row.
+    fn and(mut self, other: Self) -> Self {
+        self.stored |= other.stored;
+        self.edited |= other.edited;
+        self.unsent |= other.unsent;
+        self.ignored.extend(other.ignored);
+        self.failure = self.failure.or(other.failure);
+        self
+    }
+}
 
 /// Stores a message, or joins it to the edit that came before it.
 ///
@@ -20,25 +61,27 @@ pub(crate) async fn put_message(
     key: &MessageKey,
     message: &NewMessage,
     edit: Option<&NewEdit>,
-    effect: &mut Effect,
-) -> Result<(), StoreError> {
-    let mut put = put_or_join(store, key, message, edit, effect).await;
+) -> Result<Effect, StoreError> {
+    let mut put = put_or_join(store, key, message, edit).await;
     // The edit that waited went in between: the message is put in its place.
     if matches!(put, Err(StoreError::Conflict)) {
-        put = put_or_join(store, key, message, edit, effect).await;
+        put = put_or_join(store, key, message, edit).await;
     }
     match (put?, edit) {
-        (Put::WithoutItsEdit, Some(edit)) => put_edit(store, key, edit, effect).await,
-        (Put::WithoutItsEdit, None) | (Put::Whole, _) => Ok(()),
+        (Put::WithoutItsEdit(effect), Some(edit)) => {
+            let edited = put_edit(store, key, edit).await;
+            Ok(effect.and(Effect::unless_lost(edited)?))
+        }
+        (Put::WithoutItsEdit(effect) | Put::Whole(effect), _) => Ok(effect),
     }
 }
 
 /// What became of a message and of the edit that came along.
 enum Put {
     /// Both are stored.
-    Whole,
+    Whole(Effect),
     /// A row was there: the edit is still to be put on it.
-    WithoutItsEdit,
+    WithoutItsEdit(Effect),
 }
 
 async fn put_or_join(
@@ -46,28 +89,24 @@ async fn put_or_join(
     key: &MessageKey,
     message: &NewMessage,
     edit: Option<&NewEdit>,
-    effect: &mut Effect,
 ) -> Result<Put, StoreError> {
+    let stored = Effect { stored: true, ..Effect::default() };
     let met = match store.put_message(key, message.clone(), edit.cloned()).await? {
-        Written::Done => {
-            effect.stored = true;
-            effect.edited = edit.is_some();
-            return Ok(Put::Whole);
-        }
+        Written::Done => return Ok(Put::Whole(Effect { edited: edit.is_some(), ..stored })),
         Written::Met(row) => row,
     };
-    match met.message_arrives() {
-        Arrival::Ignore(reason) => effect.ignored.push(reason),
+    let effect = match met.message_arrives() {
+        Arrival::Ignore(reason) => Effect::ignored(reason),
         Arrival::Join => match store.join_message(key, message.clone()).await? {
-            Written::Done => effect.stored = true,
+            Written::Done => stored,
             // A copy of this delivery, or an unsend, came in between and is final.
             Written::Met(row) => match row.message_arrives() {
-                Arrival::Ignore(reason) => effect.ignored.push(reason),
+                Arrival::Ignore(reason) => Effect::ignored(reason),
                 Arrival::Join => return Err(StoreError::Conflict),
             },
         },
-    }
-    Ok(Put::WithoutItsEdit)
+    };
+    Ok(Put::WithoutItsEdit(effect))
 }
 
 /// Writes an edit to its message, or to the place where its message will come.
@@ -79,28 +118,21 @@ pub(crate) async fn put_edit(
     store: &Store,
     key: &MessageKey,
     edit: &NewEdit,
-    effect: &mut Effect,
-) -> Result<(), StoreError> {
-    let mut put = try_edit(store, key, edit, effect).await;
+) -> Result<Effect, StoreError> {
+    let mut put = try_edit(store, key, edit).await;
     // Its message came in between, with another body: the second try finds it.
     if matches!(put, Err(StoreError::Conflict)) {
-        put = try_edit(store, key, edit, effect).await;
+        put = try_edit(store, key, edit).await;
     }
     put
 }
 
-async fn try_edit(
-    store: &Store,
-    key: &MessageKey,
-    edit: &NewEdit,
-    effect: &mut Effect,
-) -> Result<(), StoreError> {
+async fn try_edit(store: &Store, key: &MessageKey, edit: &NewEdit) -> Result<Effect, StoreError> {
     match store.put_edit(key, edit.clone()).await? {
-        Written::Done => effect.edited = true,
+        Written::Done => Ok(Effect { edited: true, ..Effect::default() }),
         Written::Met(row) => match row.refuses_edit(edit.num_edit) {
-            Some(reason) => effect.ignored.push(reason),
-            None => return Err(StoreError::Conflict),
+            Some(reason) => Ok(Effect::ignored(reason)),
+            None => Err(StoreError::Conflict),
         },
     }
-    Ok(())
 }
