@@ -1,13 +1,15 @@
-//! The last part: all that is short, the summary, the index, the manifest with its signature, and
-//! the directory.
+//! The last part: every kind of data that is not written as it is read, the summary, the index, the
+//! manifest with its signature, and the directory.
 
 use numib::archive::part::PartError;
 use numib::archive::zip::{Segment, ZipError, directory};
 use numib::archive::{manifest, record, summary};
+use numib::domain::data_kind::{DataKind, Exported};
 use numib::domain::export::{Cursor, Entry, Export};
 use serde_json::Value;
 
-use crate::work::{Scene, pack, save};
+use crate::saving::{pack, save};
+use crate::scene::Scene;
 use crate::writer::{WriteError, Writer};
 use crate::{App, ExportError, account};
 
@@ -27,7 +29,7 @@ pub(crate) async fn write_rest(
     written.unreadable = written.unreadable.saturating_add(writer.unreadable);
     written.pages = writer.part.pages();
     let mut segment = pack(writer.part, false).await?;
-    records(app, &export, scene, &mut segment).await?;
+    lists(app, &export, scene, &mut segment).await?;
     add(&mut segment, "summary.html", summary::html(scene.account.plan).map_err(page)?.as_bytes())?;
     let held = summary::json(scene.account.plan);
     add(&mut segment, "summary.json", &serde_json::to_vec_pretty(&held).map_err(json)?)?;
@@ -60,23 +62,56 @@ async fn entries(app: &App, export: &Export) -> Result<Vec<Entry>, ExportError> 
     Ok(parts.into_iter().flat_map(|part| part.entries).collect())
 }
 
-/// What is short.
+/// A file of each kind of data that an archive has and that is not written as it is read.
 //= R5.1
-async fn records(
+async fn lists(
     app: &App,
     export: &Export,
     scene: &Scene,
     segment: &mut Segment,
 ) -> Result<(), ExportError> {
-    list(segment, "account", &[account::of_itself(app, &scene.account).await?])?;
-    let connections: Vec<Value> =
-        scene.connections.iter().map(|connection| record::connection(connection)).collect();
-    list(segment, "connections", &connections)?;
-    let id = &export.account;
-    list(segment, "members", &account::members(app, id).await?)?;
-    list(segment, "consents", &account::consents(app, id).await?)?;
-    list(segment, "invoices", &account::invoices(app, id).await?)?;
-    list(segment, "requests", &account::requests(app, export).await?)
+    for kind in DataKind::ALL {
+        if let Exported::In(name) = kind.export()
+            && let Some(values) = records(app, export, scene, *kind).await?
+        {
+            list(segment, name, &values)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an account has of a kind of data; `None`, where that is not written here.
+async fn records(
+    app: &App,
+    export: &Export,
+    scene: &Scene,
+    kind: DataKind,
+) -> Result<Option<Vec<Value>>, ExportError> {
+    let account = &export.account;
+    Ok(Some(match kind {
+        DataKind::Connection => {
+            scene.connections.iter().map(|connection| record::connection(connection)).collect()
+        }
+        DataKind::Member => account::members(app, account).await?,
+        DataKind::Consent => account::consents(app, account).await?,
+        DataKind::Account => vec![account::of_itself(app, &scene.account).await?],
+        DataKind::Invoice => account::invoices(app, account).await?,
+        DataKind::Request => account::requests(app, export).await?,
+        // Written part by part, as they are read; and those that are in no archive.
+        DataKind::Message
+        | DataKind::Contact
+        | DataKind::AuditEvent
+        | DataKind::Export
+        | DataKind::DayKey
+        | DataKind::IndexKey
+        | DataKind::Answer
+        | DataKind::AccountKey
+        | DataKind::TaxKey
+        | DataKind::PolicyVersion
+        | DataKind::PolicyNotice
+        | DataKind::Hold
+        | DataKind::LedgerEntry => return Ok(None),
+    }))
 }
 
 fn list(segment: &mut Segment, name: &str, values: &[Value]) -> Result<(), ExportError> {

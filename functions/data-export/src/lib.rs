@@ -5,6 +5,8 @@
 mod account;
 mod finish;
 mod reader;
+mod saving;
+mod scene;
 mod work;
 mod writer;
 
@@ -26,7 +28,7 @@ use numib::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub use crate::work::{PART_LEN, Progress, work};
+pub use crate::work::{Ended, PART_LEN, work};
 pub use crate::writer::WriteError;
 
 /// Kept back from the invocation's time for the last part and the answer.
@@ -115,25 +117,26 @@ impl From<BatchError> for Diagnostic {
     }
 }
 
-/// Works on a batch until it is done or `deadline` is near; returns which messages are to come
-/// again.
+/// Works on a batch that came `now` until it is done or `deadline` is near; returns which messages
+/// are to come again.
 ///
 /// # Errors
 /// None: what failed is in the answer.
 pub async fn handle(
     app: &Arc<App>,
     event: Event,
+    now: Timestamp,
     deadline: SystemTime,
 ) -> Result<Value, BatchError> {
     let has_time = || clock::until(deadline) > RESERVE;
     let mut failures = Vec::new();
     for record in &event.records {
-        if let Err(error) = carry_on(app, record, &has_time).await {
+        if let Err(error) = carry_on(app, record, now, &has_time).await {
             tracing::error!(error = %error, "an export was not carried on");
             failures.push(json!({ "itemIdentifier": record.message_id }));
         }
     }
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("ExportSteps", Unit::Count, event.records.len());
     metrics.add("ExportErrors", Unit::Count, failures.len());
     metrics.emit();
@@ -143,16 +146,17 @@ pub async fn handle(
 async fn carry_on(
     app: &Arc<App>,
     record: &Record,
+    now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), ExportError> {
     let ExportWork { export, at } =
         serde_json::from_str(&record.body).map_err(|_| ExportError::Unreadable)?;
     // A schedule tried at another time takes its work with it.
-    let now = at.map_or_else(clock::now, |at: Timestamp| clock::now().max(at));
+    let now = at.map_or(now, |at| now.max(at));
     match work(app, &export, now, has_time).await {
-        Ok(Progress::Over) => Ok(()),
+        Ok(Ended::ForGood) => Ok(()),
         // Whoever else saved it may be an erasure, which has it begin anew.
-        Ok(Progress::More) | Err(ExportError::Store(StoreError::Conflict)) => {
+        Ok(Ended::ForNow) | Err(ExportError::Store(StoreError::Conflict)) => {
             Ok(app.queue.put(ExportWork { export, at }).await?)
         }
         Err(error) => Err(error),

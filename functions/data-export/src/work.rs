@@ -4,47 +4,29 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use numib::archive::ArchiveError;
-use numib::archive::part::{PartError, PartWriter};
-use numib::archive::zip::Segment;
-use numib::domain::account::{Account, AccountState};
-use numib::domain::connection::Connection;
-use numib::domain::export::{
-    Cursor, Export, Failure, PARTS_MAX, Part, RESTARTS_MAX, State, TRIES_MAX,
-};
+use numib::domain::export::{Cursor, Export, Failure, RESTARTS_MAX, State, TRIES_MAX};
 use numib::domain::ids::ExportId;
-use numib::edge::clock::{self, Stopwatch};
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::store::{Store, StoreError};
-use tokio::task::{JoinSet, spawn_blocking};
+use numib::store::StoreError;
+use tokio::task::spawn_blocking;
 
+use crate::finish::write_rest;
 use crate::reader::{Reader, Step};
-use crate::writer::{WriteError, Writer};
-use crate::{App, ExportError, finish};
+use crate::saving::Saving;
+use crate::scene::{Scene, active, scene};
+use crate::writer::Writer;
+use crate::{App, ExportError};
 
 /// S3 takes parts of 5 MiB and more, but for the last.
 pub const PART_LEN: usize = 5 * 1024 * 1024;
 
-/// How far an export has come.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum Ended {
     /// Another run goes on.
-    More,
+    ForNow,
     /// Nothing is left to do: it has an archive, or never will, or another worker is at it.
-    Over,
-}
-
-/// What a run knows of its account, and of the time.
-pub(crate) struct Scene {
-    pub(crate) account: Account,
-    pub(crate) connections: Vec<Arc<Connection>>,
-    now: Timestamp,
-    stopwatch: Stopwatch,
-}
-
-impl Scene {
-    pub(crate) fn now(&self) -> Timestamp {
-        self.now.saturating_add(self.stopwatch.elapsed()).unwrap_or(Timestamp::MAX)
-    }
+    ForGood,
 }
 
 /// Takes an export as far as it gets while `has_time` says so, unless another worker is at it: that
@@ -58,13 +40,13 @@ pub async fn work(
     id: &ExportId,
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
-) -> Result<Progress, ExportError> {
-    let Some(export) = app.store.export(id).await? else { return Ok(Progress::Over) };
+) -> Result<Ended, ExportError> {
+    let Some(export) = app.store.export(id).await? else { return Ok(Ended::ForGood) };
     if export.state == State::Void {
         app.exports.discard(&export).await?;
     }
     if !export.state.is_work() || export.is_taken_at(now) {
-        return Ok(Progress::Over);
+        return Ok(Ended::ForGood);
     }
     if export.tries >= TRIES_MAX {
         return end(app, export, Failure::TooManyTries, now).await;
@@ -85,14 +67,14 @@ pub async fn work(
         Ok((export, false)) => {
             let left = Export { is_taken: false, saved_at: scene.now(), ..export };
             app.store.save_export(left, None).await?;
-            Ok(Progress::More)
+            Ok(Ended::ForNow)
         }
         Err(ExportError::Archive(ArchiveError::Denied)) => {
             begin_anew(app, id, upload.as_deref()).await
         }
         Err(ExportError::TooLarge) => {
             let export = app.store.export(id).await?.filter(|export| export.state.is_work());
-            let Some(export) = export else { return Ok(Progress::Over) };
+            let Some(export) = export else { return Ok(Ended::ForGood) };
             end(app, export, Failure::TooLarge, scene.now()).await
         }
         Err(error) => {
@@ -111,29 +93,6 @@ async fn set_free(app: &App, id: &ExportId, upload: Option<&str>, now: Timestamp
             tracing::warn!(%error, "an export was not set free");
         }
     }
-}
-
-/// The account, while it serves, with the channels that it had at the time of asking.
-async fn scene(
-    store: &Store,
-    export: &Export,
-    now: Timestamp,
-) -> Result<Option<Scene>, ExportError> {
-    let Some(account) = active(store, export).await? else { return Ok(None) };
-    let routes = store.account_connections(&export.account).await?.into_iter().collect();
-    let sight = store.look_again(&routes, &std::collections::BTreeSet::new()).await?;
-    let serves =
-        |one: &Connection| one.serves(&export.account) && one.connected_at <= export.asked_at;
-    let connections = sight.connections.into_values().filter(serves);
-    let mut connections: Vec<_> = connections.map(Arc::new).collect();
-    connections.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
-}
-
-/// Its account, while that serves.
-async fn active(store: &Store, export: &Export) -> Result<Option<Account>, StoreError> {
-    let account = store.account(&export.account).await?;
-    Ok(account.filter(|account| account.state == AccountState::Active))
 }
 
 /// Counts the try; and begins an upload, where none is, or the one that is begins anew.
@@ -168,33 +127,29 @@ async fn end(
     export: Export,
     why: Failure,
     now: Timestamp,
-) -> Result<Progress, ExportError> {
+) -> Result<Ended, ExportError> {
     app.exports.discard(&export).await?;
     tracing::error!(export = %export.id, why = why.as_str(), "an export has failed");
     let failed = Export { saved_at: now, upload: None, ..export.failed(why) };
     app.store.end_export(failed).await?;
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("ExportsFailed", Unit::Count, i32::from(why != Failure::AccountClosed));
     metrics.emit();
-    Ok(Progress::Over)
+    Ok(Ended::ForGood)
 }
 
 /// Its parts are gone, or not those that were saved: the bucket has removed what lay there for too
 /// long. Or it was voided meanwhile, and another worker is at it, with an upload of its own.
-async fn begin_anew(
-    app: &App,
-    id: &ExportId,
-    upload: Option<&str>,
-) -> Result<Progress, ExportError> {
+async fn begin_anew(app: &App, id: &ExportId, upload: Option<&str>) -> Result<Ended, ExportError> {
     let export = app.store.export(id).await?.filter(|export| export.state.is_work());
-    let Some(export) = export else { return Ok(Progress::Over) };
+    let Some(export) = export else { return Ok(Ended::ForGood) };
     if export.state == State::Running {
         if export.upload.as_deref() != upload {
-            return Ok(Progress::Over);
+            return Ok(Ended::ForGood);
         }
         app.store.save_export(export.anew(), None).await?;
     }
-    Ok(Progress::More)
+    Ok(Ended::ForNow)
 }
 
 /// Writes and saves parts; returns the export, and whether all are: not when time ran out.
@@ -226,7 +181,7 @@ async fn write_parts(
         }
     }
     let export = saving.finish().await?;
-    finish::write_rest(app, export, writer, scene).await.map(|export| (export, true))
+    write_rest(app, export, writer, scene).await.map(|export| (export, true))
 }
 
 /// On the other processor.
@@ -235,99 +190,8 @@ async fn write(mut writer: Writer, step: Step) -> Result<Writer, ExportError> {
     Ok(written.await.map_err(|_| ExportError::Stopped)??)
 }
 
-/// Uploads and saves a part while the next one is written.
-struct Saving<'a> {
-    app: &'a Arc<App>,
-    /// As it will be once what is under way is saved.
-    ahead: Export,
-    /// One at a time; none goes on once this is dropped.
-    under_way: JoinSet<Result<Export, ExportError>>,
-}
-
-impl<'a> Saving<'a> {
-    fn new(app: &'a Arc<App>, export: Export) -> Self {
-        Self { app, ahead: export, under_way: JoinSet::new() }
-    }
-
-    fn next_part(&self) -> Result<PartWriter, ExportError> {
-        let written = self.ahead.written;
-        let number = written.parts.saturating_add(1);
-        if number > PARTS_MAX {
-            return Err(ExportError::TooLarge);
-        }
-        let part = PartWriter::new(number, written.pages, self.ahead.asked_at);
-        Ok(part.map_err(WriteError::from)?)
-    }
-
-    /// Has the part saved; returns the writer of the next.
-    async fn save(
-        &mut self,
-        mut writer: Writer,
-        cursor: &Cursor,
-        scene: &Scene,
-    ) -> Result<Writer, ExportError> {
-        let (messages, contacts) = (writer.messages, writer.contacts);
-        let written = &mut self.ahead.written;
-        written.messages = written.messages.saturating_add(messages);
-        written.contacts = written.contacts.saturating_add(contacts);
-        written.unreadable = written.unreadable.saturating_add(writer.unreadable);
-        written.parts = written.parts.saturating_add(1);
-        written.pages = writer.part.pages();
-        self.ahead.cursor = cursor.clone();
-        self.ahead.tries = 0;
-        self.ahead.saved_at = scene.now();
-        let next = self.next_part()?;
-        let goes_on = writer.is_within();
-        let part = writer.next_part(next);
-        let segment = pack(part, goes_on).await?;
-        let len = u64::try_from(segment.bytes.len()).unwrap_or(u64::MAX);
-        self.ahead.written.bytes = self.ahead.written.bytes.saturating_add(len);
-        if let Some(saved) = self.saved().await? {
-            self.ahead.version = saved.version;
-        }
-        let (app, export) = (Arc::clone(self.app), self.ahead.clone());
-        self.under_way.spawn(async move { save(&app, export, segment).await });
-        Ok(writer)
-    }
-
-    /// Waits for what is under way.
-    async fn saved(&mut self) -> Result<Option<Export>, ExportError> {
-        match self.under_way.join_next().await {
-            Some(saved) => saved.map_err(|_| ExportError::Stopped)?.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// The export with all that was saved.
-    async fn finish(mut self) -> Result<Export, ExportError> {
-        let saved = self.saved().await?;
-        Ok(saved.unwrap_or(self.ahead))
-    }
-}
-
-/// Ends a part, on the other processor.
-pub(crate) async fn pack(part: PartWriter, goes_on: bool) -> Result<Segment, ExportError> {
-    let packed = spawn_blocking(move || part.finish(goes_on));
-    let packed: Result<_, PartError> = packed.await.map_err(|_| ExportError::Stopped)?;
-    Ok(packed.map_err(WriteError::from)?)
-}
-
-/// Uploads the last part of what is written, and saves that it is.
-pub(crate) async fn save(
-    app: &App,
-    export: Export,
-    segment: Segment,
-) -> Result<Export, ExportError> {
-    let number = export.written.parts;
-    let Segment { bytes, entries, .. } = segment;
-    let upload = export.upload.clone().unwrap_or_default();
-    let key = export.object_key();
-    let etag = app.exports.put_part(&key, (&upload, number), bytes).await?;
-    Ok(app.store.save_export(export, Some(&Part { number, etag, entries })).await?)
-}
-
 /// Makes one object of the parts, unless the account has been closed meanwhile.
-async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, ExportError> {
+async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Ended, ExportError> {
     let parts = app.store.export_parts(&export).await?;
     let upload = export.upload.clone().unwrap_or_default();
     match app.exports.complete(&export, &upload, &parts).await {
@@ -350,9 +214,9 @@ async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Progress, 
     if unreadable > 0 {
         tracing::error!(unreadable, "messages of an export did not open");
     }
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("ExportsReady", Unit::Count, 1);
     metrics.add("ExportMessagesUnreadable", Unit::Count, unreadable);
     metrics.emit();
-    Ok(Progress::Over)
+    Ok(Ended::ForGood)
 }

@@ -9,6 +9,7 @@ use super::zip::{File, Segment, ZipError};
 use crate::domain::audit::Link;
 use crate::domain::audit::export::Line;
 use crate::domain::connection::Connection;
+use crate::domain::data_kind::{DataKind, Exported};
 use crate::domain::ids::ConversationId;
 use crate::domain::personal::Personal;
 use crate::domain::row::ContactMarks;
@@ -65,8 +66,12 @@ impl PartWriter {
     /// # Errors
     /// [`PartError`].
     pub fn new(number: u32, pages: u32, asked_at: Timestamp) -> Result<Self, PartError> {
-        let named = |folder: &str, kind: &str, ending: &str| {
-            File::new(format!("{folder}/{kind}-{number:05}.{ending}"))
+        let named = |folder: &str, name: &str, ending: &str| {
+            File::new(format!("{folder}/{name}-{number:05}.{ending}"))
+        };
+        let data = |kind: DataKind| match kind.export() {
+            Exported::In(name) => named("data", name, "ndjson"),
+            Exported::Excluded(_) => named("data", kind.as_str(), "ndjson"),
         };
         let mut table = named("csv", "messages", "csv");
         table.text().extend_from_slice(csv_row::BYTE_ORDER_MARK.as_bytes());
@@ -76,9 +81,9 @@ impl PartWriter {
         Ok(Self {
             number,
             segment: Segment::new(asked_at),
-            messages: named("data", "messages", "ndjson"),
-            contacts: named("data", "contacts", "ndjson"),
-            audit: named("data", "audit-events", "ndjson"),
+            messages: data(DataKind::Message),
+            contacts: data(DataKind::Contact),
+            audit: data(DataKind::AuditEvent),
             linked,
             table,
             pages: Pages::after(pages),

@@ -1,6 +1,6 @@
 //! What is in an archive: all of the account, nothing of another, as of the asking.
 
-use data_export::{Progress, work};
+use data_export::{Ended, work};
 use numib::domain::export::State;
 use numib::domain::ids::{Channel, MemberId};
 use numib::domain::role::Role;
@@ -169,7 +169,7 @@ async fn a_closed_account_gets_none(db: &Database) {
     let desk = Desk::open(db).await;
     let id = desk.ask().await;
     db.store.mark_account_erased(&desk.shop.connection.account).await.unwrap();
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Progress::Over);
+    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
     assert_eq!(desk.stored(&id).await.state, State::Failed);
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
     assert_ne!(desk.ask().await, id, "another may be asked for");

@@ -1,7 +1,7 @@
 //! A worker that dies, after any of its requests: the next one writes the same archive. And what
 //! erasures do to archives.
 
-use data_export::{Progress, work};
+use data_export::{Ended, work};
 use numib::domain::erasure::{Source, Target};
 use numib::domain::export::{Failure, LEASE, State};
 use numib::domain::ids::{ExportId, RequestId};
@@ -119,7 +119,7 @@ async fn one_that_keeps_failing_ends(db: &Database) {
     }
     db.wire.heal();
     let at = now() + LEASE * 10;
-    assert_eq!(work(&desk.app, &id, at, &|| true).await.unwrap(), Progress::Over);
+    assert_eq!(work(&desk.app, &id, at, &|| true).await.unwrap(), Ended::ForGood);
     let ended = desk.stored(&id).await;
     assert_eq!((ended.state, ended.failure), (State::Failed, Some(Failure::TooManyTries)));
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
@@ -245,5 +245,5 @@ async fn the_end_of_an_account_leaves_no_export(db: &Database) {
     let left = db.dump_table(&db.tables.core).await;
     let left: Vec<_> = left.iter().filter(|item| item.contains("EXPORT")).collect();
     assert_eq!(left, Vec::<&String>::new());
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Progress::Over);
+    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
 }

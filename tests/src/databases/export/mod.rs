@@ -1,6 +1,6 @@
 //! Exports on a real database: what is in an archive, and what never is.
 
-mod archive;
+pub(crate) mod archive;
 mod content;
 mod crash;
 mod hands;
@@ -9,7 +9,7 @@ mod old;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use data_export::{App, Progress, work};
+use data_export::{App, Ended, work};
 use jiff::Timestamp;
 use numib::archive::exports::Exports;
 use numib::domain::export::{Export, LEASE, State};
@@ -74,7 +74,7 @@ impl<'a> Desk<'a> {
 
     /// Works until it is over; returns the archive.
     async fn finish(&self, id: &ExportId) -> Archive {
-        while work(&self.app, id, later(), &|| true).await.unwrap() == Progress::More {}
+        while work(&self.app, id, later(), &|| true).await.unwrap() == Ended::ForNow {}
         self.archive(id).await
     }
 

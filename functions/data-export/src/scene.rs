@@ -1,0 +1,49 @@
+//! What a run knows of its account, and of the time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use numib::domain::account::{Account, AccountState};
+use numib::domain::connection::Connection;
+use numib::domain::export::Export;
+use numib::edge::clock::Stopwatch;
+use numib::store::{Store, StoreError};
+
+/// What a run knows of its account, and of the time.
+pub(crate) struct Scene {
+    pub(crate) account: Account,
+    pub(crate) connections: Vec<Arc<Connection>>,
+    now: Timestamp,
+    stopwatch: Stopwatch,
+}
+
+impl Scene {
+    /// The time, which goes on while it runs.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now.saturating_add(self.stopwatch.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The account, while it serves, with the channels that it had at the time of asking.
+pub(crate) async fn scene(
+    store: &Store,
+    export: &Export,
+    now: Timestamp,
+) -> Result<Option<Scene>, StoreError> {
+    let Some(account) = active(store, export).await? else { return Ok(None) };
+    let routes = store.account_connections(&export.account).await?.into_iter().collect();
+    let sight = store.look_again(&routes, &BTreeSet::new()).await?;
+    let serves =
+        |one: &Connection| one.serves(&export.account) && one.connected_at <= export.asked_at;
+    let connections = sight.connections.into_values().filter(serves);
+    let mut connections: Vec<_> = connections.map(Arc::new).collect();
+    connections.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
+}
+
+/// Its account, while that serves.
+pub(crate) async fn active(store: &Store, export: &Export) -> Result<Option<Account>, StoreError> {
+    let account = store.account(&export.account).await?;
+    Ok(account.filter(|account| account.state == AccountState::Active))
+}
