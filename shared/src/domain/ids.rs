@@ -4,34 +4,13 @@ use std::fmt;
 
 use super::personal::Personal;
 
-/// The Meta product a conversation takes place on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// Facebook Messenger: `object: page` in webhooks; accounts are Pages, contacts are PSIDs.
-    Messenger,
-    /// Instagram messaging: `object: instagram`; accounts are professional accounts, contacts are
-    /// IGSIDs.
-    Instagram,
-}
-
-impl Channel {
-    /// The lower-case name used in keys and API answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Messenger => "messenger",
-            Self::Instagram => "instagram",
-        }
-    }
-
-    /// Reads the name back; `None` for any other word.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "messenger" => Some(Self::Messenger),
-            "instagram" => Some(Self::Instagram),
-            _ => None,
-        }
+words! {
+    /// The Meta product a conversation takes place on.
+    Channel {
+        /// Facebook Messenger: accounts are Pages, contacts are PSIDs.
+        Messenger = "messenger",
+        /// Instagram messaging: accounts are professional accounts, contacts are IGSIDs.
+        Instagram = "instagram",
     }
 }
 

@@ -15,6 +15,7 @@ use numib::domain::row::{Row, SUPPRESSION, sweep_on};
 use numib::domain::sealed::{PublicKey, Sealed, WrappedPair};
 use numib::domain::time::Day;
 use numib::domain::update::{Direction, Kind};
+use numib::meta::webhook;
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::{Opener, PrivateKey, public_key_from_der};
 use numib::seal::kms::DataKeys;
@@ -305,10 +306,7 @@ impl Shop {
 
     /// These items in a webhook of their own.
     pub(crate) fn body(&self, items: &[Value]) -> Value {
-        let object = match self.connection.channel {
-            Channel::Messenger => "page",
-            Channel::Instagram => "instagram",
-        };
+        let object = webhook::object_of(self.connection.channel);
         json!({"object": object, "entry": [self.entry(items)]})
     }
 

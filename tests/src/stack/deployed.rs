@@ -9,6 +9,7 @@ use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clock;
+use numib::meta::webhook;
 use numib::seal::kms::DataKeys;
 use numib::seal::pseudonym::Pepper;
 use numib::store::Store;
@@ -123,10 +124,7 @@ impl Deployed {
 impl Account {
     /// A webhook body about this account.
     pub(crate) fn body(&self, items: &[Value]) -> String {
-        let object = match self.channel {
-            Channel::Messenger => "page",
-            Channel::Instagram => "instagram",
-        };
+        let object = webhook::object_of(self.channel);
         let time = clock::now().as_millisecond();
         let entry = json!({"id": self.meta_id, "time": time, "messaging": items});
         json!({"object": object, "entry": [entry]}).to_string()

@@ -58,6 +58,15 @@ pub fn parse(body: &[u8]) -> Delivery {
     delivery
 }
 
+/// What a webhook's `object` is of this channel.
+#[must_use]
+pub const fn object_of(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Messenger => "page",
+        Channel::Instagram => "instagram",
+    }
+}
+
 fn read_body(body: Value<'_>, delivery: &mut Delivery) {
     let Some(body) = body.object() else { return delivery.push(Err(Ignored::MalformedBody)) };
     let Some(entries) = body.get("entry").and_then(Value::array) else {
@@ -67,10 +76,10 @@ fn read_body(body: Value<'_>, delivery: &mut Delivery) {
         let reason = if is_sample { Ignored::TestEvent } else { Ignored::MalformedBody };
         return delivery.push(Err(reason));
     };
-    let channel = match body.scalar("object").as_deref() {
-        Some("page") => Channel::Messenger,
-        Some("instagram") => Channel::Instagram,
-        _ => return ignore_object(&entries, delivery),
+    let named = body.scalar("object");
+    let is_named = |channel: &Channel| named.as_deref() == Some(object_of(*channel));
+    let Some(channel) = Channel::ALL.iter().copied().find(is_named) else {
+        return ignore_object(&entries, delivery);
     };
     for value in entries {
         let Some(fields) = value.object() else {
@@ -257,7 +266,11 @@ mod tests {
     #[test]
     fn the_channel_is_the_object() {
         let entry = format!(r#"{{"id":"101","messaging":[{TEXT}]}}"#);
-        for (object, channel) in [("page", Channel::Messenger), ("instagram", Channel::Instagram)] {
+        for channel in Channel::ALL.iter().copied() {
+            let object = match channel {
+                Channel::Messenger => "page",
+                Channel::Instagram => "instagram",
+            };
             let delivery =
                 parse(format!(r#"{{"entry":[{entry}],"object":"{object}"}}"#).as_bytes());
             assert_eq!(delivery.updates[0].channel, channel);
