@@ -10,7 +10,7 @@ use numib::edge::address;
 use numib::edge::problem::{Problem, json};
 use numib::edge::secrets::MetaSecrets;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::erasure::{self, Asked, scope};
+use numib::erasure::{self, Asked, targets};
 use numib::meta::signed_request::{self, Callback, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
@@ -50,7 +50,7 @@ pub(crate) async fn data_deletion(
     let (subject, targets) = match &user {
         Some(user) => {
             let pepper = &secrets.pepper;
-            let targets = scope::of_person(&app.store, pepper, user, issued_at, now).await;
+            let targets = targets::of_person(&app.store, pepper, user, issued_at, now).await;
             (format!("person {}", pepper.person(user)), targets?)
         }
         // Signed, but nobody is named: nothing is selected, and the page says so.
@@ -76,11 +76,11 @@ pub(crate) async fn deauthorize(
     let Callback { user, profile, issued_at } = callback;
     let mut targets = Vec::new();
     if let Some(user) = &user {
-        let found = scope::connected_by(&app.store, pepper, user, issued_at, now).await;
+        let found = targets::connected_by(&app.store, pepper, user, issued_at, now).await;
         targets.extend(found?);
     }
     if let Some(profile) = &profile {
-        let found = scope::of_channel(&app.store, pepper, profile, issued_at, now).await;
+        let found = targets::of_channel(&app.store, pepper, profile, issued_at, now).await;
         targets.extend(found?);
     }
     targets.sort();

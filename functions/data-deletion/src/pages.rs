@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
-use numib::domain::data_kind::{DataKind, Reason, kept};
+use numib::domain::data_kind::{DataKind, Reason};
 use numib::domain::erasure::{Request, State, Target};
 use numib::domain::ids::RequestId;
 use numib::edge::problem::answer;
@@ -177,7 +177,7 @@ fn facts(request: &Request, language: Language) -> Vec<(&'static str, String)> {
 /// What is kept: a part of it, once the rest is gone; before that, everything is still there.
 fn kept_of(request: &Request) -> Vec<(DataKind, Reason)> {
     let is_erased = (State::Shredded..=State::Completed).contains(&request.state);
-    if is_erased { kept(&request.targets) } else { Vec::new() }
+    if is_erased { request.kept() } else { Vec::new() }
 }
 
 fn kept_words(request: &Request, language: Language) -> Vec<(&'static str, &'static str)> {
@@ -310,12 +310,12 @@ mod tests {
         let connection = Request { targets: vec![connection], ..contact.clone() };
         for language in LANGUAGES {
             let page = page(&contact, language);
-            for (kind, reason) in kept(&contact.targets) {
+            for (kind, reason) in contact.kept() {
                 assert!(page.contains(&format!("<dt>{}</dt>", language.kind(kind))), "{kind:?}");
                 assert!(page.contains(language.reason(reason)), "{reason:?}");
             }
             let json = status_json(&contact, Timestamp::MAX);
-            assert_eq!(json["kept"].as_array().unwrap().len(), kept(&contact.targets).len());
+            assert_eq!(json["kept"].as_array().unwrap().len(), contact.kept().len());
             assert_eq!(status_json(&request(State::Held), Timestamp::MAX)["kept"], json!([]));
             let (name, why) = language.texts().backups;
             assert!(page.contains(name) && page.contains(why));

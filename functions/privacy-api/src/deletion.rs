@@ -9,7 +9,7 @@ use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{AccountId, RequestId};
 use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
-use numib::erasure::scope::channels_of_account;
+use numib::erasure::targets::of_account;
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
 use numib::store::concurrent::all;
@@ -85,7 +85,7 @@ async fn erase_channels(
     account: &AccountId,
     now: Timestamp,
 ) -> Result<Option<Erasure>, Problem> {
-    let targets = channels_of_account(&app.store, account).await?;
+    let targets = of_account(&app.store, account).await?;
     let asked = Asked::channels(account, targets);
     if asked.targets.is_empty() {
         let under_way = app.store.request_under_way(&asked.subject).await?;

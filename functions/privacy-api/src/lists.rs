@@ -16,7 +16,7 @@ use numib::domain::ids::{MetaId, RequestId};
 use numib::edge::clock::Stopwatch;
 use numib::edge::problem::{Problem, json};
 use numib::edge::queue::QueueError;
-use numib::erasure::{self, Asked, ErasureError, scope};
+use numib::erasure::{self, Asked, ErasureError, targets};
 use numib::meta::deletion_list::{self, Entry, ListError};
 use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
@@ -237,7 +237,7 @@ impl Importer<'_> {
         let (request, is_new) = if let Some(met) = met {
             (erasure::resume(store, &met, self.now).await?, false)
         } else {
-            let targets = scope::of_person(store, self.pepper, id, None, self.now).await?;
+            let targets = targets::of_person(store, self.pepper, id, None, self.now).await?;
             let asked = Asked {
                 source: Source::MetaList,
                 reference: Some(self.file.to_owned()),

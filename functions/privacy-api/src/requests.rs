@@ -7,7 +7,7 @@ use numib::domain::erasure::{Counts, Request as Erasure, Source, State, is_refer
 use numib::domain::ids::RequestId;
 use numib::domain::role::Role;
 use numib::edge::problem::{Problem, json};
-use numib::erasure::{Asked, scope};
+use numib::erasure::{Asked, targets};
 use numib::meta::deletion_list::meta_id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub(crate) async fn lodge(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         return Err(BAD_REFERENCE);
     }
     let secrets = app.secrets.get().await?;
-    let targets = scope::of_person(&app.store, &secrets.pepper, &id, None, now).await;
+    let targets = targets::of_person(&app.store, &secrets.pepper, &id, None, now).await;
     let subject = format!("person {}", secrets.pepper.person(&id));
     let targets = targets?;
     let asked = Asked { source, reference: Some(reference), subject, targets, due_at: None };

@@ -1,37 +1,39 @@
-//! The registry of everything that is stored. Erasure, export, retention and holds `match` on it
-//! without a catch-all, so a new kind of data that one of them does not cover does not compile.
+//! The registry of everything that is stored. Erasure, export and retention go through it, kind by
+//! kind, and `match` on it without a catch-all: a new kind of data that one of them does not cover
+//! does not compile.
 
 use std::collections::BTreeMap;
 
-use super::erasure::Target;
-
 words! {
-    /// A kind of stored data.
+    /// A kind of stored data. A sweep removes the kinds in this order: copies first, then each kind
+    /// before the kind that leads to it.
     DataKind {
+        /// A data export: its record, and its archive while the archive is kept.
+        Export = "export",
         /// A sealed message with its edit, a waiting edit, or a tombstone.
         Message = "message",
         /// A contact of a connection, with its marks.
         Contact = "contact",
-        /// A connected channel, with its public keys.
-        Connection = "connection",
-        /// The key under which a connection's ids become pseudonyms.
-        IndexKey = "index-key",
         /// A wrapped day key.
         DayKey = "day-key",
+        /// The key under which a connection's ids become pseudonyms.
+        IndexKey = "index-key",
+        /// A connected channel, with its public keys.
+        Connection = "connection",
+        /// A person's membership of an account.
+        Member = "member",
+        /// The answer to a member's request, for when the member repeats the request.
+        Answer = "answer",
+        /// A decision about an optional purpose.
+        Consent = "consent",
         /// An account, with its plan and its sealed profile.
         Account = "account",
         /// The wrapped key that opens an account's profile.
         AccountKey = "account-key",
-        /// A person's membership of an account.
-        Member = "member",
         /// A sealed invoice of an account.
         Invoice = "invoice",
         /// The wrapped key that opens an account's invoices.
         TaxKey = "tax-key",
-        /// A decision about an optional purpose.
-        Consent = "consent",
-        /// The answer to a member's request, for when the member repeats the request.
-        Answer = "answer",
         /// A version of the privacy policy.
         PolicyVersion = "policy-version",
         /// A note that an owner was told of a version of the privacy policy.
@@ -44,8 +46,22 @@ words! {
         LedgerEntry = "ledger-entry",
         /// A link of an account's audit chain.
         AuditEvent = "audit-event",
-        /// A data export: its record, and its archive while the archive is kept.
-        Export = "export",
+    }
+}
+
+words! {
+    /// What an erasure is of.
+    Scope {
+        /// An account: its profile, its members, and its channels by requests of their own.
+        Account = "account",
+        /// A member of an account.
+        Member = "member",
+        /// A connected channel, with everything in it.
+        Connection = "connection",
+        /// A contact, with what it sent until a moment.
+        Contact = "contact",
+        /// A single message.
+        Message = "message",
     }
 }
 
@@ -88,57 +104,55 @@ impl DataKind {
         }
     }
 
-    /// What erasing a target does with this kind of data. The connections of an account are targets
-    /// of their own.
+    /// What an erasure of this scope does with this kind of data. Whatever is in a channel goes with
+    /// the channel, which a request of its own erases.
     //= R8.3, R6.3, R9.1
     #[must_use]
-    pub const fn fate(self, target: &Target) -> Fate {
-        use Target::{Account, Connection, Contact, Member, Message};
+    pub const fn fate(self, scope: Scope) -> Fate {
+        use Scope::{Account, Connection, Contact, Member, Message};
         match self {
-            Self::Message => match target {
-                Connection { .. } | Contact { .. } | Message { .. } => Fate::Swept,
-                Account { .. } | Member { .. } => Fate::Untouched,
+            // Archives are copies of whatever is erased.
+            Self::Export => Fate::Swept,
+            Self::Message => match scope {
+                Connection | Contact | Message => Fate::Swept,
+                Account | Member => Fate::Untouched,
             },
-            Self::Contact => match target {
-                Connection { .. } => Fate::Swept,
-                Contact { .. } => Fate::Kept(Reason::SuppressionMark),
-                Account { .. } | Member { .. } | Message { .. } => Fate::Untouched,
+            Self::Contact => match scope {
+                Connection => Fate::Swept,
+                Contact => Fate::Kept(Reason::SuppressionMark),
+                Account | Member | Message => Fate::Untouched,
             },
-            Self::Connection => match target {
-                Connection { .. } => Fate::Kept(Reason::SuppressionMark),
-                Account { .. } | Member { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            Self::DayKey | Self::IndexKey => match scope {
+                Connection => Fate::Shredded,
+                Account | Member | Contact | Message => Fate::Untouched,
             },
-            Self::IndexKey | Self::DayKey => match target {
-                Connection { .. } => Fate::Shredded,
-                Account { .. } | Member { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            Self::Connection => match scope {
+                Account => Fate::Swept,
+                Connection => Fate::Kept(Reason::SuppressionMark),
+                Member | Contact | Message => Fate::Untouched,
             },
-            Self::Account | Self::Consent => of_account(target, Fate::Swept),
-            Self::AccountKey => of_account(target, Fate::Shredded),
-            Self::Invoice | Self::TaxKey => of_account(target, Fate::Kept(Reason::TaxRecord)),
-            Self::Member | Self::Answer => match target {
-                Account { .. } | Member { .. } => Fate::Swept,
-                Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            Self::Member | Self::Answer => match scope {
+                Account | Member => Fate::Swept,
+                Connection | Contact | Message => Fate::Untouched,
             },
-            Self::AuditEvent | Self::PolicyNotice => match target {
-                Account { .. } | Member { .. } => Fate::Kept(Reason::SecurityRecord),
-                Connection { .. } | Contact { .. } | Message { .. } => Fate::Untouched,
+            Self::Consent | Self::Account => of_account(scope, Fate::Swept),
+            Self::AccountKey => of_account(scope, Fate::Shredded),
+            Self::Invoice | Self::TaxKey => of_account(scope, Fate::Kept(Reason::TaxRecord)),
+            Self::PolicyNotice | Self::AuditEvent => match scope {
+                Account | Member => Fate::Kept(Reason::SecurityRecord),
+                Connection | Contact | Message => Fate::Untouched,
             },
             Self::Request | Self::LedgerEntry => Fate::Kept(Reason::ProofOfErasure),
             Self::Hold | Self::PolicyVersion => Fate::Untouched,
-            // Archives are copies of whatever is erased.
-            Self::Export => Fate::Swept,
         }
     }
 }
 
 /// The fate of what is an account's own, and no part of its channels or members.
-const fn of_account(target: &Target, fate: Fate) -> Fate {
-    match target {
-        Target::Account { .. } => fate,
-        Target::Member { .. }
-        | Target::Connection { .. }
-        | Target::Contact { .. }
-        | Target::Message { .. } => Fate::Untouched,
+const fn of_account(scope: Scope, fate: Fate) -> Fate {
+    match scope {
+        Scope::Account => fate,
+        Scope::Member | Scope::Connection | Scope::Contact | Scope::Message => Fate::Untouched,
     }
 }
 
@@ -210,18 +224,6 @@ impl DataKind {
     }
 }
 
-/// What an erasure of these targets keeps, and on which ground.
-#[must_use]
-pub fn kept(targets: &[Target]) -> Vec<(DataKind, Reason)> {
-    let reason = |kind: &DataKind| {
-        targets.iter().find_map(|target| match kind.fate(target) {
-            Fate::Kept(reason) => Some((*kind, reason)),
-            Fate::Shredded | Fate::Swept | Fate::Untouched => None,
-        })
-    };
-    DataKind::ALL.iter().filter_map(reason).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,30 +231,27 @@ mod tests {
     //= R8.3
     #[test]
     fn erasing_a_connection_destroys_every_key_that_opens_it() {
-        let connection = Target::parse("connection a r c").unwrap();
         for kind in [DataKind::DayKey, DataKind::IndexKey] {
-            assert_eq!(kind.fate(&connection), Fate::Shredded);
+            assert_eq!(kind.fate(Scope::Connection), Fate::Shredded);
         }
         for kind in [DataKind::Message, DataKind::Contact] {
-            assert_eq!(kind.fate(&connection), Fate::Swept);
+            assert_eq!(kind.fate(Scope::Connection), Fate::Swept);
         }
     }
 
     //= R6.1, R6.3
     #[test]
     fn erasing_an_account_destroys_the_key_of_its_profile_and_keeps_its_tax_records() {
-        let account = Target::parse("account a").unwrap();
-        assert_eq!(DataKind::AccountKey.fate(&account), Fate::Shredded);
+        assert_eq!(DataKind::AccountKey.fate(Scope::Account), Fate::Shredded);
         for kind in [DataKind::Invoice, DataKind::TaxKey] {
-            assert_eq!(kind.fate(&account), Fate::Kept(Reason::TaxRecord));
+            assert_eq!(kind.fate(Scope::Account), Fate::Kept(Reason::TaxRecord));
         }
     }
 
     #[test]
     fn erasing_a_contact_leaves_the_keys_of_everyone_else() {
-        let contact = Target::parse("contact a c.p 1").unwrap();
-        assert_eq!(DataKind::DayKey.fate(&contact), Fate::Untouched);
-        assert_eq!(DataKind::Message.fate(&contact), Fate::Swept);
+        assert_eq!(DataKind::DayKey.fate(Scope::Contact), Fate::Untouched);
+        assert_eq!(DataKind::Message.fate(Scope::Contact), Fate::Swept);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::data_kind::DataKind;
+use super::data_kind::{DataKind, Fate, Reason, Scope};
 use super::ids::{
     AccountId, ConnectionId, ConversationId, MemberId, MessageId, RequestId, RouteId,
 };
@@ -14,7 +14,7 @@ use super::time::Day;
 /// One thing to erase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// An account with its profile and its members. Its connections are targets of their own.
+    /// An account with its profile and its members. Its channels are targets of their own.
     Account {
         /// Which one.
         account: AccountId,
@@ -68,15 +68,15 @@ impl Target {
         }
     }
 
-    /// The sort of target, as a word.
+    /// The target's scope.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn scope(&self) -> Scope {
         match self {
-            Self::Account { .. } => "account",
-            Self::Member { .. } => "member",
-            Self::Connection { .. } => "connection",
-            Self::Contact { .. } => "contact",
-            Self::Message { .. } => "message",
+            Self::Account { .. } => Scope::Account,
+            Self::Member { .. } => Scope::Member,
+            Self::Connection { .. } => Scope::Connection,
+            Self::Contact { .. } => Scope::Contact,
+            Self::Message { .. } => Scope::Message,
         }
     }
 
@@ -137,24 +137,24 @@ impl Target {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(' ').collect();
-        let (kind, account, rest) = match parts.as_slice() {
-            [kind, account, rest @ ..] => (*kind, AccountId::parse(account)?, rest),
+        let (scope, account, rest) = match parts.as_slice() {
+            [scope, account, rest @ ..] => (Scope::parse(scope)?, AccountId::parse(account)?, rest),
             _ => return None,
         };
-        Some(match (kind, rest) {
-            ("account", []) => Self::Account { account },
-            ("member", [member]) => Self::Member { account, member: MemberId::parse(member)? },
-            ("connection", [first, second]) => Self::Connection {
+        Some(match (scope, rest) {
+            (Scope::Account, []) => Self::Account { account },
+            (Scope::Member, [member]) => Self::Member { account, member: MemberId::parse(member)? },
+            (Scope::Connection, [first, second]) => Self::Connection {
                 account,
                 route: RouteId::parse(first)?,
                 connection: ConnectionId::parse(second)?,
             },
-            ("contact", [first, second]) => Self::Contact {
+            (Scope::Contact, [first, second]) => Self::Contact {
                 account,
                 conversation: ConversationId::parse(first)?,
                 until: Timestamp::from_millisecond(second.parse().ok()?).ok()?,
             },
-            ("message", [first, second]) => Self::Message {
+            (Scope::Message, [first, second]) => Self::Message {
                 account,
                 conversation: ConversationId::parse(first)?,
                 message: MessageId::parse(second)?,
@@ -358,6 +358,28 @@ impl Request {
     #[must_use]
     pub fn is_of(&self, account: &AccountId) -> bool {
         !self.targets.is_empty() && self.targets.iter().all(|one| one.account() == account)
+    }
+
+    /// The kinds of data that the request keeps, each with the reason.
+    #[must_use]
+    pub fn kept(&self) -> Vec<(DataKind, Reason)> {
+        let reason = |kind: &DataKind| {
+            self.targets.iter().find_map(|target| match kind.fate(target.scope()) {
+                Fate::Kept(reason) => Some((*kind, reason)),
+                Fate::Shredded | Fate::Swept | Fate::Untouched => None,
+            })
+        };
+        DataKind::ALL.iter().filter_map(reason).collect()
+    }
+
+    /// How many keys the request has destroyed.
+    #[must_use]
+    pub fn keys_destroyed(&self) -> u64 {
+        let is_key = |kind: DataKind| {
+            self.targets.iter().any(|target| kind.fate(target.scope()) == Fate::Shredded)
+        };
+        let keys = self.counts.iter().filter(|(kind, _)| is_key(**kind));
+        keys.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// Whether the request erases all of these targets.

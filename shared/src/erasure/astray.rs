@@ -100,16 +100,16 @@ pub async fn rows_astray(
     let under_way = under_way(store).await?;
     suspects.retain(|row| !under_way.covers(&row.conversation));
     for rows in suspects.chunks(JUDGED_AT_ONCE) {
-        let verdicts = judge(store, rows).await?;
+        let strays = judge(store, rows).await?;
         // What was being deleted while it was looked at is gone by now.
-        let each = rows.iter().zip(verdicts).map(async |(row, verdict)| {
+        let each = rows.iter().zip(strays).map(async |(row, stray)| {
             let is_there = store.find_row(&row.key()).await?.is_some();
-            Ok::<_, StoreError>((row.key(), verdict.filter(|_| is_there)))
+            Ok::<_, StoreError>((row.key(), stray.filter(|_| is_there)))
         });
-        for (key, verdict) in try_all(each, AT_ONCE).await? {
-            match verdict {
-                Some(Verdict::Erased) => astray.erased.push(key),
-                Some(Verdict::Unlisted) => astray.unlisted.push(key),
+        for (key, stray) in try_all(each, AT_ONCE).await? {
+            match stray {
+                Some(Stray::Erased) => astray.erased.push(key),
+                Some(Stray::Unlisted) => astray.unlisted.push(key),
                 None => {}
             }
         }
@@ -158,9 +158,9 @@ async fn look_at(
         }
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         astray.looked_at = astray.looked_at.saturating_add(count);
-        let verdicts = judge(store, &rows).await?;
-        let judged = rows.into_iter().zip(verdicts);
-        suspects.extend(judged.filter_map(|(row, verdict)| verdict.map(|_| row)));
+        let strays = judge(store, &rows).await?;
+        let judged = rows.into_iter().zip(strays);
+        suspects.extend(judged.filter_map(|(row, stray)| stray.map(|_| row)));
         after = next;
         if after.is_none() {
             break;
@@ -172,13 +172,13 @@ async fn look_at(
 
 /// Why a row is astray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Stray {
     Erased,
     Unlisted,
 }
 
 /// Which of these rows are astray.
-async fn judge(store: &Store, rows: &[FoundRow]) -> Result<Vec<Option<Verdict>>, ErasureError> {
+async fn judge(store: &Store, rows: &[FoundRow]) -> Result<Vec<Option<Stray>>, ErasureError> {
     let conversations: BTreeSet<_> = rows.iter().map(|row| row.conversation.clone()).collect();
     let contacts = store.look_again(&BTreeSet::new(), &conversations).await?.contacts;
     let lost = conversations.iter().filter(|one| !contacts.contains_key(one));
@@ -188,14 +188,14 @@ async fn judge(store: &Store, rows: &[FoundRow]) -> Result<Vec<Option<Verdict>>,
         Ok::<_, StoreError>((connection, has_keys))
     });
     let has_keys: BTreeMap<_, _> = try_all(keys, AT_ONCE).await?.into_iter().collect();
-    let verdict = |FoundRow { conversation, row }: &FoundRow| match contacts.get(conversation) {
+    let stray = |FoundRow { conversation, row }: &FoundRow| match contacts.get(conversation) {
         Some(contact) => {
             let until = contact.marks.erased_at.filter(|_| !contact.is_erasing);
             let is_erased = until.is_some() && is_covered(row, until);
-            is_erased.then_some(Verdict::Erased)
+            is_erased.then_some(Stray::Erased)
         }
-        None if has_keys.get(&conversation.connection) == Some(&true) => Some(Verdict::Unlisted),
-        None => Some(Verdict::Erased),
+        None if has_keys.get(&conversation.connection) == Some(&true) => Some(Stray::Unlisted),
+        None => Some(Stray::Erased),
     };
-    Ok(rows.iter().map(verdict).collect())
+    Ok(rows.iter().map(stray).collect())
 }

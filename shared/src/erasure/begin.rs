@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::open::open_as;
-use super::{Asked, ErasureError, shred};
+use super::ErasureError;
+use super::open::{Asked, Parts, open};
+use super::shred::shred;
 use crate::domain::erasure::Request;
 use crate::domain::ids::RequestId;
 use crate::store::{Store, StoreError};
@@ -42,14 +43,19 @@ async fn begin_as(
     once: Option<&str>,
     now: Timestamp,
 ) -> Result<Request, ErasureError> {
+    let mut opened = open(store, asked.clone(), once, now).await;
     for _ in 1..TRIES_MAX {
-        let opened = open_as(store, asked.clone(), once, now).await;
-        // Else the one that was under way has just ended, or is just being opened.
         if !is_conflict(&opened) {
-            return shred_whoever_does(store, opened?, now).await;
+            break;
         }
+        // The one that was under way has just ended, or is just being opened.
+        opened = open(store, asked.clone(), once, now).await;
     }
-    shred_whoever_does(store, open_as(store, asked, once, now).await?, now).await
+    let Parts { held, followed } = opened?;
+    for part in held {
+        shred_whoever_does(store, part, now).await?;
+    }
+    shred_whoever_does(store, followed, now).await
 }
 
 /// Goes on with a request that has been opened: shreds it, if that has not been done.
@@ -83,6 +89,6 @@ async fn shred_whoever_does(
     shred(store, request, now).await
 }
 
-fn is_conflict(result: &Result<Request, ErasureError>) -> bool {
+fn is_conflict<T>(result: &Result<T, ErasureError>) -> bool {
     matches!(result, Err(ErasureError::Store(StoreError::Conflict)))
 }

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ErasureError;
-use crate::domain::data_kind::{DataKind, kept};
 use crate::domain::erasure::{Request, State, Target};
 use crate::domain::policy::BACKUPS;
 use crate::seal::receipt::{self, SigningKey};
@@ -48,15 +47,14 @@ fn claims(request: &Request) -> Value {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
     let target = |target: &Target| {
         let digest = receipt::target_digest(request.id.as_str(), &target.to_string());
-        json!({ "kind": target.kind(), "digest": digest })
+        json!({ "kind": target.scope().as_str(), "digest": digest })
     };
     let targets: Vec<Value> = request.targets.iter().map(target).collect();
-    let kept: Vec<Value> = kept(&request.targets)
+    let kept: Vec<Value> = request
+        .kept()
         .into_iter()
         .map(|(kind, reason)| json!({ "kind": kind.as_str(), "basis": reason.as_str() }))
         .collect();
-    let keys = [DataKind::DayKey, DataKind::IndexKey, DataKind::AccountKey];
-    let keys = keys.iter().filter_map(|kind| request.counts.get(kind).copied());
     json!({
         "iss": ISSUER,
         "jti": request.id.as_str(),
@@ -67,7 +65,7 @@ fn claims(request: &Request) -> Value {
         "shredded_at": seconds(request.shredded_at),
         "completed_at": seconds(request.completed_at),
         "removed": request.counts,
-        "keys_destroyed": keys.fold(0, u64::saturating_add),
+        "keys_destroyed": request.keys_destroyed(),
         "kept": kept,
         "in_backups_until": seconds(in_backups_until(request)),
         "ledger_position": request.ledger_position,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::holds::holds_on;
+use super::shred::shred;
 use super::{ErasureError, TARGETS_AT_ONCE};
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
@@ -50,61 +52,65 @@ impl Asked {
     }
 }
 
-/// Opens a request, or finds the one that is under way for the same subject. It is followed by its
-/// id.
+/// What was opened for a question.
+#[derive(Debug)]
+pub struct Parts {
+    /// What legal holds keep, a request for each set of holds.
+    pub held: Vec<Request>,
+    /// The request that is followed, by its id: all that no hold keeps, or the last of what holds
+    /// keep, where they keep all of it.
+    pub followed: Request,
+}
+
+/// Opens a request, or finds the one that is under way for the same subject. Whoever opens has to
+/// shred each part: nothing has been destroyed yet.
 ///
 /// What a legal hold covers goes into a request of its own, one for each set of holds, which waits
 /// for them, so that a hold on one account's data keeps no other's (R6.7). What has come since the
-/// one under way was asked for is erased too: by that one, if it waits, else by another.
+/// one under way was asked for is erased too: by that one, if it waits, else by another. What is
+/// asked once, under a name, leads to the same request for good.
 ///
 /// # Errors
 /// [`ErasureError`].
-pub async fn open(store: &Store, asked: Asked, now: Timestamp) -> Result<Request, ErasureError> {
-    open_as(store, asked, None, now).await
-}
-
-/// Opens a request as [`open`] does; what is asked once, under a name, leads to the same request
-/// for good.
 //= R6.7
-pub(super) async fn open_as(
+pub async fn open(
     store: &Store,
     asked: Asked,
     once: Option<&str>,
     now: Timestamp,
-) -> Result<Request, ErasureError> {
+) -> Result<Parts, ErasureError> {
     if asked.targets.len() > TARGETS_MAX {
         return Err(ErasureError::TooManyTargets);
     }
     if asked.due_at.is_some() {
         // What has time is one request; its day asks for holds.
-        return open_one(store, asked, None, once, now).await;
+        let followed = open_one(store, asked, None, once, now).await?;
+        return Ok(Parts { held: Vec::new(), followed });
     }
     let mut free = Vec::with_capacity(asked.targets.len());
-    let mut held: BTreeMap<BTreeSet<Held>, Vec<Target>> = BTreeMap::new();
+    let mut by_holds: BTreeMap<BTreeSet<Held>, Vec<Target>> = BTreeMap::new();
     let each = asked.targets.iter().map(|target| holds_on(store, target));
     let each = try_all(each, TARGETS_AT_ONCE).await?;
     for (target, holds) in asked.targets.iter().zip(each) {
-        let part = if holds.is_empty() { &mut free } else { held.entry(holds).or_default() };
+        let part = if holds.is_empty() { &mut free } else { by_holds.entry(holds).or_default() };
         part.push(target.clone());
     }
-    let mut waiting: Option<Request> = None;
-    let is_all_held = free.is_empty() && !held.is_empty();
-    while let Some((holds, targets)) = held.pop_first() {
+    let is_all_held = free.is_empty() && !by_holds.is_empty();
+    let mut held: Vec<Request> = Vec::new();
+    while let Some((holds, targets)) = by_holds.pop_first() {
         let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
         let subject = format!("{} held {}", asked.subject, holds.join(" "));
         let part = Asked { subject, targets, ..asked.clone() };
-        let name = once.filter(|_| is_all_held && held.is_empty());
-        let before = waiting.map(|before| before.id);
-        let part = open_one(store, part, before, name, now).await?;
-        waiting = Some(super::shred(store, part, now).await?);
+        let name = once.filter(|_| is_all_held && by_holds.is_empty());
+        let before = held.last().map(|before| before.id.clone());
+        held.push(open_one(store, part, before, name, now).await?);
     }
-    match waiting {
-        Some(waiting) if is_all_held => Ok(waiting),
-        waiting => {
-            let held_part = waiting.map(|waiting| waiting.id);
-            open_one(store, Asked { targets: free, ..asked }, held_part, once, now).await
-        }
+    if is_all_held && let Some(followed) = held.pop() {
+        return Ok(Parts { held, followed });
     }
+    let held_part = held.last().map(|part| part.id.clone());
+    let followed = open_one(store, Asked { targets: free, ..asked }, held_part, once, now).await?;
+    Ok(Parts { held, followed })
 }
 
 async fn open_one(
@@ -174,7 +180,7 @@ async fn covers(
         return Ok(true);
     }
     if met.state == State::Requested {
-        *met = Box::pin(super::shred(store, met.clone(), now)).await?;
+        *met = Box::pin(shred(store, met.clone(), now)).await?;
     }
     if met.state == State::Held || met.state.is_final() {
         return Ok(false);
@@ -198,52 +204,4 @@ async fn covers(
 
 async fn stored(store: &Store, id: &RequestId) -> Result<Request, ErasureError> {
     Ok(store.request(id).await?.ok_or(ErasureError::Unknown)?.request)
-}
-
-/// The records whose holds cover a target. An account waits for what keeps any of its channels.
-pub(super) async fn records(store: &Store, target: &Target) -> Result<Vec<Held>, StoreError> {
-    let mut records = own_records(target);
-    if let Target::Account { account } = target {
-        for (_, connection) in store.account_channels(account).await? {
-            records.extend([Held::Connection(connection.clone()), Held::Within(connection)]);
-        }
-    }
-    Ok(records)
-}
-
-fn own_records(target: &Target) -> Vec<Held> {
-    let account = Held::Account(target.account().clone());
-    match target {
-        Target::Account { .. } | Target::Member { .. } => vec![account],
-        Target::Connection { account, connection, .. } => {
-            Held::of_connection(account, connection).to_vec()
-        }
-        Target::Contact { conversation, .. } | Target::Message { conversation, .. } => {
-            let connection = Held::Connection(conversation.connection.clone());
-            vec![account, connection, Held::Contact(conversation.clone())]
-        }
-    }
-}
-
-/// Whether a hold keeps a target.
-///
-/// # Errors
-/// [`ErasureError`].
-//= R6.7
-pub async fn is_held(store: &Store, target: &Target) -> Result<bool, ErasureError> {
-    Ok(!holds_on(store, target).await?.is_empty())
-}
-
-/// Those of them that have a hold.
-pub(super) async fn holds_on(
-    store: &Store,
-    target: &Target,
-) -> Result<BTreeSet<Held>, ErasureError> {
-    let mut held = BTreeSet::new();
-    for record in records(store, target).await? {
-        if store.is_held(&record).await? {
-            held.insert(record);
-        }
-    }
-    Ok(held)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::astray::{Astray, rows_astray};
-use super::open::holds_on;
+use super::holds::holds_on;
 use super::proof::is_clean;
 use super::shred::{By, shred_target};
 use super::sweeper::{Outcome, Sweeper};

@@ -1,21 +1,17 @@
 //! Shredding: from here on nothing of the targets can be read, whatever is still stored of them.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use super::archives;
-use super::open::{holds_on, records};
-use super::{ErasureError, TARGETS_AT_ONCE};
-use crate::domain::account::Use;
-use crate::domain::data_kind::DataKind;
+use super::archives::void_archives;
+use super::holds::{holds_on, holds_on_any, records};
+use super::{ErasureError, TARGETS_AT_ONCE, kinds};
+use crate::domain::data_kind::{DataKind, Fate};
 use crate::domain::erasure::{Counts, Request, State, Target};
-use crate::domain::hold::Held;
-use crate::domain::ids::{ConnectionId, RequestId, RouteId};
+use crate::domain::ids::RequestId;
 use crate::domain::row::{CONTACT_SLACK, SUPPRESSION};
-use crate::store::Store;
 use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
+use crate::store::{Store, StoreError};
 
 /// Makes a request's targets unreadable, writes that into the ledger, and says so on the request.
 /// What a hold covers is left, and the request waits; one whose day has not come waits too.
@@ -44,7 +40,7 @@ pub async fn shred(
     if request.is_early(now) {
         return Ok(request);
     }
-    let held = held_of(store, &request).await?;
+    let held = holds_on_any(store, &request.targets).await?;
     let has_waited = request.state == State::Held || !held.is_empty();
     if !held.is_empty() {
         for record in &held {
@@ -52,7 +48,7 @@ pub async fn shred(
         }
         // Noted first, then looked at again: who lifts a hold lifts first, and then reads who
         // waits. So one of the two sees the other.
-        if !held_of(store, &request).await?.is_empty() {
+        if !holds_on_any(store, &request.targets).await?.is_empty() {
             return wait(store, request).await;
         }
     }
@@ -71,8 +67,8 @@ pub async fn shred(
         // may be shredded again.
         return Box::pin(shred(store, request, now)).await;
     };
-    for (kind, number) in each.into_iter().flatten() {
-        kind.count(&mut request.counts, number);
+    for counts in each {
+        add(&mut request.counts, counts);
     }
     request.shredded_at = Some(now);
     if !request.targets.is_empty() {
@@ -94,11 +90,6 @@ pub async fn shred(
     Ok(request)
 }
 
-async fn held_of(store: &Store, request: &Request) -> Result<BTreeSet<Held>, ErasureError> {
-    let each = request.targets.iter().map(|target| holds_on(store, target));
-    Ok(try_all(each, TARGETS_AT_ONCE).await?.into_iter().flatten().collect())
-}
-
 async fn wait(store: &Store, mut request: Request) -> Result<Request, ErasureError> {
     if request.state == State::Requested {
         request.state = request.state.to(State::Held)?;
@@ -114,20 +105,18 @@ async fn count(store: &Store, mut request: Request) -> Result<Request, ErasureEr
         return Ok(request);
     }
     let mut counts = Counts::new();
-    let mut add = |kind: DataKind, number: usize| {
-        kind.count(&mut counts, u64::try_from(number).unwrap_or(u64::MAX));
-    };
     for target in &request.targets {
         match target {
             Target::Account { account } => {
-                add(DataKind::Account, store.account(account).await?.is_some().into());
-                let has_key = store.has_account_key(account, Use::Profile).await?;
-                add(DataKind::AccountKey, has_key.into());
+                let is_there = store.account(account).await?.is_some();
+                DataKind::Account.count(&mut counts, is_there.into());
+                add(&mut counts, keys_of(store, target).await?);
             }
             Target::Message { conversation, message, .. } => {
                 let (conversation, message) = (conversation.clone(), message.clone());
                 let row = store.find_row(&MessageKey { conversation, message }).await?;
-                add(DataKind::Message, row.is_some_and(|row| !row.unsent).into());
+                let is_there = row.is_some_and(|row| !row.unsent);
+                DataKind::Message.count(&mut counts, is_there.into());
             }
             // What goes of it is counted with its mark, and as it is deleted.
             Target::Connection { .. } | Target::Member { .. } | Target::Contact { .. } => {}
@@ -163,15 +152,12 @@ pub(super) async fn shred_target(
         Target::Account { account } => {
             // Marked first: an account that is erased gets no new key.
             store.mark_account_erased(account).await?;
-            store.delete_account_key(account, Use::Profile).await?;
         }
         Target::Member { account, member } => store.revoke_member(account, member).await?,
         Target::Connection { route, connection, .. } => {
-            let keys = keys_of(store, route, connection).await?;
+            let keys = keys_of(store, target).await?;
             let mark = (by.request, keys);
             counts = store.mark_connection_erased(route, connection, mark, kept_until).await?;
-            destroy_keys(store, connection).await?;
-            store.delete_index_key(route, connection).await?;
         }
         // A mark would outlive its connection, and nobody would come to sweep it.
         Target::Contact { conversation, .. } | Target::Message { conversation, .. }
@@ -188,8 +174,11 @@ pub(super) async fn shred_target(
             store.put_tombstone(&key, kept_until).await?;
         }
     }
+    for kind in shredded(target) {
+        kinds::destroy(store, kind, target).await?;
+    }
     // After the marks: whoever reads from now on reads nothing of it.
-    archives::void_archives(store, target.account()).await?;
+    void_archives(store, target.account()).await?;
     Ok(counts)
 }
 
@@ -198,26 +187,24 @@ fn outlives(kept_until: Timestamp) -> Timestamp {
     kept_until.saturating_add(CONTACT_SLACK).unwrap_or(Timestamp::MAX)
 }
 
-/// How many keys a connection has.
-async fn keys_of(
-    store: &Store,
-    route: &RouteId,
-    connection: &ConnectionId,
-) -> Result<Counts, ErasureError> {
-    let mut keys = Counts::new();
-    let days = store.day_key_days(connection).await?.len();
-    DataKind::DayKey.count(&mut keys, u64::try_from(days).unwrap_or(u64::MAX));
-    let has_index_key = store.has_index_key(route, connection).await?;
-    DataKind::IndexKey.count(&mut keys, has_index_key.into());
-    Ok(keys)
+/// The kinds of data that are destroyed before a request for this target is answered.
+fn shredded(target: &Target) -> impl Iterator<Item = DataKind> {
+    let scope = target.scope();
+    DataKind::ALL.iter().copied().filter(move |kind| kind.fate(scope) == Fate::Shredded)
 }
 
-/// Destroys whatever day keys a connection has; returns how many there were.
-pub(super) async fn destroy_keys(
-    store: &Store,
-    connection: &ConnectionId,
-) -> Result<usize, ErasureError> {
-    let days = store.day_key_days(connection).await?;
-    store.delete_day_keys(connection, &days).await?;
-    Ok(days.len())
+/// How many keys a target has.
+async fn keys_of(store: &Store, target: &Target) -> Result<Counts, StoreError> {
+    let mut counts = Counts::new();
+    for kind in shredded(target) {
+        let number = kinds::keys(store, kind, target).await?;
+        kind.count(&mut counts, u64::try_from(number).unwrap_or(u64::MAX));
+    }
+    Ok(counts)
+}
+
+fn add(counts: &mut Counts, more: Counts) {
+    for (kind, number) in more {
+        kind.count(counts, number);
+    }
 }

@@ -143,8 +143,7 @@ async fn erase(db: &Database, account: &AccountId) {
         targets: vec![target],
         due_at: None,
     };
-    let request = erasure::open(&db.store, asked, now()).await.unwrap();
-    erasure::shred(&db.store, request, now()).await.unwrap();
+    erasure::begin(&db.store, asked, now()).await.unwrap();
     db.store.delete_account(account).await.unwrap();
 }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use numib::domain::erasure::{Request, State};
-use numib::erasure::{self, Asked};
+use numib::erasure::Asked;
 use numib::seal::receipt::SigningKey;
 
 use super::{
-    ask, asked, connection, contact, counts, erase, fill, held, is_over, message, now, signing_key,
-    stored, work,
+    ask, asked, connection, contact, counts, erase, fill, held, is_over, message, now, open,
+    signing_key, stored, work,
 };
 use crate::database::Database;
 use crate::shop::Shop;
@@ -85,7 +85,7 @@ async fn wherever_it_dies_the_next_try_ends_the_same(db: &Database) {
             let (id, subject) = (ended.id.clone(), ended.subject.clone());
             assert!(receipts.insert(ended.receipt), "one receipt each");
             let anew = Asked { subject, ..asked(&[]) };
-            let anew = erasure::open(&db.store, anew, now()).await.unwrap();
+            let anew = open(db, anew, now()).await;
             assert_ne!(anew.id, id, "asked anew, it is a new request: died at {request}");
             request += 1;
         }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     LATER, ask, asked, claims, connection, contact, counted, counts, erase, eraser, fill, held,
-    is_over, later, message, signing_key, stored, work,
+    is_over, later, message, open, signing_key, stored, work,
 };
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
@@ -366,7 +366,7 @@ async fn erasing_one_connection_leaves_the_next_one_on_its_channel_alone(db: &Da
     let again = erase(db, &key, &[connection(&old)]).await;
     assert_eq!(counts(&again), counted(&[]));
     assert_eq!(held(db, &new).await, before);
-    let ends = erasure::open(&db.store, asked(&[connection(&new)]), now()).await.unwrap();
+    let ends = open(db, asked(&[connection(&new)]), now()).await;
     assert_eq!(ends.state, State::Requested);
 }
 

@@ -75,10 +75,18 @@ fn asked(targets: &[Target]) -> Asked {
     }
 }
 
+/// Opens a request, and shreds nothing yet.
+async fn open(db: &Database, asked: Asked, at: Timestamp) -> Request {
+    erasure::open(&db.store, asked, None, at).await.unwrap().followed
+}
+
 /// Asks for an erasure, and shreds what it covers.
 pub(crate) async fn ask(db: &Database, targets: &[Target]) -> Result<Request, ErasureError> {
-    let request = erasure::open(&db.store, asked(targets), now()).await?;
-    erasure::shred(&db.store, request, now()).await
+    let parts = erasure::open(&db.store, asked(targets), None, now()).await?;
+    for part in parts.held {
+        erasure::shred(&db.store, part, now()).await?;
+    }
+    erasure::shred(&db.store, parts.followed, now()).await
 }
 
 /// A worker. Its user pool is nobody's: nothing but the end of an account asks it.

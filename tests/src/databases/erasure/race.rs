@@ -11,7 +11,7 @@ use numib::seal::receipt::SigningKey;
 use serde_json::{Value, json};
 
 use super::process::Process;
-use super::{LATER, asked, connection, contact, eraser, held, later, message};
+use super::{LATER, asked, connection, contact, eraser, held, later, message, open};
 use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
@@ -38,16 +38,15 @@ pub(super) fn no_key(db: &Database) -> SigningKey {
 }
 
 async fn shred_and_sweep(db: Database, target: Target) {
-    let request = erasure::open(&db.store, asked(std::slice::from_ref(&target)), now()).await;
-    let request = erasure::shred(&db.store, request.unwrap(), now()).await.unwrap();
+    let request = open(&db, asked(std::slice::from_ref(&target)), now()).await;
+    let request = erasure::shred(&db.store, request, now()).await.unwrap();
     let swept = eraser(&db, &no_key(&db)).work(&request.id, now(), &|| true).await.unwrap();
     assert_eq!(swept, Progress::More, "the proof waits for intake");
 }
 
 /// The proof, when intake is over for sure. Only the signature is missing then.
 async fn prove(db: &Database, target: &Target) {
-    let request =
-        erasure::open(&db.store, asked(std::slice::from_ref(target)), now()).await.unwrap();
+    let request = open(db, asked(std::slice::from_ref(target)), now()).await;
     for _ in 0..3 {
         let at = later() + LATER;
         match eraser(db, &no_key(db)).work(&request.id, at, &|| true).await {

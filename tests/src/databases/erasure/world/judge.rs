@@ -34,7 +34,7 @@ fn rows_left(world: &World, tables: &Tables, faults: &mut Vec<String>) {
         let of = world.cover.iter().find(|target| takes(target, DataKind::Message, key, row));
         if let Some(target) = of {
             let what = if row.unsent { "tombstone" } else { "row" };
-            *left.entry(format!("{what} of a {}", target.kind())).or_default() += 1;
+            *left.entry(format!("{what} of a {}", target.scope().as_str())).or_default() += 1;
         }
     }
     let others = tables.core.keys().map(|key| (DataKind::Contact, key));

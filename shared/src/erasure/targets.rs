@@ -1,4 +1,4 @@
-//! What is held of someone, or somewhere, that a request names by a Meta id.
+//! What there is to erase: of whom or what a request names by a Meta id, and of an account.
 
 use std::collections::BTreeSet;
 
@@ -68,18 +68,15 @@ pub async fn of_channel(
     issued_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Vec<Target>, ErasureError> {
-    let routes = [Channel::Messenger, Channel::Instagram].map(|channel| pepper.route(channel, id));
-    channels(store, routes.to_vec(), connected_by_then(issued_at, now)).await
+    let routes = Channel::ALL.iter().map(|channel| pepper.route(*channel, id)).collect();
+    channels(store, routes, connected_by_then(issued_at, now)).await
 }
 
 /// The channels that an account still has, in whatever state.
 ///
 /// # Errors
 /// [`ErasureError`].
-pub async fn channels_of_account(
-    store: &Store,
-    account: &AccountId,
-) -> Result<Vec<Target>, ErasureError> {
+pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Target>, ErasureError> {
     let channel = |(route, connection)| {
         let account = account.clone();
         Target::Connection { account, route, connection }

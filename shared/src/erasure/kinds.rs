@@ -1,0 +1,261 @@
+//! What an erasure does with each kind of stored data: counts and destroys its keys, removes it,
+//! looks for what is left. Whatever an erasure does goes through these, kind by kind, so a new kind
+//! of data does not compile until each of them covers it.
+
+use jiff::Timestamp;
+
+use super::sweeper::{Outcome, PAGE, Sweeper, is_covered};
+use super::{Eraser, ErasureError, archives};
+use crate::domain::account::Use;
+use crate::domain::connection::ConnectionState;
+use crate::domain::data_kind::DataKind as Kind;
+use crate::domain::erasure::Target;
+use crate::domain::ids::{ConnectionId, ConversationId};
+use crate::store::messages::MessageKey;
+use crate::store::{Store, StoreError};
+
+/// How many keys of a kind a target has.
+pub(super) async fn keys(store: &Store, kind: Kind, target: &Target) -> Result<usize, StoreError> {
+    Ok(match (kind, target) {
+        (Kind::DayKey, Target::Connection { connection, .. }) => {
+            store.day_key_days(connection).await?.len()
+        }
+        (Kind::IndexKey, Target::Connection { route, connection, .. }) => {
+            store.has_index_key(route, connection).await?.into()
+        }
+        (Kind::AccountKey, Target::Account { account }) => {
+            store.has_account_key(account, Use::Profile).await?.into()
+        }
+        (
+            Kind::Export
+            | Kind::Message
+            | Kind::Contact
+            | Kind::DayKey
+            | Kind::IndexKey
+            | Kind::Connection
+            | Kind::Member
+            | Kind::Answer
+            | Kind::Consent
+            | Kind::Account
+            | Kind::AccountKey
+            | Kind::Invoice
+            | Kind::TaxKey
+            | Kind::PolicyVersion
+            | Kind::PolicyNotice
+            | Kind::Request
+            | Kind::Hold
+            | Kind::LedgerEntry
+            | Kind::AuditEvent,
+            _,
+        ) => 0,
+    })
+}
+
+/// Destroys the keys of a kind that a target has: what they open is unreadable from then on.
+//= R8.3
+pub(super) async fn destroy(store: &Store, kind: Kind, target: &Target) -> Result<(), StoreError> {
+    match (kind, target) {
+        (Kind::DayKey, Target::Connection { connection, .. }) => {
+            destroy_day_keys(store, connection).await.map(|_| ())
+        }
+        (Kind::IndexKey, Target::Connection { route, connection, .. }) => {
+            store.delete_index_key(route, connection).await.map(|_| ())
+        }
+        (Kind::AccountKey, Target::Account { account }) => {
+            store.delete_account_key(account, Use::Profile).await
+        }
+        (
+            Kind::Export
+            | Kind::Message
+            | Kind::Contact
+            | Kind::DayKey
+            | Kind::IndexKey
+            | Kind::Connection
+            | Kind::Member
+            | Kind::Answer
+            | Kind::Consent
+            | Kind::Account
+            | Kind::AccountKey
+            | Kind::Invoice
+            | Kind::TaxKey
+            | Kind::PolicyVersion
+            | Kind::PolicyNotice
+            | Kind::Request
+            | Kind::Hold
+            | Kind::LedgerEntry
+            | Kind::AuditEvent,
+            _,
+        ) => Ok(()),
+    }
+}
+
+/// Destroys whatever day keys a connection has; returns how many there were.
+async fn destroy_day_keys(store: &Store, connection: &ConnectionId) -> Result<usize, StoreError> {
+    let days = store.day_key_days(connection).await?;
+    store.delete_day_keys(connection, &days).await?;
+    Ok(days.len())
+}
+
+impl Sweeper<'_> {
+    /// Removes what a target has of a kind. Of a kind that is shredded, removes what came while it
+    /// was shredded; of a kind that is kept, what the reason for keeping it does not cover.
+    pub(super) async fn remove(
+        &mut self,
+        kind: Kind,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Outcome, ErasureError> {
+        let store = self.store;
+        match (kind, target) {
+            (Kind::Export, Target::Account { account }) => {
+                archives::remove_all(self.eraser, account).await?;
+            }
+            (Kind::Export, _) => archives::discard(self.eraser, target.account()).await?,
+            (Kind::Message, Target::Connection { connection, .. }) => {
+                return self.connection(connection).await;
+            }
+            (Kind::Message, Target::Contact { conversation, until, .. }) => {
+                return self.contact(conversation, *until).await;
+            }
+            // Keys that provisioning made while the connection was being shredded.
+            (Kind::DayKey, Target::Connection { connection, .. }) => {
+                let late = destroy_day_keys(store, connection).await?;
+                self.count(Kind::DayKey, late);
+            }
+            (Kind::IndexKey, Target::Connection { .. }) => destroy(store, kind, target).await?,
+            // Its mark stays, by its route.
+            (Kind::Connection, Target::Connection { account, connection, .. }) => {
+                store.delete_place(account, connection).await?;
+            }
+            (Kind::Connection, Target::Account { account }) => {
+                return self.channels(account, now).await;
+            }
+            (Kind::Member, Target::Account { account }) => return self.members(account).await,
+            (Kind::Member, Target::Member { account, member }) => {
+                self.member(account, member).await?;
+            }
+            (Kind::Consent, Target::Account { account }) => {
+                store.delete_decisions(account).await?;
+            }
+            (Kind::Account, Target::Account { account }) => store.delete_account(account).await?,
+            // Without a tax record nothing is left for its key to open. Looked for once the account
+            // is gone, for then none is added.
+            (Kind::TaxKey, Target::Account { account }) => {
+                if !store.has_invoices(account).await? {
+                    store.delete_account_key(account, Use::TaxRecords).await?;
+                }
+            }
+            // What goes with its connection, its member or its marks; and what stays.
+            (
+                Kind::Message
+                | Kind::Contact
+                | Kind::DayKey
+                | Kind::IndexKey
+                | Kind::Connection
+                | Kind::Member
+                | Kind::Answer
+                | Kind::Consent
+                | Kind::Account
+                | Kind::AccountKey
+                | Kind::Invoice
+                | Kind::TaxKey
+                | Kind::PolicyVersion
+                | Kind::PolicyNotice
+                | Kind::Request
+                | Kind::Hold
+                | Kind::LedgerEntry
+                | Kind::AuditEvent,
+                _,
+            ) => {}
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Whether more is left of a kind than erasing the target leaves.
+//= R8.3
+pub(super) async fn is_left(
+    eraser: &Eraser,
+    kind: Kind,
+    target: &Target,
+) -> Result<bool, ErasureError> {
+    let store = &eraser.store;
+    Ok(match (kind, target) {
+        (Kind::Export, Target::Account { account }) => !archives::is_clean(eraser, account).await?,
+        (Kind::Message, Target::Contact { conversation, until, .. }) => {
+            is_any_covered(store, conversation, *until).await?
+        }
+        (Kind::Message, Target::Message { conversation, message, .. }) => {
+            let (conversation, message) = (conversation.clone(), message.clone());
+            let row = store.find_row(&MessageKey { conversation, message }).await?;
+            row.is_some_and(|row| !row.unsent)
+        }
+        // No contact leaves before its rows: `erasure/sweep.rs` has the argument.
+        (Kind::Contact, Target::Connection { connection, .. }) => {
+            !store.contacts_after(connection, None).await?.is_empty()
+                || !store.inbox(connection, None, 1).await?.is_empty()
+        }
+        (Kind::DayKey | Kind::IndexKey | Kind::AccountKey, _) => {
+            keys(store, kind, target).await? > 0
+        }
+        (Kind::Connection, Target::Connection { route, connection, .. }) => {
+            store.connection(route, true).await?.is_some_and(|current| {
+                current.id == *connection && current.state != ConnectionState::Erased
+            })
+        }
+        (Kind::Connection, Target::Account { account }) => {
+            !store.account_connections(account).await?.is_empty()
+        }
+        (Kind::Member, Target::Account { account }) => {
+            !store.account_members(account).await?.is_empty()
+        }
+        (Kind::Member, Target::Member { account, member }) => {
+            let of = store.member(member).await?;
+            of.is_some_and(|of| of.account == *account) || store.has_member(account, member).await?
+        }
+        (Kind::Consent, Target::Account { account }) => !store.decisions(account).await?.is_empty(),
+        (Kind::Account, Target::Account { account }) => store.account(account).await?.is_some(),
+        (Kind::TaxKey, Target::Account { account }) => {
+            !store.has_invoices(account).await?
+                && store.has_account_key(account, Use::TaxRecords).await?
+        }
+        // What goes with its connection, its member or its marks; and what stays.
+        (
+            Kind::Export
+            | Kind::Message
+            | Kind::Contact
+            | Kind::Connection
+            | Kind::Member
+            | Kind::Answer
+            | Kind::Consent
+            | Kind::Account
+            | Kind::Invoice
+            | Kind::TaxKey
+            | Kind::PolicyVersion
+            | Kind::PolicyNotice
+            | Kind::Request
+            | Kind::Hold
+            | Kind::LedgerEntry
+            | Kind::AuditEvent,
+            _,
+        ) => false,
+    })
+}
+
+/// Whether a conversation has a row that an erasure of its contact until then covers.
+async fn is_any_covered(
+    store: &Store,
+    conversation: &ConversationId,
+    until: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut after = None;
+    loop {
+        let (rows, more) = store.rows_after(conversation, after.as_ref(), PAGE).await?;
+        if rows.iter().any(|row| is_covered(row, Some(until))) {
+            return Ok(true);
+        }
+        let last = rows.last().map(|row| row.message.clone());
+        let Some(last) = last.filter(|_| more) else { return Ok(false) };
+        after = Some(last);
+    }
+}
