@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
 use numib::domain::ids::AccountId;
+use numib::domain::policy::{Clock, Verdict, verdict};
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
 use numib::edge::telemetry::{Metrics, Unit};
@@ -50,8 +51,6 @@ pub enum CutError {
 struct Cut<'a> {
     app: &'a App,
     now: Timestamp,
-    /// What happened up to then goes.
-    until: Timestamp,
     /// What the checkpoints are signed with.
     key: Jwk,
     has_time: HasTime<'a>,
@@ -69,15 +68,14 @@ pub(crate) async fn run(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Res
 }
 
 async fn cut_all(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Result<Run, CutError> {
-    let until = audit::cut_until(now);
-    let last_day = Day::of(until);
+    let last_day = Day::of(audit::cut_until(now));
     let run = Run { complete: true, ..Run::default() };
     let mut page = app.store.audited_until(last_day, None).await?;
     if page.is_empty() {
         return Ok(report(run, now));
     }
     let key = app.receipts.public().await?;
-    let mut cut = Cut { app, now, until, key, has_time, run };
+    let mut cut = Cut { app, now, key, has_time, run };
     while let Some(last) = page.last().cloned() {
         for audited in &page {
             if cut.is_out_of_time() {
@@ -126,7 +124,10 @@ impl Cut<'_> {
             let left_over = page.links.partition_point(is_cut);
             let (left_over, links) = page.links.split_at(left_over);
             store.delete_audit_links(left_over).await?;
-            let is_due = |link: &Link| link.event.at <= self.until;
+            let is_due = |link: &Link| {
+                let clock = Clock::AuditEvent { at: link.event.at };
+                verdict(clock, false, self.now) == Verdict::EraseNow
+            };
             let due = links.iter().rposition(is_due).map_or(0, |last| last.saturating_add(1));
             let (due, kept) = links.split_at(due);
             if !due.is_empty() {

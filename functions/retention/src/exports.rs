@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
 use numib::domain::export::Export;
 use numib::domain::ids::ExportId;
+use numib::domain::policy::{Clock, Verdict, verdict};
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
 use numib::domain::work::ExportWork;
@@ -53,7 +54,7 @@ pub(crate) struct Done {
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError> {
     let mut done = Done { removed: 0, resumed: 0, failed: 0 };
     for id in &app.store.old_exports(now, RUN_MAX).await? {
-        let removed = remove(app, id).await;
+        let removed = remove(app, id, now).await;
         done.removed = done.removed.saturating_add(removed.is_ok().into());
         done.count(removed);
     }
@@ -87,8 +88,11 @@ impl Done {
     }
 }
 
-async fn remove(app: &App, id: &ExportId) -> Result<(), ExportsError> {
-    if let Some(export) = app.store.export(id).await? {
+async fn remove(app: &App, id: &ExportId, now: Timestamp) -> Result<(), ExportsError> {
+    if let Some(export) = app.store.export(id).await?
+        && verdict(Clock::Export { kept_until: export.kept_until() }, false, now)
+            == Verdict::EraseNow
+    {
         // The object first: without the record nobody would know of it any more.
         app.exports.discard(&export).await?;
         app.store.delete_export(&export).await?;

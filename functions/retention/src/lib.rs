@@ -12,8 +12,8 @@ mod keep_held;
 mod lateness;
 mod provision;
 mod purge_tax;
+mod queue_visits;
 mod resume;
-mod sweep;
 
 use std::time::{Duration, SystemTime};
 
@@ -200,7 +200,7 @@ pub async fn handle(
     Ok(match task {
         Task::ResumeErasures => task.answer(resume::run(app, now).await?),
         Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
-        Task::SweepExpiredRows => task.answer(sweep::run(app, now).await?),
+        Task::SweepExpiredRows => task.answer(queue_visits::run(app, now).await?),
         Task::KeepHeld => task.answer(keep_held::run(app, now, &has_time).await?),
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         // The rest is for signing and filing.

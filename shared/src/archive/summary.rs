@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::pages::{STYLE, Words};
 use crate::domain::data_kind::{DataKind, Exclusion, Exported};
 use crate::domain::plan::Plan;
-use crate::domain::policy::{Policy, Rule};
+use crate::domain::policy::{Policy, Term};
 
 #[derive(Template)]
 #[template(path = "archive_summary.html")]
@@ -32,12 +32,12 @@ struct Row {
 //= R5.1
 pub fn html(plan: Plan) -> Result<String, askama::Error> {
     let row = |kind: &DataKind| {
-        let Policy { rule, requirement, citation } = kind.policy();
+        let Policy { term, requirement, citation } = kind.policy();
         Row {
             name: name(*kind),
             purpose: purpose(*kind),
             recipients: recipients(*kind),
-            period: period(rule, plan),
+            period: period(term, plan),
             requirement,
             citation,
             place: place(kind.export()),
@@ -54,13 +54,13 @@ pub fn json(plan: Plan) -> Value {
     let words = |(english, spanish): Words| both(english, spanish);
     let texts = |(english, spanish): (String, String)| both(&english, &spanish);
     let one = |kind: &DataKind| {
-        let Policy { rule, requirement, citation } = kind.policy();
+        let Policy { term, requirement, citation } = kind.policy();
         json!({
             "kind": kind.as_str(),
             "name": words(name(*kind)),
             "purpose": words(purpose(*kind)),
             "recipients": words(recipients(*kind)),
-            "period": texts(period(rule, plan)),
+            "period": texts(period(term, plan)),
             "requirement": requirement,
             "citation": citation,
             "in_this_archive": texts(place(kind.export())),
@@ -157,34 +157,34 @@ const fn recipients(kind: DataKind) -> Words {
     }
 }
 
-fn period(rule: Rule, plan: Plan) -> (String, String) {
+fn period(term: Term, plan: Plan) -> (String, String) {
     let words = |english: &str, spanish: &str| (english.to_owned(), spanish.to_owned());
-    match rule {
-        Rule::Plan => (
+    match term {
+        Term::Plan => (
             format!("{} days after it was sent", plan.days()),
             format!("{} días desde su envío", plan.days()),
         ),
-        Rule::PlanOfItsDay => words(
+        Term::PlanOfItsDay => words(
             "until the last message of its day has expired, and 24 hours",
             "hasta que vence el último mensaje de su día, y 24 horas",
         ),
-        Rule::UntilErased => words("until it is erased", "hasta que se borra"),
-        Rule::UntilDeadline => words(
+        Term::UntilErased => words("until it is erased", "hasta que se borra"),
+        Term::UntilDeadline => words(
             "while the account is active, and 30 business days at most",
             "mientras la cuenta está activa, y 30 días hábiles como máximo",
         ),
-        Rule::Fixed(length) => {
+        Term::Fixed(length) | Term::TimeToLive(length) => {
             let days = length.as_hours() / 24;
             match days {
                 1 => words("1 day", "1 día"),
                 days => (format!("{days} days"), format!("{days} días")),
             }
         }
-        Rule::Jurisdiction => words(
+        Term::Jurisdiction => words(
             "as long as the tax law of its jurisdiction demands",
             "mientras lo exige la ley tributaria de su jurisdicción",
         ),
-        Rule::NoEnd => words("without an end", "sin límite"),
+        Term::NoEnd => words("without an end", "sin límite"),
     }
 }
 
@@ -230,7 +230,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(held[0]["period"]["en"], "30 days after it was sent");
+        let messages = held.iter().find(|one| one["kind"] == "message").unwrap();
+        assert_eq!(messages["period"]["en"], "30 days after it was sent");
         let html = html(Plan::Days30).unwrap();
         assert!(html.contains("30 días desde su envío") && html.contains("GDPR, art. 5(2)"));
     }

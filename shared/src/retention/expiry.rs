@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::is_any_held;
 use super::look_back::{COUNTED_MAX, Walk, days};
 use crate::domain::hold::Held;
+use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
 use crate::store::concurrent::{all, try_all};
@@ -62,18 +63,18 @@ impl Expired {
     /// One key of the index's day.
     fn add(
         &mut self,
-        fate: Result<Fate, StoreError>,
+        done: Result<Done, StoreError>,
         day: Day,
         today: Day,
     ) -> Result<(), StoreError> {
-        match fate {
-            Ok(Fate::Destroyed) => {
+        match done {
+            Ok(Done::Destroyed) => {
                 self.destroyed = self.destroyed.saturating_add(1);
                 self.late = self.late.saturating_add(u64::from(day < today));
                 self.days_late = self.days_late.max(today.days_since(day));
             }
-            Ok(Fate::Held) => self.held = self.held.saturating_add(1),
-            Ok(Fate::NotDue) => return Ok(()),
+            Ok(Done::Held) => self.held = self.held.saturating_add(1),
+            Ok(Done::NotDue) => return Ok(()),
             Err(error) if error.is_of_one_item() => {
                 tracing::error!(%day, %error, "a day key was not destroyed");
                 self.failed = self.failed.saturating_add(1);
@@ -105,9 +106,9 @@ pub async fn destroy_expired_keys(
             break;
         }
         let (keys, next) = store.keys_due(day, after).await?;
-        let each = keys.into_iter().map(async |key| destroy(store, &key?, today).await);
-        for fate in all(each, AT_ONCE).await {
-            done.add(fate, day, today)?;
+        let each = keys.into_iter().map(async |key| destroy(store, &key?, day, now).await);
+        for one in all(each, AT_ONCE).await {
+            done.add(one, day, today)?;
         }
         walk.turn(next);
     }
@@ -153,21 +154,32 @@ pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError
 }
 
 /// What became of a key that the index says is due.
-enum Fate {
+enum Done {
     Destroyed,
     Held,
     /// The index was a moment old: it is gone, or was put off.
     NotDue,
 }
 
-async fn destroy(store: &Store, key: &DueKey, today: Day) -> Result<Fate, StoreError> {
-    if is_held(store, key).await? {
-        // Asked anew each day: once the hold is lifted, it is gone within one.
-        store.put_off_key(key, today).await?;
-        return Ok(Fate::Held);
+async fn destroy(
+    store: &Store,
+    key: &DueKey,
+    shred_on: Day,
+    now: Timestamp,
+) -> Result<Done, StoreError> {
+    let today = Day::of(now);
+    match verdict(Clock::DayKey { shred_on }, is_held(store, key).await?, now) {
+        Verdict::Keep(_) => Ok(Done::NotDue),
+        Verdict::EraseNow => {
+            let destroyed = store.destroy_due_key(key, today).await?;
+            Ok(if destroyed { Done::Destroyed } else { Done::NotDue })
+        }
+        Verdict::Held => {
+            // Asked anew each day: once the hold is lifted, it is gone within one.
+            store.put_off_key(key, today).await?;
+            Ok(Done::Held)
+        }
     }
-    let destroyed = store.destroy_due_key(key, today).await?;
-    Ok(if destroyed { Fate::Destroyed } else { Fate::NotDue })
 }
 
 /// Whether a hold keeps some of what a key opens.

@@ -7,14 +7,14 @@ mod expiry;
 mod look_back;
 mod plan;
 mod rows;
-mod sweep;
 mod tax;
+mod visits;
 
 pub use expiry::{Expired, KeysLeft, destroy_expired_keys, keys_left};
 pub use plan::change_plan;
 pub use rows::{account_of, follow_hold, retime};
-pub use sweep::{Swept, sweep_expired_rows, visits_left};
 pub use tax::{Purged, RecordsLeft, purge_tax_records, tax_records_left};
+pub use visits::{Swept, sweep_expired_rows, visits_left};
 
 use crate::domain::hold::Held;
 use crate::store::{Store, StoreError};

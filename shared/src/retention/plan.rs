@@ -7,6 +7,7 @@ use super::is_any_held;
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ConnectionId, RouteId};
 use crate::domain::plan::Plan;
+use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::tally::Tally;
 use crate::domain::time::Day;
 use crate::store::concurrent::try_all;
@@ -66,7 +67,11 @@ pub(super) async fn change_channel(
         // The schedule looks at them each day (R6.7).
         return Ok(());
     }
-    let due = days.into_iter().filter(|day| plan.shred_on(*day) <= today).map(|day| DueKey {
+    let is_due = |day: &Day| {
+        let clock = Clock::DayKey { shred_on: plan.shred_on(*day) };
+        verdict(clock, false, now) == Verdict::EraseNow
+    };
+    let due = days.into_iter().filter(is_due).map(|day| DueKey {
         account: account.clone(),
         connection: connection.clone(),
         day,

@@ -7,11 +7,10 @@ use super::is_any_held;
 use super::plan::change_channel;
 use crate::domain::account::Account;
 use crate::domain::connection::ConnectionState;
-use crate::domain::data_kind::DataKind;
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::plan::PlanCursor;
-use crate::domain::policy::{Facts, Verdict, verdict};
+use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::row::{SUPPRESSION, sweep_on};
 use crate::domain::tally::Tally;
 use crate::domain::time::Day;
@@ -42,7 +41,11 @@ pub async fn account_of(store: &Store, held: &Held) -> Result<Option<AccountId>,
 }
 
 /// Time, and whether there is enough of it for another step.
-type Time<'a> = (Timestamp, &'a (dyn Fn() -> bool + Sync));
+#[derive(Clone, Copy)]
+struct Time<'a> {
+    now: Timestamp,
+    has_time: &'a (dyn Fn() -> bool + Sync),
+}
 
 /// Has what an account stores expire by the plan that it has now, from the cursor on, while there
 /// is time; returns where to go on, `None` at the end. What is too old goes, unless it is held.
@@ -60,7 +63,7 @@ pub async fn retime(
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<PlanCursor>, StoreError> {
-    each_channel(store, account, cursor, true, (now, has_time)).await
+    each_channel(store, account, cursor, true, Time { now, has_time }).await
 }
 
 /// Has what is stored under a record stay while a hold is on it, and go in its time else; as
@@ -77,24 +80,24 @@ pub async fn follow_hold(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<PlanCursor>, StoreError> {
     let Some(account) = account_of(store, held).await? else { return Ok(None) };
-    let time = (now, has_time);
+    let time = Time { now, has_time };
     match held {
         Held::Account(_) => each_channel(store, &account, cursor, false, time).await,
         Held::Connection(connection) | Held::Within(connection) => {
             let channels = store.account_channels(&account).await?;
             match channels.iter().find(|(_, id)| id == connection) {
                 Some(channel) => {
-                    let place = Place::of(cursor.as_ref());
-                    retime_channel(store, &account, channel, place, time).await
+                    let from = Resume::of(cursor.as_ref());
+                    retime_channel(store, &account, channel, from, time).await
                 }
                 None => Ok(None),
             }
         }
         Held::Contact(conversation) => {
             let Some(account) = store.account(&account).await? else { return Ok(None) };
-            let start = match Place::of(cursor.as_ref()) {
-                Place::Within(_, message) => message,
-                Place::Start | Place::After(_) => None,
+            let start = match Resume::of(cursor.as_ref()) {
+                Resume::Within(_, message) => message,
+                Resume::Start | Resume::After(_) => None,
             };
             let reached = retime_conversation(store, conversation, &account, start, time).await?;
             Ok(reached.unfinished(conversation))
@@ -102,17 +105,17 @@ pub async fn follow_hold(
     }
 }
 
-/// How far a channel has come.
-enum Place {
-    /// Nowhere.
+/// From where on a channel is re-timed.
+enum Resume {
+    /// Its beginning.
     Start,
-    /// This contact is done.
+    /// Behind this contact.
     After(ContactId),
-    /// This one is not: after this message, or all of it.
+    /// Within this contact: behind this message, or all of it.
     Within(ContactId, Option<MessageId>),
 }
 
-impl Place {
+impl Resume {
     fn of(cursor: Option<&PlanCursor>) -> Self {
         let contact = cursor.and_then(|cursor| ContactId::parse(cursor.contact.as_deref()?));
         let message = cursor.and_then(|cursor| cursor.message.as_deref());
@@ -141,12 +144,12 @@ async fn each_channel(
             continue;
         }
         let within = cursor.as_ref().filter(|cursor| cursor.connection == connection);
-        let place = Place::of(within);
-        if has_other_plan && matches!(place, Place::Start) {
+        let from = Resume::of(within);
+        if has_other_plan && matches!(from, Resume::Start) {
             let Some(current) = store.account(account).await? else { return Ok(None) };
-            change_channel(store, account, &channel, current.plan, time.0).await?;
+            change_channel(store, account, &channel, current.plan, time.now).await?;
         }
-        let stopped = retime_channel(store, account, &channel, place, time).await?;
+        let stopped = retime_channel(store, account, &channel, from, time).await?;
         if stopped.is_some() {
             return Ok(stopped);
         }
@@ -159,8 +162,8 @@ async fn retime_channel(
     store: &Store,
     account: &AccountId,
     (route, connection): &(RouteId, ConnectionId),
-    place: Place,
-    (now, has_time): Time<'_>,
+    from: Resume,
+    time: Time<'_>,
 ) -> Result<Option<PlanCursor>, StoreError> {
     let is_there = store.connection(route, true).await?.is_some_and(|current| {
         current.id == *connection && current.state == ConnectionState::Active
@@ -168,10 +171,10 @@ async fn retime_channel(
     if !is_there {
         return Ok(None);
     }
-    let (mut contacts, mut start) = match place {
-        Place::Start => (store.contacts_after(connection, None).await?, None),
-        Place::After(contact) => (store.contacts_after(connection, Some(&contact)).await?, None),
-        Place::Within(contact, message) => (vec![contact], message),
+    let (mut contacts, mut start) = match from {
+        Resume::Start => (store.contacts_after(connection, None).await?, None),
+        Resume::After(contact) => (store.contacts_after(connection, Some(&contact)).await?, None),
+        Resume::Within(contact, message) => (vec![contact], message),
     };
     loop {
         let Some(last) = contacts.last().cloned() else { return Ok(None) };
@@ -180,14 +183,14 @@ async fn retime_channel(
                 ConversationId { connection: connection.clone(), contact: contact.clone() };
             // Read anew: it may have another plan by now, and another run goes by that.
             let Some(current) = store.account(account).await? else { return Ok(None) };
-            let (start, time) = (start.take(), (now, has_time));
+            let start = start.take();
             let reached = retime_conversation(store, &conversation, &current, start, time).await;
             let reached = match reached {
                 // What cannot be read holds up no other conversation. Of this one the sweep deletes
                 // what is over by the plan and not held, and rings an alarm each day.
                 Err(StoreError::Corrupt(name)) => {
                     tracing::error!(%conversation, attribute = name, "not re-timed");
-                    store.visit_by(&conversation, Day::of(now).plus(1)).await?;
+                    store.visit_by(&conversation, Day::of(time.now).plus(1)).await?;
                     Reached::End
                 }
                 reached => reached?,
@@ -196,7 +199,7 @@ async fn retime_channel(
             if unfinished.is_some() {
                 return Ok(unfinished);
             }
-            if !has_time() {
+            if !(time.has_time)() {
                 let (connection, contact) = (connection.to_string(), Some(contact.to_string()));
                 return Ok(Some(PlanCursor { connection, contact, message: None }));
             }
@@ -236,7 +239,7 @@ async fn retime_conversation(
     conversation: &ConversationId,
     account: &Account,
     mut after: Option<MessageId>,
-    (now, has_time): Time<'_>,
+    Time { now, has_time }: Time<'_>,
 ) -> Result<Reached, StoreError> {
     let records = Held::of_conversation(&account.id, conversation);
     let is_held = is_any_held(store, &records).await?;
@@ -353,21 +356,12 @@ pub(super) fn ends_at(row: &SweepRow, account: &Account, now: Timestamp) -> Time
 
 /// When a message expires by the account's plan, where that is another than the one it came by.
 fn replanned(row: &SweepRow, account: &Account, now: Timestamp) -> Option<Timestamp> {
-    let at = row.sent_at?;
+    let sent_at = row.sent_at?;
     if row.expires_at <= account.plan_changed_at? {
         return None;
     }
-    let plan = account.plan;
-    let facts = Facts {
-        at,
-        plan,
-        jurisdiction: None,
-        erasure_asked_at: None,
-        is_over: false,
-        is_held: false,
-    };
-    match verdict(DataKind::Message, &facts, now) {
-        Verdict::Keep(until) => until,
+    match verdict(Clock::Message { sent_at, plan: account.plan }, false, now) {
+        Verdict::Keep(until) => Some(until),
         Verdict::EraseNow => Some(now),
         Verdict::Held => None,
     }

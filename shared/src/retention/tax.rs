@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::is_any_held;
 use crate::domain::account::Use;
 use crate::domain::hold::Held;
+use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::time::Day;
 use crate::store::concurrent::{all, try_all};
 use crate::store::invoices::DueRecord;
@@ -54,10 +55,10 @@ pub async fn purge_tax_records(
         let (page, next) = store.tax_records_due(today, after).await?;
         let each = page.into_iter().map(async |due| {
             let due = due?;
-            Ok((purge(store, &due, today).await?, due.kept_until.plus(1) < today))
+            Ok((purge(store, &due, now).await?, due.kept_until.plus(1) < today))
         });
-        for fate in all(each, AT_ONCE).await {
-            done.add(fate)?;
+        for one in all(each, AT_ONCE).await {
+            done.add(one)?;
         }
         after = next;
         if after.is_none() {
@@ -68,8 +69,8 @@ pub async fn purge_tax_records(
 
 impl Purged {
     /// One record: whether it was purged, and whether it was late.
-    fn add(&mut self, fate: Result<(bool, bool), StoreError>) -> Result<(), StoreError> {
-        match fate {
+    fn add(&mut self, done: Result<(bool, bool), StoreError>) -> Result<(), StoreError> {
+        match done {
             Ok((true, is_late)) => {
                 self.purged = self.purged.saturating_add(1);
                 self.late = self.late.saturating_add(is_late.into());
@@ -124,11 +125,16 @@ pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, 
 
 /// Purges a record; false where a hold keeps it. That it is due is forgotten last, so that a run
 /// that dies is finished by the next.
-async fn purge(store: &Store, due: &DueRecord, today: Day) -> Result<bool, StoreError> {
-    if is_held(store, due).await? {
-        // Asked anew each day: once the hold is lifted, it is gone within one.
-        store.put_off_tax_record(due, today).await?;
-        return Ok(false);
+async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<bool, StoreError> {
+    let clock = Clock::TaxRecord { kept_until: due.kept_until };
+    match verdict(clock, is_held(store, due).await?, now) {
+        Verdict::EraseNow => {}
+        Verdict::Keep(_) => return Ok(false),
+        Verdict::Held => {
+            // Asked anew each day: once the hold is lifted, it is gone within one.
+            store.put_off_tax_record(due, Day::of(now)).await?;
+            return Ok(false);
+        }
     }
     store.delete_invoice(due).await?;
     // Whoever erases the account deletes it first and looks for records then: one of the two sees

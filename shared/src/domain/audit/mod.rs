@@ -35,6 +35,14 @@ pub fn cut_until(now: Timestamp) -> Timestamp {
     now.saturating_sub(kept).unwrap_or(Timestamp::MIN)
 }
 
+/// The time from which on an event of that moment is cut.
+//= R4.6, R6.4
+#[must_use]
+pub fn cut_at(at: Timestamp) -> Timestamp {
+    let kept = KEPT.saturating_sub(MARGIN);
+    at.saturating_add(kept).unwrap_or(Timestamp::MAX)
+}
+
 /// The audit chain for events that belong to no account: what people tried who are in none. No
 /// account has this id.
 #[must_use]
