@@ -1,12 +1,13 @@
 //! A database with tables of its own for every test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use numib::edge::clients::sdk_config;
 use numib::edge::config::Config;
 use numib::seal::kms::DataKeys;
@@ -176,6 +177,34 @@ impl Database {
         items.map(|item| text(&AttributeValue::M(item))).collect()
     }
 
+    /// Every item of every table, by where it is, as text that compares.
+    pub(crate) async fn by_place(&self) -> BTreeMap<Place, String> {
+        let mut items = BTreeMap::new();
+        for (table, name) in ["core", "messages", "keys", "ledger"].iter().zip(self.table_names()) {
+            for item in self.items(name).await {
+                let key = |name: &str| item[name].as_s().unwrap().clone();
+                let place = Place { table: (*table).to_owned(), pk: key("pk"), sk: key("sk") };
+                items.insert(place, text(&AttributeValue::M(item)));
+            }
+        }
+        items
+    }
+
+    /// Removes what has expired at a time, as the database itself does where it may.
+    pub(crate) async fn time_to_live(&self, at: Timestamp) {
+        for table in [&self.tables.core, &self.tables.messages] {
+            for mut item in self.items(table).await {
+                let expires_at = item.get("expires_at").and_then(|value| value.as_n().ok());
+                let expires_at = expires_at.map(|seconds| seconds.parse::<i64>().unwrap());
+                if expires_at.is_some_and(|seconds| seconds <= at.as_second()) {
+                    item.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
+                    let delete = self.raw.delete_item().table_name(table).set_key(Some(item));
+                    delete.send().await.unwrap();
+                }
+            }
+        }
+    }
+
     /// All that is stored, to be put back.
     pub(crate) async fn snapshot(&self) -> Snapshot {
         let mut items = Vec::new();
@@ -209,6 +238,15 @@ impl Database {
 
 #[expect(clippy::disallowed_types, reason = "the SDK's own type")]
 type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// Where an item is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Its table: `core`, `messages`, `keys` or `ledger`.
+    pub(crate) table: String,
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
 
 /// What tables held at some time.
 pub(crate) struct Snapshot(Vec<(String, Item)>);

@@ -24,6 +24,7 @@ mod attestation;
 mod audit;
 mod doors;
 mod erasure;
+mod every_kind;
 mod expiry;
 mod export;
 mod held_rows;
