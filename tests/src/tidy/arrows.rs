@@ -30,7 +30,7 @@ const ARROWS: [(&str, &str, &str); 20] = [
 
 /// The paths that the code names after this prefix, with the line each begins on. A group in
 /// braces is as many paths as it has names.
-fn paths(source: &Source, prefix: &str) -> Vec<(usize, String)> {
+pub(crate) fn paths(source: &Source, prefix: &str) -> Vec<(usize, String)> {
     let lines = source.code().map(|(_, line)| if is_comment(line) { "" } else { line });
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
@@ -47,7 +47,7 @@ fn paths(source: &Source, prefix: &str) -> Vec<(usize, String)> {
 }
 
 /// Reads one path, with the groups in it, and returns what stands behind it.
-fn expand<'a>(parent: &str, text: &'a str, found: &mut Vec<String>) -> &'a str {
+pub(crate) fn expand<'a>(parent: &str, text: &'a str, found: &mut Vec<String>) -> &'a str {
     let end = text.find(|c| !is_word(c) && c != ':').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let path = format!("{parent}{name}");
