@@ -63,7 +63,7 @@ async fn append(
 ) -> Result<(), Unrecorded> {
     for subjects in subjects.chunks(SUBJECTS_MAX) {
         let id = random::event_id()?;
-        let event = Event::from_outside(id, at, (Actor::Meta, action), subjects);
+        let event = Event::from_outside(id, at, Actor::Meta, action, subjects);
         app.store.append_audit_event(account, event).await?;
     }
     Ok(())

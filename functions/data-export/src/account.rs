@@ -9,6 +9,7 @@ use numib::domain::profile::Profile;
 use numib::seal::account::{open_invoice, open_profile};
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
+use numib::store::invoices::StoredInvoice;
 use serde_json::Value;
 
 use crate::writer::WriteError;
@@ -68,8 +69,8 @@ pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value
         for invoice in &page {
             let place = (account, &invoice.id);
             let content = open_invoice(opener, place, &invoice.sealed).map_err(WriteError::from)?;
-            let place = (&invoice.id, invoice.issued_on, invoice.kept_until);
-            let invoice = record::invoice(place, invoice.jurisdiction, &content);
+            let StoredInvoice { id, issued_on, kept_until, jurisdiction, .. } = invoice;
+            let invoice = record::invoice(id, *issued_on, *kept_until, *jurisdiction, &content);
             invoices.push(invoice.map_err(PartError::from).map_err(WriteError::from)?);
         }
     }

@@ -98,6 +98,6 @@ pub(crate) async fn save(
     let Segment { bytes, entries, .. } = segment;
     let upload = export.upload.clone().unwrap_or_default();
     let key = export.object_key();
-    let etag = app.exports.put_part(&key, (&upload, number), bytes).await?;
+    let etag = app.exports.put_part(&key, &upload, number, bytes).await?;
     Ok(app.store.save_export(export, Some(&Part { number, etag, entries })).await?)
 }

@@ -79,7 +79,7 @@ impl Writer {
         if is_first {
             self.began = false;
             if contact.is_known {
-                self.part.contact((&id, &connection), (contact.marks, contact.last_message_at))?;
+                self.part.contact(&id, &connection, contact.marks, contact.last_message_at)?;
             }
         }
         for stored in &messages {

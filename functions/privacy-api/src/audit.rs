@@ -152,7 +152,7 @@ async fn of_staff(
 ) -> Result<(), Unrecorded> {
     for subjects in subjects.chunks(SUBJECTS_MAX) {
         let id = random::event_id()?;
-        let event = Event::from_outside(id, at, (Actor::Operator, action), subjects);
+        let event = Event::from_outside(id, at, Actor::Operator, action, subjects);
         app.store.append_audit_event(account, event).await?;
     }
     Ok(())

@@ -13,7 +13,6 @@ use numib::domain::ids::RouteId;
 use numib::domain::key_window;
 use numib::domain::sealed::PublicKey;
 use numib::domain::time::Day;
-use numib::edge::clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::key_name::KeyName;
 use numib::seal::kms::KmsError;
@@ -56,85 +55,88 @@ pub(crate) async fn run(
     has_time: HasTime<'_>,
 ) -> Result<Run, StoreError> {
     let today = Day::of(now);
-    let mut done = Run { complete: true, ..Run::default() };
+    let run = Run { complete: true, ..Run::default() };
+    let mut provisioning = Provisioning { app, today, has_time, run };
     for shard in 0..PROVISION_SHARDS {
-        if !serve_shard(app, shard, today, has_time, &mut done).await? {
-            done.complete = false;
+        if !provisioning.serve_shard(shard).await? {
+            provisioning.run.complete = false;
             break;
         }
     }
-    done.complete &= done.connections_failed == 0;
-    done.horizon_days = horizon(app, today).await?;
-    report(&done);
-    Ok(done)
+    let mut run = provisioning.run;
+    run.complete &= run.connections_failed == 0;
+    run.horizon_days = horizon(app, today).await?;
+    report(&run, now);
+    Ok(run)
 }
 
-/// Serves one shard; false when time ran out or KMS wants a pause, and the next run goes on.
-async fn serve_shard(
-    app: &App,
-    shard: u8,
+/// One run.
+struct Provisioning<'a> {
+    app: &'a App,
     today: Day,
-    has_time: HasTime<'_>,
-    done: &mut Run,
-) -> Result<bool, StoreError> {
-    let until = key_window::until(today);
-    let mut after = None;
-    loop {
-        let (routes, next) = app.store.routes_due(shard, until, BATCH, after).await?;
-        for route in &routes {
-            if !has_time() {
-                return Ok(false);
-            }
-            match serve(app, route, today, &mut done.keys_made).await {
-                Ok(served) => {
-                    let served = u64::from(served);
-                    done.connections_done = done.connections_done.saturating_add(served);
-                }
-                Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
-                Err(error) => {
-                    done.connections_failed = done.connections_failed.saturating_add(1);
-                    tracing::error!(route = %route, error = %error, "not provisioned");
-                }
-            }
-        }
-        after = next;
-        if after.is_none() {
-            return Ok(true);
-        }
-    }
+    has_time: HasTime<'a>,
+    run: Run,
 }
 
-/// Gives the route's connection a key for every day of the window, and publishes them to intake.
-/// Returns false where there is none that needs any.
-async fn serve(
-    app: &App,
-    route: &RouteId,
-    today: Day,
-    keys_made: &mut u64,
-) -> Result<bool, ProvisionError> {
-    let Some(connection) = app.store.connection(route, true).await? else { return Ok(false) };
-    if connection.state != ConnectionState::Active {
-        return Ok(false);
+impl Provisioning<'_> {
+    /// Serves one shard; false when time ran out or KMS wants a pause, and the next run goes on.
+    async fn serve_shard(&mut self, shard: u8) -> Result<bool, StoreError> {
+        let until = key_window::until(self.today);
+        let mut after = None;
+        loop {
+            let (routes, next) = self.app.store.routes_due(shard, until, BATCH, after).await?;
+            for route in &routes {
+                if !(self.has_time)() {
+                    return Ok(false);
+                }
+                match self.serve(route).await {
+                    Ok(served) => {
+                        let done = self.run.connections_done.saturating_add(served.into());
+                        self.run.connections_done = done;
+                    }
+                    Err(ProvisionError::Kms(KmsError::Throttled)) => return Ok(false),
+                    Err(error) => {
+                        let failed = self.run.connections_failed.saturating_add(1);
+                        self.run.connections_failed = failed;
+                        tracing::error!(route = %route, error = %error, "not provisioned");
+                    }
+                }
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(true);
+            }
+        }
     }
-    let mut window: BTreeMap<Day, PublicKey> = BTreeMap::new();
-    for day in key_window::days(today) {
-        let known = match connection.day_keys.get(&day) {
-            Some(key) => Some(key.clone()),
-            None => app.store.public_day_key(&connection.id, day).await?,
-        };
-        let key = if let Some(key) = known {
-            key
-        } else {
-            *keys_made = keys_made.saturating_add(1);
-            make(app, &connection, day).await?
-        };
-        window.insert(day, key);
-    }
-    let until = key_window::until(today);
-    match app.store.publish_day_keys(&connection, &window, until).await {
-        // Erased or replaced in the meantime: it needs no keys, or the next run's.
-        Err(StoreError::Conflict) => Ok(false),
-        published => Ok(published.map(|()| true)?),
+
+    /// Gives the route's connection a key for every day of the window, and publishes them to
+    /// intake. Returns false where there is none that needs any.
+    async fn serve(&mut self, route: &RouteId) -> Result<bool, ProvisionError> {
+        let store = &self.app.store;
+        let Some(connection) = store.connection(route, true).await? else { return Ok(false) };
+        if connection.state != ConnectionState::Active {
+            return Ok(false);
+        }
+        let mut window: BTreeMap<Day, PublicKey> = BTreeMap::new();
+        for day in key_window::days(self.today) {
+            let known = match connection.day_keys.get(&day) {
+                Some(key) => Some(key.clone()),
+                None => store.public_day_key(&connection.id, day).await?,
+            };
+            let key = if let Some(key) = known {
+                key
+            } else {
+                self.run.keys_made = self.run.keys_made.saturating_add(1);
+                make(self.app, &connection, day).await?
+            };
+            window.insert(day, key);
+        }
+        let until = key_window::until(self.today);
+        match store.publish_day_keys(&connection, &window, until).await {
+            // Erased or replaced in the meantime: it needs no keys, or the next run's.
+            Err(StoreError::Conflict) => Ok(false),
+            published => Ok(published.map(|()| true)?),
+        }
     }
 }
 
@@ -158,7 +160,7 @@ async fn horizon(app: &App, today: Day) -> Result<Option<i64>, StoreError> {
     Ok(shortest.map(|day| day.days_since(today).max(-1)))
 }
 
-fn report(done: &Run) {
+fn report(done: &Run, now: Timestamp) {
     tracing::info!(
         connections_done = done.connections_done,
         connections_failed = done.connections_failed,
@@ -167,7 +169,7 @@ fn report(done: &Run) {
         complete = done.complete,
         "day keys provisioned"
     );
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("KeysProvisioned", Unit::Count, done.keys_made);
     metrics.add("ConnectionsProvisioned", Unit::Count, done.connections_done);
     metrics.add("ProvisioningFailures", Unit::Count, done.connections_failed);

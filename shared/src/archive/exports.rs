@@ -58,7 +58,8 @@ impl Exports {
     pub async fn put_part(
         &self,
         key: &str,
-        (upload, number): (&str, u32),
+        upload: &str,
+        number: u32,
         bytes: Vec<u8>,
     ) -> Result<String, ArchiveError> {
         let timeouts = TimeoutConfig::builder()

@@ -136,7 +136,8 @@ impl Pages {
         &mut self,
         channel: Channel,
         contact: &Personal<String>,
-        (first, is_continued): (Timestamp, bool),
+        first: Timestamp,
+        is_continued: bool,
     ) -> Result<Option<Page>, askama::Error> {
         let finished = if self.is_full() { self.finish(false)? } else { None };
         self.conversations.push(Shown {
@@ -166,7 +167,7 @@ impl Pages {
         if self.is_full() {
             finished = self.finish(true)?;
             let (channel, contact) = (message.connection.channel, message.meta_contact);
-            self.begin(channel, contact, (message.sent_at, true))?;
+            self.begin(channel, contact, message.sent_at, true)?;
         }
         let text = message.text().map(str::to_owned);
         self.text = self.text.saturating_add(text.as_ref().map_or(0, String::len));

@@ -119,10 +119,12 @@ impl PartWriter {
     /// [`PartError`].
     pub fn contact(
         &mut self,
-        contact: (&ConversationId, &Connection),
-        stand: (ContactMarks, Option<Timestamp>),
+        id: &ConversationId,
+        connection: &Connection,
+        marks: ContactMarks,
+        last_message_at: Option<Timestamp>,
     ) -> Result<(), PartError> {
-        record::contact(self.contacts.text(), contact, stand)?;
+        record::contact(self.contacts.text(), id, connection, marks, last_message_at)?;
         Ok(self.contacts.end_record()?)
     }
 
@@ -152,7 +154,7 @@ impl PartWriter {
     fn begin(&mut self, message: &Message<'_>, is_first: bool) -> Result<Names, PartError> {
         let names = Names::of(message.conversation, message.connection);
         let (channel, contact) = (message.connection.channel, message.meta_contact);
-        let page = self.pages.begin(channel, contact, (message.sent_at, !is_first))?;
+        let page = self.pages.begin(channel, contact, message.sent_at, !is_first)?;
         self.page(page)?;
         if is_first {
             self.link(&names, contact)?;

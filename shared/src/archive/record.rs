@@ -205,8 +205,10 @@ impl Names {
 /// Never, in memory.
 pub fn contact(
     to: &mut Vec<u8>,
-    (id, connection): (&ConversationId, &Connection),
-    (marks, last_message_at): (ContactMarks, Option<Timestamp>),
+    id: &ConversationId,
+    connection: &Connection,
+    marks: ContactMarks,
+    last_message_at: Option<Timestamp>,
 ) -> Result<(), serde_json::Error> {
     let native = NativeContact {
         id: id.contact.as_str(),
@@ -268,7 +270,9 @@ pub fn decision(decision: &Decision) -> Value {
 /// # Errors
 /// Never, in memory.
 pub fn invoice(
-    (id, issued_on, kept_until): (&InvoiceId, Day, Day),
+    id: &InvoiceId,
+    issued_on: Day,
+    kept_until: Day,
     jurisdiction: Jurisdiction,
     content: &Invoiced,
 ) -> Result<Value, serde_json::Error> {

@@ -140,14 +140,21 @@ async fn open_one(
         receipt: None,
         version: 0,
     };
-    let mut met = match store.open_request(&request, once, None).await? {
+    let met = match store.open_request(&request, once, None).await? {
         Opened::New => return Ok(request),
         Opened::Named(id) => return stored(store, &id).await,
         Opened::UnderWay(id) => stored(store, &id).await?,
     };
+    // One that says less, such as an earlier moment, is shredded first: who asked at the same time,
+    // and for the same, then sees that nothing newer is there, and has the same request.
+    let met = if met.state == State::Requested && !met.covers(&request.targets) {
+        Box::pin(shred(store, met, now)).await?
+    } else {
+        met
+    };
     // What came since it was asked is not in it: a request that still waits takes it in, one that
     // is being carried out is followed by another.
-    let met = if covers(store, &mut met, &request.targets, now).await? {
+    let met = if covers(store, &met, &request.targets).await? {
         met
     } else if met.state == State::Held {
         let mut met = met;
@@ -166,21 +173,11 @@ async fn open_one(
     Ok(met)
 }
 
-/// Whether a request leaves nothing to erase of these targets. Where they say more, such as a later
-/// moment, it is shredded first: who asked at the same time, and for the same, then sees that
-/// nothing newer is there, and has the same request.
+/// Whether a request leaves nothing to erase of these targets.
 //= R8.4
-async fn covers(
-    store: &Store,
-    met: &mut Request,
-    targets: &[Target],
-    now: Timestamp,
-) -> Result<bool, ErasureError> {
+async fn covers(store: &Store, met: &Request, targets: &[Target]) -> Result<bool, ErasureError> {
     if met.covers(targets) {
         return Ok(true);
-    }
-    if met.state == State::Requested {
-        *met = Box::pin(shred(store, met.clone(), now)).await?;
     }
     if met.state == State::Held || met.state.is_final() {
         return Ok(false);

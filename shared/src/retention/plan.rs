@@ -34,8 +34,8 @@ pub async fn change_plan(
     store.set_account_plan(account, plan, now).await?;
     // One after the other: each is changed in a transaction with a look at the account, and two of
     // those at once would cancel each other.
-    for channel in &store.account_channels(account).await? {
-        change_channel(store, account, channel, plan, now).await?;
+    for (route, connection) in &store.account_channels(account).await? {
+        change_channel(store, account, route, connection, plan, now).await?;
     }
     Ok(())
 }
@@ -44,13 +44,14 @@ pub async fn change_plan(
 pub(super) async fn change_channel(
     store: &Store,
     account: &AccountId,
-    (route, connection): &(RouteId, ConnectionId),
+    route: &RouteId,
+    connection: &ConnectionId,
     plan: Plan,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match store.set_connection_plan(account, (route, connection), plan).await {
         Err(StoreError::Conflict)
-            if is_superseded(store, account, (route, connection), plan).await? =>
+            if is_superseded(store, account, route, connection, plan).await? =>
         {
             return Ok(());
         }
@@ -88,7 +89,8 @@ pub(super) async fn change_channel(
 async fn is_superseded(
     store: &Store,
     account: &AccountId,
-    (route, connection): (&RouteId, &ConnectionId),
+    route: &RouteId,
+    connection: &ConnectionId,
     plan: Plan,
 ) -> Result<bool, StoreError> {
     let is_there = store.connection(route, true).await?.is_some_and(|it| it.id == *connection);

@@ -86,9 +86,9 @@ pub async fn follow_hold(
         Held::Connection(connection) | Held::Within(connection) => {
             let channels = store.account_channels(&account).await?;
             match channels.iter().find(|(_, id)| id == connection) {
-                Some(channel) => {
+                Some((route, connection)) => {
                     let from = Resume::of(cursor.as_ref());
-                    retime_channel(store, &account, channel, from, time).await
+                    retime_channel(store, &account, route, connection, from, time).await
                 }
                 None => Ok(None),
             }
@@ -137,19 +137,18 @@ async fn each_channel(
 ) -> Result<Option<PlanCursor>, StoreError> {
     let mut channels = store.account_channels(account).await?;
     channels.sort_by(|a, b| a.1.cmp(&b.1));
-    for channel in channels {
-        let connection = channel.1.as_str();
+    for (route, connection) in channels {
         let first = cursor.as_ref().map_or("", |cursor| cursor.connection.as_str());
-        if connection < first {
+        if connection.as_str() < first {
             continue;
         }
-        let within = cursor.as_ref().filter(|cursor| cursor.connection == connection);
+        let within = cursor.as_ref().filter(|cursor| cursor.connection == connection.as_str());
         let from = Resume::of(within);
         if has_other_plan && matches!(from, Resume::Start) {
             let Some(current) = store.account(account).await? else { return Ok(None) };
-            change_channel(store, account, &channel, current.plan, time.now).await?;
+            change_channel(store, account, &route, &connection, current.plan, time.now).await?;
         }
-        let stopped = retime_channel(store, account, &channel, from, time).await?;
+        let stopped = retime_channel(store, account, &route, &connection, from, time).await?;
         if stopped.is_some() {
             return Ok(stopped);
         }
@@ -161,7 +160,8 @@ async fn each_channel(
 async fn retime_channel(
     store: &Store,
     account: &AccountId,
-    (route, connection): &(RouteId, ConnectionId),
+    route: &RouteId,
+    connection: &ConnectionId,
     from: Resume,
     time: Time<'_>,
 ) -> Result<Option<PlanCursor>, StoreError> {
@@ -255,7 +255,7 @@ async fn retime_conversation(
             match course(&row, account, is_held, now) {
                 Course::Stays => {}
                 Course::Goes => gone.push(key),
-                Course::Until(at) => kept.push((key, row, at)),
+                Course::Until(until) => kept.push(Kept { key, row, until }),
             }
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
@@ -264,8 +264,9 @@ async fn retime_conversation(
             return Ok(Reached::Beginning);
         }
         store.delete_rows(&gone, &mut pace).await?;
-        let newly_held = kept.iter().filter(|(_, row, _)| is_held && !row.is_held).count();
-        let writes = kept.iter().map(|(key, row, at)| store.retime_row(key, row, *at, is_held));
+        let newly_held = kept.iter().filter(|kept| is_held && !kept.row.is_held).count();
+        let writes =
+            kept.iter().map(|kept| store.retime_row(&kept.key, &kept.row, kept.until, is_held));
         try_all(writes, AT_ONCE).await?;
         // After the rows: a visit looks at them again after it has moved the contact on.
         if let Some(day) = visit_by {
@@ -302,15 +303,22 @@ fn visit_by(rows: &[SweepRow], account: &Account, now: Timestamp) -> Option<Day>
     ends.min().map(sweep_on)
 }
 
+/// A row that is shown until another time.
+struct Kept {
+    key: MessageKey,
+    row: SweepRow,
+    until: Timestamp,
+}
+
 /// A contact outlives its messages and the marks on it. One that is held, as long as it is.
 async fn keep_contact(
     store: &Store,
     conversation: &ConversationId,
-    kept: &[(MessageKey, SweepRow, Timestamp)],
+    kept: &[Kept],
     is_held: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let latest = kept.iter().map(|(_, _, at)| *at).max();
+    let latest = kept.iter().map(|kept| kept.until).max();
     match latest.or(is_held.then_some(now)) {
         Some(latest) => {
             let until = latest.max(now).saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX);

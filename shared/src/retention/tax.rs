@@ -53,10 +53,7 @@ pub async fn purge_tax_records(
             return Ok(done);
         }
         let (page, next) = store.tax_records_due(today, after).await?;
-        let each = page.into_iter().map(async |due| {
-            let due = due?;
-            Ok((purge(store, &due, now).await?, due.kept_until.plus(1) < today))
-        });
+        let each = page.into_iter().map(async |due| purge(store, &due?, now).await);
         for one in all(each, AT_ONCE).await {
             done.add(one)?;
         }
@@ -68,14 +65,15 @@ pub async fn purge_tax_records(
 }
 
 impl Purged {
-    /// One record: whether it was purged, and whether it was late.
-    fn add(&mut self, done: Result<(bool, bool), StoreError>) -> Result<(), StoreError> {
+    /// One record.
+    fn add(&mut self, done: Result<Done, StoreError>) -> Result<(), StoreError> {
         match done {
-            Ok((true, is_late)) => {
+            Ok(Done::Purged { is_late }) => {
                 self.purged = self.purged.saturating_add(1);
                 self.late = self.late.saturating_add(is_late.into());
             }
-            Ok((false, _)) => self.held = self.held.saturating_add(1),
+            Ok(Done::Held) => self.held = self.held.saturating_add(1),
+            Ok(Done::NotDue) => {}
             Err(error) if error.is_of_one_item() => {
                 tracing::error!(%error, "a tax record was not purged");
                 self.failed = self.failed.saturating_add(1);
@@ -123,17 +121,24 @@ pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, 
     Ok(left)
 }
 
-/// Purges a record; false where a hold keeps it. That it is due is forgotten last, so that a run
-/// that dies is finished by the next.
-async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<bool, StoreError> {
+/// What was done with a record that is listed as due.
+enum Done {
+    Purged { is_late: bool },
+    Held,
+    NotDue,
+}
+
+/// Purges a record, unless a hold keeps it. That it is due is forgotten last, so that a run that
+/// dies is finished by the next.
+async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Done, StoreError> {
     let clock = Clock::TaxRecord { kept_until: due.kept_until };
     match verdict(clock, is_held(store, due).await?, now) {
         Verdict::EraseNow => {}
-        Verdict::Keep(_) => return Ok(false),
+        Verdict::Keep(_) => return Ok(Done::NotDue),
         Verdict::Held => {
             // Asked anew each day: once the hold is lifted, it is gone within one.
             store.put_off_tax_record(due, Day::of(now)).await?;
-            return Ok(false);
+            return Ok(Done::Held);
         }
     }
     store.delete_invoice(due).await?;
@@ -145,7 +150,7 @@ async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<bool, S
         store.delete_account_key(&due.account, Use::TaxRecords).await?;
     }
     store.forget_due_record(due).await?;
-    Ok(true)
+    Ok(Done::Purged { is_late: due.kept_until.plus(1) < Day::of(now) })
 }
 
 /// Whether a hold on its account keeps a record: nothing smaller is held that it is part of.

@@ -251,7 +251,8 @@ impl Event {
     pub fn from_outside(
         id: EventId,
         at: Timestamp,
-        (actor, action): (Actor, Action),
+        actor: Actor,
+        action: Action,
         subjects: &[Subject],
     ) -> Self {
         let (outcome, subjects) = (Outcome::Done, subjects.to_vec());

@@ -136,8 +136,8 @@ impl<'a> Home<'a> {
             DataKind::Hold => self.hold().await,
             DataKind::AuditEvent => {
                 let id = EventId::parse(&random_id().unwrap()).unwrap();
-                let did = (Actor::Operator, Action::OpenAccount);
-                let event = Event::from_outside(id, now(), did, &[]);
+                let (actor, action) = (Actor::Operator, Action::OpenAccount);
+                let event = Event::from_outside(id, now(), actor, action, &[]);
                 assert_eq!(event.outcome, Outcome::Done);
                 store.append_audit_event(account, event).await.unwrap();
             }
