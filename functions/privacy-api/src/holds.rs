@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::domain::erasure::is_reference;
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
+use numib::domain::reference::is_reference;
 use numib::domain::work::Work;
 use numib::edge::problem::{Problem, json};
 use numib::retention;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use numib::domain::erasure::{Counts, Request as Erasure, Source, State, is_reference};
+use numib::domain::erasure::{Counts, Request as Erasure, Source, State};
 use numib::domain::ids::RequestId;
+use numib::domain::reference::is_reference;
 use numib::domain::role::Role;
 use numib::edge::problem::{Problem, json};
 use numib::erasure::{Asked, targets};

@@ -104,8 +104,8 @@ impl DataKind {
         }
     }
 
-    /// What an erasure of this scope does with this kind of data. Whatever is in a channel goes with
-    /// the channel, which a request of its own erases.
+    /// What an erasure of this scope does with this kind of data. Of an account, whatever is in a
+    /// channel goes with the channel, which a request of its own erases.
     //= R8.3, R6.3, R9.1
     #[must_use]
     pub const fn fate(self, scope: Scope) -> Fate {

@@ -182,19 +182,6 @@ impl fmt::Display for Target {
     }
 }
 
-/// Characters of an operator's reference.
-const REFERENCE_LEN_MAX: usize = 100;
-
-/// Whether a text can be the reference of an operator's case. It is short, and its alphabet has no
-/// room for an address and hardly any for a name.
-#[must_use]
-pub fn is_reference(text: &str) -> bool {
-    let spells = |b: u8| b.is_ascii_alphanumeric() || b"-_./:# ".contains(&b);
-    (1..=REFERENCE_LEN_MAX).contains(&text.len())
-        && text.bytes().all(spells)
-        && text.trim().len() == text.len()
-}
-
 words! {
     /// Who asked, and by which door the request came in.
     Source {
@@ -372,16 +359,6 @@ impl Request {
         DataKind::ALL.iter().filter_map(reason).collect()
     }
 
-    /// How many keys the request has destroyed.
-    #[must_use]
-    pub fn keys_destroyed(&self) -> u64 {
-        let is_key = |kind: DataKind| {
-            self.targets.iter().any(|target| kind.fate(target.scope()) == Fate::Shredded)
-        };
-        let keys = self.counts.iter().filter(|(kind, _)| is_key(**kind));
-        keys.fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
-
     /// Whether the request erases all of these targets.
     #[must_use]
     pub fn covers(&self, targets: &[Target]) -> bool {
@@ -478,18 +455,6 @@ mod tests {
             (&account, &account, true),
         ] {
             assert_eq!(one.covers(two), covers, "{one} {two}");
-        }
-    }
-
-    #[test]
-    fn a_reference_is_short_and_has_no_room_for_an_address() {
-        let longest = "x".repeat(100);
-        for good in ["T-1", "ticket #4711 / 2026", "a:b_c.d", longest.as_str()] {
-            assert!(is_reference(good), "{good:?}");
-        }
-        let longer = "x".repeat(101);
-        for bad in ["", " ", " T-1", "T-1 ", "ana@example.com", "T\n1", "é", longer.as_str()] {
-            assert!(!is_reference(bad), "{bad:?}");
         }
     }
 }

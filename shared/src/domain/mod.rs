@@ -27,6 +27,7 @@ pub mod personal;
 pub mod plan;
 pub mod policy;
 pub mod profile;
+pub mod reference;
 pub mod role;
 pub mod row;
 pub mod sealed;

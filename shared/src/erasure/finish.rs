@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ErasureError;
+use crate::domain::data_kind::{DataKind, Fate};
 use crate::domain::erasure::{Request, State, Target};
 use crate::domain::policy::BACKUPS;
 use crate::seal::receipt::{self, SigningKey};
@@ -41,6 +42,15 @@ fn in_backups_until(request: &Request) -> Option<Timestamp> {
     shredded_at.saturating_add(BACKUPS).ok()
 }
 
+/// How many keys a request has destroyed.
+fn keys_destroyed(request: &Request) -> u64 {
+    let is_key = |kind: DataKind| {
+        request.targets.iter().any(|target| kind.fate(target.scope()) == Fate::Shredded)
+    };
+    let keys = request.counts.iter().filter(|(kind, _)| is_key(**kind));
+    keys.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
 /// What a receipt says. Of its targets it has digests, which we can compute from the ledger again:
 /// nobody else can tell which account they are in, or whether two receipts are about the same.
 fn claims(request: &Request) -> Value {
@@ -65,7 +75,7 @@ fn claims(request: &Request) -> Value {
         "shredded_at": seconds(request.shredded_at),
         "completed_at": seconds(request.completed_at),
         "removed": request.counts,
-        "keys_destroyed": request.keys_destroyed(),
+        "keys_destroyed": keys_destroyed(request),
         "kept": kept,
         "in_backups_until": seconds(in_backups_until(request)),
         "ledger_position": request.ledger_position,

@@ -78,7 +78,7 @@ fn is_kept(reason: Reason, before: &str, after: &str) -> bool {
         // It says until when it serves, and nothing of what was there.
         Reason::SuppressionMark => {
             let is_mark = after.contains("erased") && after.contains("expires_at=");
-            is_mark && !after.contains("day_keys=") && !after.contains("sealed=")
+            is_mark && after.contains("day_keys= ") && !after.contains("sealed=")
         }
         Reason::TaxRecord | Reason::SecurityRecord => before == after,
         Reason::ProofOfErasure => true,
