@@ -1,4 +1,5 @@
-//! An account with at least one stored item of every kind, and the functions around it.
+//! An account with at least one stored item of every kind, where the items are found, and the
+//! functions around it.
 
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ use retention::handle;
 use xtask::account::random_id;
 
 use crate::cloud::Cloud;
-use crate::database::Database;
+use crate::database::{Database, Place};
 use crate::retention::{deadline_in, event};
 use crate::shop::{Shop, ago, key_pair, now};
 use crate::webhook::Intake;
@@ -46,6 +47,35 @@ use crate::webhook::Intake;
 /// Tasks of retention that end what its own clocks are for.
 const TASKS: [&str; 4] =
     ["destroy-expired-keys", "cut-audit", "purge-tax-records", "carry-on-exports"];
+
+/// The kind of data that an item belongs to; `None` for numbers about nobody.
+pub(super) fn kind_of(place: &Place) -> Option<DataKind> {
+    let Place { table, pk, sk } = place;
+    let (of, within) = (pk.split('#').next().unwrap(), sk.split('#').next().unwrap());
+    Some(match (table.as_str(), of, within) {
+        ("messages", ..) => DataKind::Message,
+        ("keys", "CONNECTION", "DAY") => DataKind::DayKey,
+        ("keys", "ROUTE", "INDEX") => DataKind::IndexKey,
+        ("keys", "ACCOUNT", "KEY") => DataKind::AccountKey,
+        ("keys", "TAX", "KEY") => DataKind::TaxKey,
+        ("ledger", "ERASURES" | "HEAD" | "REQUEST", _) => DataKind::LedgerEntry,
+        ("ledger", "AUDIT" | "AUDITED", _) => DataKind::AuditEvent,
+        ("core", "CONNECTION", "CONTACT") => DataKind::Contact,
+        ("core", "ROUTE" | "ACCOUNT", "CONNECTION") => DataKind::Connection,
+        ("core", "ACCOUNT", "ACCOUNT") => DataKind::Account,
+        ("core", "ACCOUNT" | "MEMBER", "MEMBER") => DataKind::Member,
+        ("core", "ANSWER", _) => DataKind::Answer,
+        ("core", "CONSENTS", _) => DataKind::Consent,
+        ("core", "EXPORT" | "EXPORTS", _) => DataKind::Export,
+        ("core", "TAX" | "TAX-DUE", _) => DataKind::Invoice,
+        ("core", "POLICY", "POLICY") | ("core", "POLICIES", _) => DataKind::PolicyVersion,
+        ("core", "POLICY", "MEMBER") => DataKind::PolicyNotice,
+        ("core", "REQUEST" | "REQUESTS" | "SUBJECT" | "ONCE" | "LANE", _) => DataKind::Request,
+        ("core", "HOLD" | "HOLDS" | "WAIT", _) => DataKind::Hold,
+        ("core", "RETENTION", _) => return None,
+        _ => panic!("an item of no kind of data: {place:?}"),
+    })
+}
 
 pub(super) struct Home<'a> {
     db: &'a Database,

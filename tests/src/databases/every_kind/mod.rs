@@ -12,7 +12,7 @@ use numib::domain::policy::Term;
 use crate::database::{Database, Place};
 use crate::export::archive::Archive;
 use crate::shop::now;
-use home::Home;
+use home::{Home, kind_of};
 
 on_both_databases!(
     of_an_account_that_is_erased_what_is_left_is_what_the_registry_says,
@@ -21,35 +21,6 @@ on_both_databases!(
 );
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// The kind of data that an item belongs to; `None` for numbers about nobody.
-fn kind_of(place: &Place) -> Option<DataKind> {
-    let Place { table, pk, sk } = place;
-    let (of, within) = (pk.split('#').next().unwrap(), sk.split('#').next().unwrap());
-    Some(match (table.as_str(), of, within) {
-        ("messages", ..) => DataKind::Message,
-        ("keys", "CONNECTION", "DAY") => DataKind::DayKey,
-        ("keys", "ROUTE", "INDEX") => DataKind::IndexKey,
-        ("keys", "ACCOUNT", "KEY") => DataKind::AccountKey,
-        ("keys", "TAX", "KEY") => DataKind::TaxKey,
-        ("ledger", "ERASURES" | "HEAD" | "REQUEST", _) => DataKind::LedgerEntry,
-        ("ledger", "AUDIT" | "AUDITED", _) => DataKind::AuditEvent,
-        ("core", "CONNECTION", "CONTACT") => DataKind::Contact,
-        ("core", "ROUTE" | "ACCOUNT", "CONNECTION") => DataKind::Connection,
-        ("core", "ACCOUNT", "ACCOUNT") => DataKind::Account,
-        ("core", "ACCOUNT" | "MEMBER", "MEMBER") => DataKind::Member,
-        ("core", "ANSWER", _) => DataKind::Answer,
-        ("core", "CONSENTS", _) => DataKind::Consent,
-        ("core", "EXPORT" | "EXPORTS", _) => DataKind::Export,
-        ("core", "TAX" | "TAX-DUE", _) => DataKind::Invoice,
-        ("core", "POLICY", "POLICY") | ("core", "POLICIES", _) => DataKind::PolicyVersion,
-        ("core", "POLICY", "MEMBER") => DataKind::PolicyNotice,
-        ("core", "REQUEST" | "REQUESTS" | "SUBJECT" | "ONCE" | "LANE", _) => DataKind::Request,
-        ("core", "HOLD" | "HOLDS" | "WAIT", _) => DataKind::Hold,
-        ("core", "RETENTION", _) => return None,
-        _ => panic!("an item of no kind of data: {place:?}"),
-    })
-}
 
 /// All that is stored, by where it is.
 async fn stored(db: &Database) -> BTreeMap<Place, String> {
