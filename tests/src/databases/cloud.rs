@@ -1,6 +1,5 @@
-//! What an export needs of AWS besides its tables, in this process: a bucket, a key that unwraps
-//! nothing because nothing is wrapped, a key that signs, and a pool in which everyone has an
-//! address.
+//! AWS for exports, besides the tables, in this process: a bucket, a key that unwraps (nothing is
+//! wrapped here), a key that signs, and a user pool in which everyone has an address.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,22 +17,22 @@ use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::EncodePublicKey as _;
 use serde_json::{Value, json};
 
-/// All that is not the database.
+/// Everything but the database.
 #[derive(Clone)]
 pub(crate) struct Cloud(Arc<Mutex<State>>);
 
 struct State {
     key: SigningKey,
-    /// Wrapped keys that were unwrapped, each time.
+    /// The keys that were unwrapped, one entry for each time.
     unwrapped: Vec<String>,
     objects: BTreeMap<String, Vec<u8>>,
-    /// By their names: whose they are, and their parts.
+    /// Uploads by their names, each with its object and its parts.
     uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
     uploads_begun: u32,
 }
 
 impl State {
-    /// A list of what there is under a prefix: uploads, or objects.
+    /// A list of the uploads, or of the objects, under a prefix.
     fn listed(&self, is_uploads: bool, prefix: &str) -> String {
         if is_uploads {
             let of = self.uploads.iter().filter(|(_, (key, _))| key.starts_with(prefix));
@@ -65,24 +64,24 @@ impl Cloud {
         self.0.lock().unwrap()
     }
 
-    /// The archive of that name.
+    /// The archive of this name.
     pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
         self.state().objects.get(key).cloned()
     }
 
-    /// What there is: names of archives, and of those that are being uploaded.
+    /// The names of all archives, and of those that are being uploaded.
     pub(crate) fn names(&self) -> Vec<String> {
         let state = self.state();
         let uploads = state.uploads.values().map(|(key, _)| format!("upload of {key}"));
         state.objects.keys().cloned().chain(uploads).collect()
     }
 
-    /// The keys that were unwrapped since the last time of asking.
+    /// The keys that were unwrapped since this was last called.
     pub(crate) fn unwrapped(&self) -> Vec<String> {
         std::mem::take(&mut self.state().unwrapped)
     }
 
-    /// Loses what is being uploaded, as the bucket does after a day.
+    /// Loses all uploads under way, as the bucket does after a day.
     pub(crate) fn lose_uploads(&self) {
         self.state().uploads.clear();
     }
@@ -204,7 +203,7 @@ impl Cloud {
     }
 }
 
-/// Of a part: as S3's under SSE-KMS, it is another for other bytes.
+/// The tag of a part. As with S3 under SSE-KMS, other bytes have another tag.
 fn mark(bytes: &[u8]) -> String {
     let sum = bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
     format!("{sum:016x}")

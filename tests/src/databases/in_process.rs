@@ -1,6 +1,6 @@
-//! DynamoDB as a function call: what a client of the SDK sends is answered in this process, without
-//! a socket in between. So nothing but the code under test takes time, and a test whose clock
-//! stands still knows that everything has come to rest.
+//! DynamoDB as a function call: this process answers the requests of an SDK client, without a
+//! socket in between. So only the code under test takes time, and a test whose clock stands still
+//! knows when everything has come to rest.
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::http::{

@@ -1,4 +1,4 @@
-//! A run of retention that dies anywhere, and is repeated, ends like one that does not.
+//! A run of retention that dies anywhere, and is repeated, ends like a run that does not die.
 
 use std::collections::BTreeSet;
 
@@ -27,9 +27,9 @@ on_dynoxide!(
     a_lift_may_die_anywhere,
 );
 
-/// Runs it once without an accident; then, from the same start, with one at each of its requests,
-/// and once more after that. Requests that are under way at once arrive in any order, so the one
-/// that is the last may differ; the end may not.
+/// Runs once without an accident. Then, from the same start, it runs once for each request and dies
+/// there, and runs again after that. Requests that are under way at once arrive in any order, so
+/// the last one may differ. The end must not.
 async fn ends_the_same(
     db: &Database,
     requests_min: usize,
@@ -48,7 +48,7 @@ async fn ends_the_same(
                 number += 1;
                 match number - 1 {
                     passed if passed < last => Fate::Passes,
-                    // The one that kills it has arrived.
+                    // The request at which it died has arrived.
                     passed if passed == last && !is_heard => Fate::Unheard,
                     _ => Fate::Lost,
                 }
@@ -62,8 +62,8 @@ async fn ends_the_same(
     }
 }
 
-/// All that is stored, but for the day's tallies: a run that dies between a deed and its count
-/// leaves the count a little low, as their module says.
+/// All that is stored, without the day's tallies. A run that dies between a deed and its count
+/// leaves the count a little low, as the module of tallies says.
 async fn items(db: &Database) -> BTreeSet<String> {
     let mut items = db.dump().await;
     items.retain(|item| !item.contains("pk=RETENTION"));
@@ -74,7 +74,7 @@ async fn followed(db: &Database, shop: &Shop) -> Result<(), StoreError> {
     let account = &shop.connection.account;
     let mut cursor = None;
     loop {
-        // The worker's way: some time, and then again from where it stopped.
+        // The worker's way: it stops after some time, and then goes on from there.
         cursor = retime(&db.store, account, cursor, now(), &|| false).await?;
         if cursor.is_none() {
             return Ok(());

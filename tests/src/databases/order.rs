@@ -1,8 +1,8 @@
 //! Whatever the order and number of deliveries, the stored state is the same.
 //!
-//! Random sequences of message, edits and unsend, with repetitions, cut into bodies at random, some
-//! of them delivered at the same time by different containers, each again until it is acknowledged.
-//! What is stored in the end is compared with what a few pure lines say.
+//! Random sequences of message, edits and unsend, with repetitions, are cut into bodies at random.
+//! Different containers deliver some of them at the same time, and each body is delivered until it
+//! is acknowledged. A few pure lines say what must be stored in the end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -43,7 +43,8 @@ impl Event {
     }
 }
 
-/// Something that is sent, and where: the body and the wave of bodies end after it, or go on.
+/// Something that is sent. It says whether the body ends after it, and whether the wave of bodies
+/// does.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     mid: &'static str,
@@ -68,7 +69,7 @@ fn sequences() -> impl Strategy<Value = Vec<Sent>> {
     prop::collection::vec(sent, 1..14)
 }
 
-/// What is stored of a message in the end, by the set of what was sent about it.
+/// What is stored of a message in the end, given the set of what was sent about it.
 fn expected(events: &BTreeSet<Event>) -> Option<Opened> {
     let num_edit = events.iter().filter_map(|event| match event {
         Event::Edit(n) => Some(*n),
@@ -104,7 +105,7 @@ fn item(shop: &Shop, Sent { mid, event, .. }: Sent) -> Value {
     }
 }
 
-/// The bodies of a sequence, in waves: those of one wave travel at the same time.
+/// The bodies of a sequence, in waves. The bodies of one wave travel at the same time.
 fn waves(shop: &Shop, sequence: &[Sent]) -> Vec<Vec<Value>> {
     let waves = sequence.split_inclusive(|sent| sent.ends_wave);
     let bodies = |wave: &[Sent]| {
@@ -116,7 +117,7 @@ fn waves(shop: &Shop, sequence: &[Sent]) -> Vec<Vec<Value>> {
     waves.map(bodies).collect()
 }
 
-/// Delivers as Meta does: again, until it is acknowledged.
+/// Delivers as Meta does: again and again, until the body is acknowledged.
 async fn deliver(intake: &Intake, body: &Value) {
     for _ in 0..20 {
         let answer = intake.deliver(body).await;
@@ -151,7 +152,7 @@ async fn check(db: &Database, sequence: &[Sent]) -> Result<(), TestCaseError> {
 fn any_order_ends_the_same(database: impl Future<Output = Database>, cases: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let db = runtime.block_on(database);
-    // Uneven answers, so that deliveries of one wave overtake each other.
+    // Answers take uneven times, so that deliveries of one wave overtake each other.
     let mut calls = 0_u64;
     db.wire.decide(move |_| {
         calls = calls.wrapping_add(1);

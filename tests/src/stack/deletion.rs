@@ -34,7 +34,7 @@ async fn page(deployed: &Deployed, code: &str, state: &str) -> Value {
 async fn told(deployed: &Deployed, code: &str, subject: &str) {
     for _ in 0..60 {
         let mail = deployed.stack.mail().unwrap().to_string();
-        // One line a message would do; they are short, and the code is in each.
+        // The e-mails are short, and each has the code.
         if mail.contains(subject) && mail.contains(code) {
             return;
         }
@@ -109,7 +109,7 @@ async fn what_may_be_late_is_told_to_its_owners_and_done() {
         targets: vec![target],
         due_at: None,
     };
-    // Nobody has queued it for almost a month.
+    // Nobody has queued the request for almost a month.
     let now = clock::now();
     let asked_at = now - SignedDuration::from_hours(25 * 24);
     let request = erasure::begin(&deployed.store, asked, asked_at).await.unwrap();

@@ -60,7 +60,8 @@ async fn a_downgrade_hides_what_is_too_old_at_once_and_a_key_is_destroyed_when_i
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
-    // Its key as if its day had come: to try a later day would take those of other tests.
+    // Moves the key's shredding day to today. Trying a later day would destroy the keys of other
+    // tests.
     deployed.store.retime_key(&account.connection.id, day, today, today).await.unwrap();
     let time = clock::now().to_string();
     let ran = deployed.stack.run_task("destroy-expired-keys", &time).unwrap();
@@ -87,7 +88,7 @@ async fn what_has_expired_is_swept_by_the_worker_on_the_day_that_its_contact_nam
     let conversation = ConversationId { connection, contact };
     let row = store.rows_after(&conversation, None, 10).await.unwrap().0.remove(0);
     let key = MessageKey { conversation: conversation.clone(), message: row.message.clone() };
-    // As if eight days were over: to try a later day would sweep what other tests have stored.
+    // Pretends that eight days are over. Trying a later day would sweep the rows of other tests.
     let over = clock::now() - SignedDuration::from_hours(24);
     store.retime_row(&key, &row, over, false).await.unwrap();
     store.visit_by(&conversation, Day::of(clock::now())).await.unwrap();

@@ -115,7 +115,7 @@ fn archived(archive: &mut Archive, kind: &str) -> BTreeMap<String, Value> {
     records
 }
 
-/// All that a list of the API has, page by page.
+/// All records of a list of the API, page by page.
 fn listed(
     deployed: &Deployed,
     owner: &Login,

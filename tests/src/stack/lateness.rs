@@ -26,7 +26,7 @@ fn logged(deployed: &Deployed, text: &str) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
 }
 
-/// As DynamoDB writes it of a row that expired an hour before.
+/// The record that DynamoDB writes of a row that expired an hour before.
 fn removal() -> Value {
     json!({
         "eventID": "c4ca4238a0b923820dcc509a6f75849b",

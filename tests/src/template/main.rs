@@ -9,5 +9,6 @@
 
 mod alarms;
 mod functions;
+mod promises;
 mod reader;
 mod released;

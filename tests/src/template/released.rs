@@ -108,6 +108,7 @@ fn released() -> Value {
     serde_json::from_str(&read(FILE)).unwrap()
 }
 
+//= R15.2
 #[test]
 fn the_next_release_loses_nothing_that_outlives_the_stack() {
     let objections = objections(&released(), &noted(Template::read().yaml()));
@@ -119,6 +120,7 @@ fn the_next_release_loses_nothing_that_outlives_the_stack() {
     );
 }
 
+//= R15.2
 #[test]
 fn whatever_outlives_the_stack_is_compared_and_outlives_its_replacement() {
     let template = Template::read();
@@ -178,6 +180,7 @@ fn one_index_of_a_table_comes_or_goes_in_a_release() {
     assert!(objection.contains("such as inbox"), "{objection}");
 }
 
+//= R15.2
 #[test]
 fn nothing_that_would_be_lost_is_changed() {
     let key = json!([{"AttributeName": "id", "KeyType": "HASH"}]);

@@ -7,7 +7,6 @@
 mod arrows;
 mod circles;
 mod citations;
-mod promises;
 mod source;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What an account erases of its own: a channel, a contact, a message.
+//! An account erases a channel, a contact, a message.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ async fn a_channel_that_is_being_disconnected_has_one_code_until_it_is_gone(db: 
     let first = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Shredded);
     let again = code(&office.delete(&admin, CONNECTION, id.clone()).await, State::Shredded);
     assert_eq!(again, first);
-    // Swept, proven, and out of the account's list, but without a receipt yet.
+    // The request is swept, proven, and out of the account's list. It has no receipt yet.
     assert_eq!(office.work(&first).await, Progress::More);
     let listed = db.store.account_connection(account, &shop.connection.id).await.unwrap();
     assert_eq!(listed, None);

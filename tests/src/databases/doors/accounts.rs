@@ -1,4 +1,4 @@
-//! The doors of an account's profile, members and invoices, at the same moment and across accounts.
+//! Profile, members and invoices: requests at the same moment, and across accounts.
 
 use numib::domain::account::Use;
 use numib::domain::ids::{AccountId, InvoiceId};

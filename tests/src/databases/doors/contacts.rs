@@ -1,4 +1,4 @@
-//! People who write to an account: found, restricted, reported to be minors.
+//! Contacts are found, restricted, and reported as minors.
 
 use numib::domain::erasure::{Source, State};
 use numib::domain::role::Role;

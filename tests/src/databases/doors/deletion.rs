@@ -1,5 +1,5 @@
-//! The end of an account: locked at once, its data unreadable at once, itself gone when nobody took
-//! that back.
+//! The end of an account. It is locked at once, its channels are unreadable at once, and it is gone
+//! unless its owner takes the deletion back.
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::account::AccountState;
@@ -64,7 +64,7 @@ async fn deleting_an_account_locks_it_and_makes_its_data_unreadable_before_the_a
     for request in [&account, &data] {
         assert_eq!(request.source, Source::AccountDeletion);
     }
-    // A worker that comes before its day leaves it.
+    // A worker that comes before the request's day does nothing.
     assert_eq!(office.work(account.id.as_str()).await, Progress::Nothing);
     assert_eq!(office.stored(account.id.as_str()).await, account);
 }
@@ -88,7 +88,7 @@ async fn a_locked_account_gets_no_new_channel(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
     delete(&office, &owner).await;
-    // Its own channel, which is erased by now.
+    // The account's own channel is erased by now.
     let refused = db.store.create_connection(&shop.connection, &[7; 32]).await;
     assert_eq!(refused, Err(StoreError::Conflict));
 }
@@ -119,7 +119,7 @@ async fn a_deletion_taken_back_lets_everyone_in_again_and_brings_no_data_back(db
     let conversation = json!({"id": shop.conversation("7001").to_string()});
     let gone = office.delete(&officer, CONTACT, conversation).await;
     assert_problem(&gone, 404, "not-found");
-    // And asked anew, it is a new one.
+    // Asked again, it is a new request.
     let again = code(&delete(&office, &owner).await, "request");
     assert_ne!(again, first);
     assert_eq!(state(db, &shop).await, AccountState::Locked);

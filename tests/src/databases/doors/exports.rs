@@ -1,4 +1,4 @@
-//! Exports: asked for, followed, downloaded; by whom, and until when.
+//! Exports: who asks for, follows and downloads them, and until when.
 
 use jiff::SignedDuration;
 use numib::domain::export::{EXPORTS_MAX, Export, Failure, KEPT, State};
@@ -32,7 +32,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap()
 }
 
-/// One of this account, that has ended as this.
+/// An export of this account that ended in this state.
 async fn ended(db: &Database, account: &AccountId, (id, state): (&str, State)) -> Export {
     let export = Export::new(ExportId::parse(id).unwrap(), account.clone(), now());
     db.store.open_export(&export).await.unwrap();
@@ -151,7 +151,7 @@ async fn no_archive_outlives_the_deletion_of_its_account_or_a_change_of_its_plan
         office.call(&operator, "PUT /v1/operator/accounts/{account_id}/plan", shorter).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     assert_eq!(state("e1").await, State::Void);
-    // Its channels are gone by then: nothing but the account itself is left.
+    // The channels are gone by then. Only the account itself is left.
     shop.erase(db).await;
     ended(db, account, ("e2", State::Ready)).await;
     let deleted = office.call(&owner, "DELETE /v1/account", Said::default()).await;

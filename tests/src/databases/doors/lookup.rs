@@ -1,4 +1,4 @@
-//! What an account looks at: channels, requests, what its members did.
+//! What an account may look at: channels, requests, the audit trail.
 
 use numib::domain::role::Role;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ async fn an_account_pages_through_its_requests_the_latest_first(db: &Database) {
     let mut own = codes[..2].to_vec();
     own.sort_unstable();
     assert_eq!(found, own);
-    // Each as it is shown on its own.
+    // The list shows each request as its own page does.
     let code = seen[0]["request"].as_str().unwrap();
     assert_eq!(*seen[0], office.get(&owner, code).await.json());
 }

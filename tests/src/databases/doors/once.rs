@@ -1,4 +1,4 @@
-//! What is asked again under the same key.
+//! Requests that are repeated under the same `Idempotency-Key`.
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::erasure::State;
@@ -64,7 +64,7 @@ async fn a_key_is_of_one_request_of_one_member(db: &Database) {
     let (office, staff) = (Office::open(db), operator(db).await);
     let first = lodge(&office, &staff, "7001", KEY).await;
     assert_problem(&lodge(&office, &staff, "7002", KEY).await, 422, "idempotency-key");
-    // A quoted key is the same as a bare one; another member's is another.
+    // A quoted key is the same as a bare one. Another member's key is another.
     let bare = KEY.trim_matches('"');
     assert_eq!(lodge(&office, &staff, "7001", bare).await.text, first.text);
     let other = lodge(&office, &operator(db).await, "7002", KEY).await;
@@ -96,7 +96,7 @@ async fn while_one_is_under_way_no_other_begins_until_its_lease_ends(db: &Databa
     let begin = async |attempt: &Attempt| db.store.begin_attempt(attempt).await.unwrap();
     assert_eq!(begin(&first).await, Begun::First);
     assert_eq!(begin(&attempt(&id, at(29))).await, Begun::UnderWay);
-    // The first has died, or is slow: what it was answered is not kept any more.
+    // The first request died, or is slow. Its answer is not kept any more.
     assert_eq!(begin(&second).await, Begun::First);
     let body = r#"{"request": "c"}"#.to_owned();
     let answer = Kept { status: 202, content_type: "application/json".to_owned(), body };

@@ -1,4 +1,4 @@
-//! What operators lodge for people: a deletion asked for by e-mail, a report about a minor.
+//! Operators lodge requests for people: a deletion asked for by e-mail, a report about a minor.
 
 use numib::domain::erasure::{Source, State};
 use numib::domain::ids::Channel;

@@ -111,7 +111,8 @@ async fn of_an_erased_account_with_all_its_data_only_records_of_it_are_left(db: 
     }
     let request = stored(db, &request).await;
     assert_eq!(request.state, State::Completed);
-    // By its id, and its member's: of the request itself, and of what the receipt says is kept.
+    // The account's id and the member's: they are left in the request, and in what the receipt says
+    // is kept.
     let kept = ["REQUEST#", "REQUESTS#", "SUBJECT#", "ERASURES", "TAX#", "TAX-DUE"];
     let names = |item: &str| item.contains(account.as_str()) || item.contains(member.as_str());
     for item in db.dump().await.iter().filter(|item| names(item)) {
@@ -137,7 +138,7 @@ async fn an_account_that_is_restored_is_erased_again_with_its_key(db: &Database)
     let account = account(db).await;
     let key = signing_key(db).await;
     erase(db, &key, &[Target::Account { account: account.clone() }]).await;
-    // As a restore of `core` brings it back; `keys` is never restored.
+    // A restore of `core` brings the account back. `keys` is never restored.
     db.store.create_account(&account, Plan::Days30).await.unwrap();
     let done = eraser(db, &key).reapply(0, now(), &|| true).await.unwrap();
     assert_eq!((done.found, done.complete), (1, false));

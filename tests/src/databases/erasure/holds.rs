@@ -105,7 +105,7 @@ async fn a_hold_on_one_part_keeps_no_other(db: &Database) {
     assert!(is_over(&work(db, &key, &request).await.unwrap()));
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
     assert_eq!(held(db, &kept).await, before);
-    // The other part is followed by a code of its own, and goes on by itself.
+    // The other part has a code of its own, and goes on by itself.
     let part = db.store.request(request.held_part.as_ref().unwrap()).await.unwrap().unwrap();
     assert_eq!(part.request.state, State::Held);
     db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap();
@@ -120,7 +120,8 @@ async fn a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it(d
     fill(db, &shop).await;
     let record = Held::Connection(shop.connection.id.clone());
     db.store.put_hold(&record, &hold("h1")).await.unwrap();
-    // Lifted just before the request is noted as waiting: who lifts it finds nobody to wake.
+    // The hold is lifted just before the request is noted as waiting. Whoever lifts the hold finds
+    // no request to wake.
     let meanwhile = (db.clone(), record.clone());
     let id = HoldId::parse("h1").unwrap();
     let is_note =
@@ -143,7 +144,7 @@ async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &
     fill(db, &third).await;
     let record = Held::Connection(kept.connection.id.clone());
     let (other, on) = (db.through(&Wire::default()), record.clone());
-    // What is about to be destroyed is counted, and the counts are saved first.
+    // The worker counts what it is about to destroy, and saves the counts first.
     let is_count = |call: &Call| call.is("PutItem", "CoreTable");
     db.wire.before_call(is_count, async move {
         assert!(other.store.put_hold(&on, &hold("h1")).await.unwrap());

@@ -1,4 +1,4 @@
-//! A process whose requests go out one at a time, when they are let.
+//! A process whose requests go out one at a time, when a test lets them.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Runs it; only the requests that `is_seen` by the other side wait.
+    /// Starts the process. Only those of its requests wait for which `is_seen` is true.
     pub(super) fn start<F>(
         db: &Database,
         is_seen: fn(&Call) -> bool,
@@ -40,13 +40,13 @@ impl Process {
         });
         let task = tokio::spawn(async move {
             run(db).await;
-            // Nothing more arrives.
+            // No further request arrives.
             wire.heal();
         });
         Self { arrivals, waiting: VecDeque::new(), is_over: false, task }
     }
 
-    /// Lets so many requests pass, one after the other; fewer when there are no more.
+    /// Lets so many requests pass, one after the other, or fewer if there are no more.
     pub(super) async fn go(&mut self, requests: usize) {
         for _ in 0..requests {
             while self.waiting.is_empty() && !self.is_over {
@@ -74,22 +74,22 @@ impl Process {
         }
     }
 
-    /// How many requests wait to be let.
+    /// How many requests wait.
     pub(super) fn waiting(&mut self) -> usize {
         self.take_in();
-        // One of several that fails has the process give up the others.
+        // If one of several requests fails, the process gives up the others.
         self.waiting.retain(|(_, turn)| !turn.is_over());
         self.waiting.len()
     }
 
-    /// Lets one of the requests that wait pass; returns what it was.
+    /// Lets one of the waiting requests pass, and returns it.
     pub(super) async fn pass(&mut self, number: usize) -> Call {
         let (call, turn) = self.waiting.remove(number).unwrap();
         turn.take().await;
         call
     }
 
-    /// Ends it at one of the requests that wait, which the database gets or not.
+    /// Ends the process at one of the waiting requests. The request still arrives, or not.
     pub(super) async fn die(&mut self, number: usize, arrives: bool) -> Call {
         let (call, turn) = self.waiting.remove(number).unwrap();
         if arrives {
@@ -99,12 +99,12 @@ impl Process {
         call
     }
 
-    /// Whether it has come to its end.
+    /// Whether the process has ended.
     pub(super) fn is_over(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// How it ended: an error where it panicked, or was ended.
+    /// How the process ended: an error if it panicked or was killed.
     pub(super) async fn end(self) -> Result<(), tokio::task::JoinError> {
         self.task.await
     }

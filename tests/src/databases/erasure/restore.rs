@@ -1,4 +1,4 @@
-//! After a restore: what the ledger says was erased is erased again (R8.6).
+//! After a restore, everything that the ledger lists is erased again (R8.6).
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ on_ministack!(
 #[expect(clippy::disallowed_types, reason = "the SDK's own type")]
 type Items = Vec<(String, std::collections::HashMap<String, AttributeValue>)>;
 
-/// Every item of the tables that a restore replaces, as it is.
+/// A copy of every item of the tables that a restore replaces.
 async fn backup(db: &Database) -> Items {
     let mut items = Vec::new();
     for table in [&db.tables.core, &db.tables.messages, &db.tables.keys] {
@@ -78,7 +78,7 @@ async fn rows_that_no_contact_leads_to_are_found_and_removed_behind_the_ledgers_
     let kept = db.dump().await;
     let again = eraser(db, &key).reapply(2, later(), &|| true).await.unwrap();
     assert_eq!((again.found, again.complete), (0, true));
-    // As a frozen process would leave them.
+    // Rows that a frozen process would leave.
     plant(db, &shop, "7001", "m_planted").await;
     plant(db, &shop, "7009", "m_planted").await;
     plant(db, &other, "7001", "m_planted").await;
@@ -88,7 +88,7 @@ async fn rows_that_no_contact_leads_to_are_found_and_removed_behind_the_ledgers_
     assert_eq!(db.dump().await, kept);
 }
 
-/// Puts a row there as intake writes it, but for its contact.
+/// Puts a row as intake writes it, but without its contact.
 pub(crate) async fn plant(db: &Database, shop: &Shop, contact: &str, mid: &str) {
     let key = shop.key(contact, mid);
     let sealed = Sealed { day: Day::of(now()), bytes: vec![7; 90] };

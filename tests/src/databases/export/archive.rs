@@ -14,7 +14,7 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    /// All of it; what it says of its files' lengths and sums is checked.
+    /// Reads the whole archive, and checks lengths and sums of its files.
     pub(crate) fn read(bytes: Vec<u8>) -> Self {
         let mut archive = ZipArchive::new(Cursor::new(bytes.as_slice())).unwrap();
         let mut files = BTreeMap::new();
@@ -28,7 +28,7 @@ impl Archive {
         Self { bytes, files }
     }
 
-    /// The files of a folder whose names begin so, one after the other.
+    /// The files whose names begin like this, one after the other.
     pub(crate) fn all(&self, beginning: &str) -> String {
         let found = self.files.iter().filter(|(name, _)| name.starts_with(beginning));
         found.map(|(_, text)| text.as_str()).collect()
@@ -50,7 +50,7 @@ impl Archive {
         serde_json::from_str(&self.files["manifest.json"]).unwrap()
     }
 
-    /// The files with what each says, but for the signature, which is another each time.
+    /// The files with their contents, without the signature, which differs each time.
     pub(crate) fn unsigned(&self) -> BTreeMap<String, String> {
         let mut files = self.files.clone();
         files.remove("manifest.jws");
@@ -58,7 +58,7 @@ impl Archive {
     }
 }
 
-/// As a manifest has it.
+/// SHA-256, as a manifest writes it.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     let bytes: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

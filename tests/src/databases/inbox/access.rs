@@ -54,12 +54,12 @@ async fn agents_admins_and_owners_read_and_nobody_else(db: &Database) {
 async fn a_change_of_role_counts_at_once(db: &Database) {
     let desk = desk_with_a_message(db).await;
     let id = MemberId::parse(desk.agent["sub"].as_str().unwrap()).unwrap();
-    // The token still says agent; the database does not.
+    // The token still says agent, and the database does not.
     let account = desk.shop.connection.account.clone();
     let member = Member { account, role: Role::Privacy };
     db.store.put_member(&id, &member).await.unwrap();
     assert_refused(&desk.get(now(), &desk.agent, None, "").await, 403);
-    // The database says owner; the token does not yet.
+    // The database says owner, and the token does not yet.
     db.store.put_member(&id, &Member { role: Role::Owner, ..member }).await.unwrap();
     assert_refused(&desk.get(now(), &desk.agent, None, "").await, 403);
 }

@@ -1,4 +1,4 @@
-//! What no answer contains any more: expired, unsent, erased, shredded.
+//! What no answer contains any more: messages that are expired, unsent, erased or shredded.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -118,7 +118,7 @@ async fn an_erased_connection_shows_nothing(db: &Database) {
         assert_eq!(texts(&desk.conversations("").await), ["stays"]);
     };
     gone().await;
-    // Nor does the same Page, connected again, bring it back.
+    // Connecting the same Page again does not bring the messages back.
     Shop::connect(db, (Channel::Messenger, shop.meta_id.clone()), Plan::Days30).await;
     gone().await;
 }
@@ -127,7 +127,7 @@ async fn an_erased_connection_shows_nothing(db: &Database) {
 async fn conversations_whose_messages_expired_are_passed_over(db: &Database) {
     let desk = Desk::open(db).await;
     let shop = &desk.shop;
-    // The index still lists them all, the latest first; only the oldest has a message left.
+    // The index still lists all of them, the latest first. Only the oldest has a message left.
     let item =
         |n: i64| shop.text(&n.to_string(), ago(n * 100_000), &format!("m_{n}"), &n.to_string());
     desk.receive(shop, &(1..=6).map(item).collect::<Vec<_>>()).await;
@@ -160,7 +160,7 @@ async fn a_day_key_does_not_open_another_connections_messages(db: &Database) {
     other.make_wrapped_keys(db, &desk.day_keys, days()).await;
     let shop = &desk.shop;
     desk.receive(shop, &[shop.text("7001", ago(9), "m_1", "secret")]).await;
-    // Someone puts another connection's key in the place of this one's.
+    // Someone replaces the connection's key by another connection's.
     let today = Day::of(now());
     shred(db, shop, today).await;
     let theirs = db.store.wrapped_day_key(&other.connection.id, today).await.unwrap().unwrap();

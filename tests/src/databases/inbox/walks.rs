@@ -17,7 +17,7 @@ on_ministack!(
 
 const CONVERSATIONS: i64 = 12;
 const LIMIT: usize = 3;
-/// What the rule allows for: messages that come late, and clocks that differ.
+/// What the rule allows for: late messages, and clocks that differ.
 const LATENESS: SignedDuration = SignedDuration::from_mins(10);
 /// Between one page and the next. A conversation moves once a minute at most.
 const PAUSE: SignedDuration = SignedDuration::from_secs(70);
@@ -31,8 +31,8 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Lists from the top to the end, or to the first page that has nothing new since then. After
-    /// each page something happens. Returns how many pages it took.
+    /// Lists from the top to the end, or to the first page without anything new since then.
+    /// Something happens after each page. Returns the number of pages.
     async fn list(
         &mut self,
         since: Option<Timestamp>,
@@ -60,7 +60,7 @@ impl Client<'_> {
         unreachable!()
     }
 
-    /// Whether it was known as it is, and its last message is older than what may have moved.
+    /// Whether the conversation was known as it is, and its last message is too old to have moved.
     fn is_old(&self, one: &Value, since: Timestamp) -> bool {
         let message = &one["last_message"];
         let sent_at: Timestamp = text(&message["sent_at"]).parse().unwrap();
@@ -79,8 +79,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// An inbox of conversations, so many of them minutes old and the others hours, and a client that
-/// has seen none.
+/// An inbox of conversations, some minutes old and some hours, and a client that has seen none of
+/// them.
 async fn open<'a>(desk: &'a Desk<'a>, recent: i64) -> Client<'a> {
     let shop = &desk.shop;
     let minutes = |n: i64| if n < recent { n + 1 } else { 60 + n };
@@ -104,7 +104,8 @@ async fn what_moves_up_during_a_walk_is_found_by_listing_again(db: &Database) {
     let meanwhile = async |page: usize, at: Timestamp| match page {
         1 => {
             write(&desk, 10, at - moment, at).await;
-            // One that was shown moves, too, and looks as before: it takes its message back.
+            // A conversation that was shown moves, too, and looks as before: its contact takes the
+            // message back.
             write(&desk, 1, at, at).await;
             let unsend = desk.shop.unsend("1", at, &format!("m_1_{at}"));
             desk.intake.deliver_at(at, &desk.shop.body(&[unsend])).await.counts();
@@ -112,7 +113,8 @@ async fn what_moves_up_during_a_walk_is_found_by_listing_again(db: &Database) {
         2 => {
             write(&desk, 7, at, at).await;
             write(&desk, 11, at - moment, at).await;
-            // Sent before the walk began, and before what the walk had shown by then.
+            // A message that was sent before the walk began, and before what the walk had shown by
+            // then.
             write(&desk, 9, began - LATENESS * 3 / 5, at).await;
         }
         _ => {}
@@ -120,7 +122,7 @@ async fn what_moves_up_during_a_walk_is_found_by_listing_again(db: &Database) {
     let pages = client.list(None, meanwhile).await;
     assert_eq!((pages, client.missed()), (3, BTreeSet::from([7, 9, 10, 11])));
 
-    // While it is listed again, one of them moves once more.
+    // While the inbox is listed again, one conversation moves once more.
     let began_again = client.clock;
     let meanwhile = async |page: usize, at: Timestamp| {
         if page == 1 {
@@ -130,7 +132,7 @@ async fn what_moves_up_during_a_walk_is_found_by_listing_again(db: &Database) {
     let pages = client.list(Some(began), meanwhile).await;
     assert_eq!((pages, client.missed()), (4, BTreeSet::from([10])));
 
-    // It took more than a page: once more.
+    // The walk took more than a page, so it is repeated.
     let pages = client.list(Some(began_again), async |_, _| {}).await;
     assert_eq!((pages, client.missed()), (4, BTreeSet::new()));
 }

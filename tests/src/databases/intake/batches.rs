@@ -63,8 +63,8 @@ async fn a_thousand_updates_over_several_accounts_are_all_stored(db: &Database) 
     assert_eq!(rows, shops.len() * usize::try_from(MESSAGES).unwrap());
 }
 
-/// As Meta delivers: again, until it is taken in. An emulator can be slower than Meta's patience.
-/// The wire has the requests of the last delivery.
+/// Delivers as Meta does: again and again, until the body is taken in. An emulator can be slower
+/// than Meta waits. The wire has the requests of the last delivery.
 async fn taken_in_the_end(db: &Database, intake: &Intake, body: &Value) -> Value {
     for _ in 0..10 {
         db.wire.calls();
@@ -110,12 +110,12 @@ async fn a_body_that_names_a_thousand_unknown_accounts_is_taken_in_with_few_requ
     let calls = db.wire.calls();
     assert_eq!(answer["reasons"]["unknown_account"], 1000);
     assert_eq!(shop.row(db, "7001", "m_1").await.unwrap().shown(), Some("hi"));
-    // 50 accounts a request: all of them, and once more those that no connection was found for; the
-    // conversation moves, the message is put, and the look.
+    // 50 accounts in a request: all accounts, and once more those without a connection. Then the
+    // conversation moves, the message is put, and intake looks again.
     let found = calls.iter().filter(|call| call.finds_routes()).count();
     assert!(found == 21 + 20 && calls.len() <= 21 + 20 + 3, "{found} of {}", calls.len());
 
-    // Nothing of it is remembered: one of them is connected the moment after.
+    // Intake remembers nothing of unknown accounts: one of them is connected a moment later.
     let channel = (shop.connection.channel, stranger(700).meta_id);
     let new = Shop::connect(db, channel, shop.connection.plan).await;
     new.make_keys(db, key_window::days(Day::of(now()))).await;

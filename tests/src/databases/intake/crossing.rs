@@ -1,4 +1,4 @@
-//! Deliveries that cross: what one of them met is no longer so when it writes.
+//! Deliveries that cross: one of them reads a row, and the row changes before its write.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ on_both_databases!(
     bodies_of_edits_and_of_their_messages_cross_without_failing,
 );
 
-/// How long the SDK waits for an answer: what fails sooner has met a conflict.
+/// How long the SDK waits for an answer. Whatever fails sooner met a conflict.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// An update of a row that is not there: an edit that will wait, or a message that joins one.
+/// An update of a row that is not there: an edit that will wait, or a message that joins an edit.
 fn is_second_try(call: &Call) -> bool {
     let expression = call.body["UpdateExpression"].as_str();
     call.is("UpdateItem", "MessagesTable")
@@ -82,7 +82,7 @@ async fn a_message_is_stored_when_the_edit_that_it_met_is_gone(db: &Database) {
     let shop = Shop::open(db).await;
     let waiting = shop.edit("7001", ago(8), "m_1", (1, "edited"));
     Intake::start(db).deliver(&shop.body(&[waiting])).await.counts();
-    // As time to live removes it, or a delivery that finds its contact restricted.
+    // Time to live removes the row, or a delivery that finds its contact restricted.
     let (other, key) = (db.clone(), shop.key("7001", "m_1"));
     db.wire.before_call(is_second_try, async move {
         assert!(other.store.delete_waiting_edit(&key).await.unwrap());
@@ -135,8 +135,8 @@ async fn bodies_of_edits_and_of_their_messages_cross_without_failing(db: &Databa
     }
 }
 
-/// Delivers a body. It fails only where the machine is too slow for the database to answer in time,
-/// and then is delivered again, as Meta does.
+/// Delivers a body. If the machine is too slow for the database to answer in time, this delivers
+/// the body again, as Meta does.
 async fn taken_in(intake: &Intake, body: &Value) {
     for _ in 0..10 {
         let watch = Stopwatch::start();

@@ -143,7 +143,7 @@ async fn a_redelivery_changes_nothing_whichever_container_it_meets(db: &Database
         assert_eq!(again, json!({"reasons": reasons}));
         assert_eq!(db.dump().await, before);
     }
-    // Meta has been seen to post the same message again with only the entry's time changed.
+    // Meta was seen to post the same message again with only the entry's time changed.
     let mut retimed = shop.body(&items);
     retimed["entry"][0]["time"] = json!(now().as_millisecond() + 77);
     warm.deliver(&retimed).await;
@@ -341,11 +341,11 @@ async fn a_conversation_moves_up_the_inbox_with_its_messages(db: &Database) {
     assert_eq!(last_message_at().await, [ago(30_000)]);
     deliver(&warm, ago(200_000), "m_5").await;
     assert_eq!(last_message_at().await, [ago(30_000)], "an older message moves nothing back");
-    // A container that remembers having moved it sees that it is gone.
+    // A container remembers that it moved the conversation, and sees that the contact is gone.
     db.store.delete_contacts(&[shop.conversation("7001")]).await.unwrap();
     deliver(&warm, ago(29_000), "m_6").await;
     assert_eq!(last_message_at().await, [ago(29_000)]);
-    // What changes no conversation moves none.
+    // An update that changes no conversation moves none.
     let unsend = shop.body(&[shop.unsend("7002", ago(5), "m_9")]);
     warm.deliver(&unsend).await.counts();
     assert_eq!(last_message_at().await, [ago(29_000)]);

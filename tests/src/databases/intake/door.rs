@@ -140,7 +140,7 @@ async fn a_new_secret_is_known_half_a_minute_later_and_costs_one_fetch() {
     assert_eq!(signs("old secret").await, 200);
     serve(secret("new secret", "new token"));
     wire.calls();
-    // So soon after a fetch, a wrong signature is taken for one.
+    // Soon after a fetch, a wrong signature counts as wrong, and not as a rotation.
     for _ in 0..3 {
         assert_eq!(signs("new secret").await, 401);
     }
@@ -149,7 +149,7 @@ async fn a_new_secret_is_known_half_a_minute_later_and_costs_one_fetch() {
     assert_eq!(signs("new secret").await, 200);
     assert_eq!(signs("old secret").await, 401);
     assert_eq!(wire.calls().len(), 1);
-    // So is a new token.
+    // The same holds for a new token.
     serve(secret("new secret", "newest-token"));
     tokio::time::advance(Duration::from_secs(31)).await;
     let query = "hub.mode=subscribe&hub.verify_token=newest-token&hub.challenge=1";
@@ -175,7 +175,7 @@ async fn while_secrets_manager_is_slow_the_last_secrets_serve_and_it_is_asked_no
     wire.calls();
     assert_eq!(signs("a secret").await, (200, 1), "it waits for a second at most");
     assert_eq!(wire.calls().len(), 1);
-    // Neither who is let in nor who is not is made to wait again.
+    // Nobody waits a second time, whether they are let in or not.
     assert_eq!(signs("a secret").await, (200, 0));
     assert_eq!(signs("another").await, (401, 0));
     assert_eq!(wire.calls().len(), 0);

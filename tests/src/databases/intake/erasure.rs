@@ -38,7 +38,7 @@ fn suppressed(updates: u64) -> Value {
     json!({"reasons": {"suppressed": updates}})
 }
 
-/// What there is of the shop's contacts and messages.
+/// All that is stored of the shop's contacts and messages.
 async fn kept(db: &Database) -> Vec<String> {
     let core = db.dump_table(&db.tables.core).await;
     let contacts = core.into_iter().filter(|item| item.contains("sk=CONTACT#"));
@@ -130,7 +130,7 @@ async fn what_an_erasure_under_way_covers_is_left_to_its_sweep_and_counted_there
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 0);
     let request = db.store.request(&request.id).await.unwrap().unwrap().request;
     assert_eq!(request.counts.values().sum::<u64>(), 30, "{:?}", request.counts);
-    // That is over: what comes now is removed by whoever brings it.
+    // The erasure is over. A delivery now removes what it stores itself.
     assert_eq!(intake.deliver(&body).await.counts(), suppressed(30));
     assert_eq!(db.dump_table(&db.tables.messages).await.len(), 0);
 }
@@ -187,7 +187,7 @@ async fn a_redelivery_after_a_reconnect_brings_nothing_back(db: &Database) {
         assert_eq!(container.deliver(&earlier).await.counts(), suppressed(3));
         assert_eq!(db.dump().await, before);
     }
-    // A time in whole seconds, of the very second in which it was connected.
+    // A time in whole seconds: the second in which the channel was connected.
     let second = Timestamp::from_second(ago(5000).as_second()).unwrap();
     let later = new.body(&[
         new.text("7001", second, "m_3", "in the same second"),
@@ -363,7 +363,7 @@ async fn what_a_dead_delivery_left_behind_is_removed_by_the_next(db: &Database) 
     ]);
     shop.restrict_contact(db, "7001").await;
     shop.erase_contact(db, "7002", now()).await;
-    // It wrote, and died before it looked.
+    // The delivery wrote, and died before it looked again.
     db.wire.decide(|call| if call.is_look() { Fate::Failed } else { Fate::Passes });
     assert_eq!(intake.deliver_at(later, &body).await.status, 500);
     assert!(shop.row(db, "7001", "m_1").await.is_some());

@@ -1,5 +1,5 @@
-//! A database that throttles, fails or does not answer: 500 in time, and Meta's next try completes
-//! it.
+//! A database that throttles, fails or does not answer. Intake answers 500 in time, and Meta's next
+//! try completes the delivery.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +31,7 @@ on_both_databases!(
     a_lost_answer_is_no_lost_message,
 );
 
-/// Attempts that the SDK makes of one request.
+/// How often the SDK tries one request.
 const ATTEMPTS_MAX: usize = 4;
 
 fn body(shop: &Shop, messages: i64) -> serde_json::Value {
@@ -95,7 +95,7 @@ async fn a_row_that_cannot_be_written_does_not_hold_up_the_others(db: &Database)
     let shop = Shop::open(db).await;
     let intake = Intake::start(db);
     let key = shop.key("7000", "m_0");
-    // No number, so what is there cannot be understood.
+    // The attribute is no number, so the row cannot be read.
     let damaged = db.raw.put_item().table_name(&db.tables.messages);
     damaged
         .item("pk", AttributeValue::S(key.conversation.to_string()))
@@ -129,8 +129,8 @@ async fn a_stale_read_of_a_route_loses_nothing(db: &Database) {
         assert_eq!(counts, json!({"stored": 1}), "{stale:?}");
         db.wire.heal();
     }
-    // Or one that still has the connection that was erased before this one, alone or with the index
-    // key of either.
+    // Or a replica that still has the erased connection from before this one, alone or with the
+    // index key of either.
     for key_of in [None, Some(true), Some(false)] {
         let old = Shop::open(db).await;
         let (before, keys) = (stored_at_the_route(db, &old).await, &db.tables.keys);
@@ -196,8 +196,8 @@ fn on_the_wire(value: &AttributeValue) -> serde_json::Value {
 }
 
 /// Delivers a body that writes in every way there is, to a database that fails from this request
-/// on; and once more, to a sound one, unless it was acknowledged. Returns the status and what is
-/// stored in the end.
+/// on. If the body was not acknowledged, delivers it once more to a sound database. Returns the
+/// status and what is stored in the end.
 async fn dies_at(
     db: &Database,
     shop: &Shop,
@@ -300,7 +300,7 @@ async fn what_cannot_be_removed_is_not_acknowledged(db: &Database) {
     let counts = intake.deliver(&body(&shop, 1)).await.counts();
     assert_eq!(counts, json!({"reasons": {"suppressed": 1}}));
     assert_eq!(shop.row(db, "7000", "m_0").await, None);
-    // Its connection is erased and swept before the look, and no sweep comes any more.
+    // The connection is erased and swept before intake looks again, and no sweep comes any more.
     let shop = Shop::open(db).await;
     let meanwhile = (shop.clone(), db.through(&Wire::default()));
     db.wire.before_call(Call::is_look, async move {
@@ -318,7 +318,8 @@ async fn a_conversation_that_cannot_move_fails_the_body(db: &Database) {
     let shop = Shop::open(db).await;
     let warm = Intake::start(db);
     warm.deliver(&body(&shop, 1)).await.counts();
-    // One remembers having moved it and finds out at the look; the other moves it at once.
+    // One container remembers that it moved the conversation, and finds out when it looks again.
+    // The other moves the conversation at once.
     for intake in [&warm, &Intake::start(db)] {
         db.store.delete_contacts(&[shop.conversation("7000")]).await.unwrap();
         fail(db, "UpdateItem", "CoreTable");
@@ -338,7 +339,7 @@ async fn a_lost_answer_is_no_lost_message(db: &Database) {
         let first = is_message_put(call) && !std::mem::replace(&mut lost, true);
         if first { Fate::Unheard } else { Fate::Passes }
     });
-    // The SDK tries again, and meets its own row.
+    // The SDK tries again, and meets the row that it wrote itself.
     let counts = Intake::start(db).deliver(&body(&shop, 1)).await.counts();
     assert_eq!(counts, json!({"reasons": {"duplicate": 1}}));
     assert_eq!(shop.row(db, "7000", "m_0").await.unwrap().shown(), Some("hi"));

@@ -21,7 +21,7 @@ on_both_databases!(every_recorded_body_ends_as_expected);
 const PAGES: [&str; 5] =
     ["900000000000101", "900000000000202", "900000000000303", "900000000000404", "900000000000505"];
 const INSTAGRAM: [&str; 2] = ["17841499000000001", "17841499000000002"];
-/// Where the expectations have another name for a reason than we.
+/// Reasons that have another name in the expectations than in the code.
 const REASONS: [(&str, &str); 4] = [
     ("duplicate_mid", "duplicate"),
     ("duplicate_delete", "duplicate_unsend"),
@@ -55,7 +55,7 @@ async fn every_recorded_body_ends_as_expected(db: &Database) {
     }
 }
 
-/// Every account that the bodies know, connected anew: nothing is stored of them.
+/// Connects every account of the bodies anew, so that nothing is stored of it.
 async fn connect_all(db: &Database) -> Shops {
     let pages = PAGES.map(|id| (Channel::Messenger, id));
     let accounts = INSTAGRAM.map(|id| (Channel::Instagram, id));
@@ -96,7 +96,7 @@ fn check_answer(answer: &Answer, expected: &Value) {
     assert_eq!(answer.counts(), counts, "{file}");
 }
 
-/// Checks every row that is expected; returns how many they are.
+/// Checks every expected row, and returns their number.
 async fn check_rows(db: &Database, shops: &Shops, expected: &Value) -> usize {
     let list = |name: &str| expected[name].as_array().unwrap();
     let edit_of = |mid: &Value| list("messages_to_edit").iter().find(|edit| edit["mid"] == *mid);

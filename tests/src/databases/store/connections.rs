@@ -49,7 +49,7 @@ async fn shortest(db: &Database) -> Option<Day> {
     shortest.first().copied()
 }
 
-/// Whose this route's webhooks are.
+/// The connection that this route leads to, with its index key.
 async fn active(db: &Database, route: &RouteId) -> (Connection, IndexKeyBytes) {
     let owner = db.store.route(route).await.unwrap();
     let RouteOwner::Active(connection, key) = owner else { panic!("{owner:?}") };
@@ -162,7 +162,7 @@ async fn a_connection_is_due_until_its_keys_reach_far_enough(db: &Database) {
 async fn those_furthest_behind_are_due_first(db: &Database) {
     let shop = Shop::open(db).await;
     let keys = BTreeMap::from([(today(), key_pair().public_key)]);
-    // Ids of the same letters, so all in one shard.
+    // Ids of the same letters are all in one shard.
     for (id, reach) in [("abc", 2), ("bca", 0), ("cab", 1)] {
         let connection = Connection {
             id: ConnectionId::parse(id).unwrap(),

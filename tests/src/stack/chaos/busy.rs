@@ -12,22 +12,22 @@ use crate::deployed::now_ms;
 
 const SENDERS: u64 = 3;
 const CONTACTS: u64 = 10;
-/// After this long the senders end by themselves, should nobody be left to end them.
+/// The senders end by themselves after this long, in case nobody else ends them.
 const SENDING_MAX: Duration = Duration::from_secs(30);
 
-/// One of those who send, each one body at a time.
+/// A sender, which sends one body at a time.
 struct Sender<'a> {
     scene: &'a Scene,
     name: u64,
     dice: Dice,
-    /// Messages that were acknowledged: contact and id.
+    /// The acknowledged messages: contact and id.
     known: Vec<(String, String)>,
     sent: u64,
     stored: u64,
 }
 
 impl Sender<'_> {
-    /// Sends until it is over. Some of it changes what was acknowledged, which adds no row.
+    /// Sends until the round is over. Some updates change acknowledged messages, which adds no row.
     fn run(mut self, is_over: &AtomicBool) -> Self {
         let stopwatch = Stopwatch::start();
         while !is_over.load(Ordering::Relaxed) && stopwatch.elapsed() < SENDING_MAX {

@@ -9,7 +9,7 @@ use super::rows::Held;
 use super::scene::Scene;
 
 const CONTACT: &str = "7001";
-/// Intake gives a body up this long after it came; what it does before that counts.
+/// Intake gives a body up this long after it came. What intake does before that counts.
 const SWEPT_MAX: Duration = Duration::from_millis(4200);
 const POLL: Duration = Duration::from_millis(100);
 

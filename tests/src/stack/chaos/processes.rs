@@ -1,7 +1,8 @@
-//! The processes in which the emulator runs a function: standing still, going on, and killed.
+//! The processes in which the emulator runs a function. Tests stop, continue and kill them.
 //!
-//! The emulator keeps them between invocations, as Lambda keeps its sandboxes: one for each
-//! invocation that is under way at once. At the function's time-out it ends one, standing or not.
+//! The emulator keeps the processes between invocations, as Lambda keeps its sandboxes: one for
+//! each invocation that is under way at once. At the function's time-out it ends a process, stopped
+//! or not.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -12,18 +13,18 @@ use std::time::Duration;
 
 use xtask::stack::Stack;
 
-/// How often newcomers are looked for; one needs longer than that to begin its work.
+/// How often this looks for new processes. A new process needs longer than that to begin its work.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// The processes of one function of the stack, whichever there are at the moment.
+/// The processes of one function, whichever there are at the moment.
 #[derive(Debug, Clone)]
 pub(super) struct Processes {
-    /// What only their environment has: the function's name, and the address of their emulator.
+    /// What only their environment contains: the function's name, and the emulator's address.
     marks: [String; 2],
 }
 
 impl Processes {
-    /// Those of the function with this name.
+    /// The processes of the function with this name.
     pub(super) fn of(stack: &Stack, function: &str) -> Self {
         let endpoint = &stack.deployed.endpoint;
         let marks = [
@@ -33,7 +34,7 @@ impl Processes {
         Self { marks }
     }
 
-    /// Has them stand still, and those that come, until what this returns is dropped.
+    /// Stops these processes, and new ones, until the returned value is dropped.
     pub(super) fn stop(&self) -> Standing {
         let mut stopped = self.ids();
         assert!(!stopped.is_empty(), "no process has {:?}", self.marks);
@@ -51,7 +52,7 @@ impl Processes {
         Standing { processes: self.clone(), go_on, watch: Some(watch) }
     }
 
-    /// Ends them as a machine ends that loses its power.
+    /// Kills the processes, as if the machine lost its power.
     pub(super) fn kill(&self) {
         signal("-KILL", &self.ids());
     }
@@ -69,8 +70,7 @@ impl Processes {
     }
 }
 
-/// Processes that stand still. They go on when this is dropped, so that a test that fails leaves
-/// none standing.
+/// Stopped processes. They go on when this is dropped, so a test that fails leaves none stopped.
 #[derive(Debug)]
 pub(super) struct Standing {
     processes: Processes,
@@ -79,7 +79,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Has them go on.
+    /// Lets the processes go on.
     pub(super) fn go_on(self) {
         drop(self);
     }
@@ -88,13 +88,13 @@ impl Standing {
 impl Drop for Standing {
     fn drop(&mut self) {
         self.go_on.store(true, Ordering::Relaxed);
-        // Nobody may stop a newcomer once the others go on.
+        // Nobody may stop a new process once the others go on.
         let _ = self.watch.take().map(JoinHandle::join);
         signal("-CONT", &self.processes.ids());
     }
 }
 
-/// One that has ended in between is nobody's concern.
+/// Sends a signal. A process that has ended in between does not matter.
 fn signal(signal: &str, ids: &BTreeSet<String>) {
     if !ids.is_empty() {
         let mut kill = Command::new("kill");

@@ -1,4 +1,4 @@
-//! A contact is erased, and what it had sent is delivered again before the worker comes.
+//! A contact is erased, and its messages are delivered again before the worker comes.
 
 use super::scene::Scene;
 use crate::deployed::now_ms;
@@ -31,7 +31,7 @@ async fn what_is_redelivered_before_the_worker_comes_is_counted_and_what_is_newe
     let left = scene.held().await;
     scene.store(&body);
     let left_later = scene.held().await;
-    // A tombstone that was there keeps its message out, whatever else comes.
+    // A tombstone from before keeps its message out, whatever else comes.
     let is_right = (left.rows, left.tombstones) == (newer, there.tombstones)
         && left_later == left
         && counted == there.rows;

@@ -1,4 +1,4 @@
-//! What the tables hold of a channel, read row by row: past every index, and past every mark.
+//! What the tables hold of a channel, read row by row, past every index and every mark.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::deployed::{Account, Deployed};
 
-/// How much of a channel is there.
+/// How many rows of a channel there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Held {
     /// Sealed messages, and edits that wait for theirs.
     pub(super) rows: u64,
-    /// Marks that keep a message out.
+    /// Tombstones.
     pub(super) tombstones: u64,
     pub(super) contacts: u64,
 }

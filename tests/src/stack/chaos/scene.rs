@@ -19,12 +19,12 @@ use super::rows::Held;
 use crate::deployed::{Account, Deployed, deployed, now_ms};
 
 const NOTHING: (&str, &str) = ("", "");
-/// How often Meta delivers a body here that it has not been answered 200.
+/// How often a body is delivered before it is given up, as Meta does.
 const DELIVERIES_MAX: u32 = 10;
 const LOOKS_MAX: u32 = 20;
 const REST: Duration = Duration::from_millis(300);
 
-/// A channel, its owner, and the chance of this round.
+/// A channel, its owner, and the dice of this round.
 pub(super) struct Scene {
     pub(super) deployed: Deployed,
     pub(super) account: Account,
@@ -44,14 +44,14 @@ impl Scene {
         Self { deployed, account, owner, dice: Dice(seed), recipe, seed }
     }
 
-    /// So many messages of a contact, the first of this number.
+    /// So many messages of a contact, numbered from `first` on.
     pub(super) fn texts(&self, contact: &str, first: u64, count: u64) -> Vec<Value> {
         let at = now_ms() - 60_000;
         let text = |n: u64| self.account.text(contact, at, &format!("m_{contact}_{n}"), "hello");
         (first..first + count).map(text).collect()
     }
 
-    /// Of some of these messages an unsend, of some an edit, as the dice say.
+    /// Unsends of some of these messages, and edits of others, as the dice say.
     pub(super) fn changes(&mut self, contact: &str, first: u64, count: u64) -> Vec<Value> {
         let mut changes = Vec::new();
         for n in first..first + count {
@@ -66,7 +66,7 @@ impl Scene {
         changes
     }
 
-    /// Delivers until it is taken in, as Meta does; returns the counts of that delivery.
+    /// Delivers as Meta does, until the body is taken in. Returns the counts of that delivery.
     pub(super) fn store(&self, items: &[Value]) -> Value {
         let mut answers =
             (0..DELIVERIES_MAX).map(|_| self.deployed.try_deliver(&self.account, items));
@@ -92,10 +92,10 @@ impl Scene {
         Processes::of(stack, &stack.deployed.outputs.worker_function)
     }
 
-    /// Has the worker stand still: what is queued now waits in front of it.
+    /// Stops the worker: what is queued now waits.
     pub(super) fn stop_worker(&self) -> Standing {
         let stack = &self.deployed.stack;
-        // Without a process to wait in front of, the queue would have one made.
+        // Without a stopped process, the queue would start a new one.
         let nothing = json!({ "Records": [] });
         stack.invoke(&stack.deployed.outputs.worker_function, &nothing).unwrap();
         self.worker().stop()
@@ -124,7 +124,7 @@ impl Scene {
         self.deployed.held(&self.account).await
     }
 
-    /// What is held once it changes no more: a body that was given up can have writes under way.
+    /// The rows once they no longer change: a body that was given up can have writes under way.
     pub(super) async fn held_at_rest(&self) -> Held {
         let mut held = self.held().await;
         for _ in 0..LOOKS_MAX {
@@ -148,7 +148,7 @@ impl Scene {
         receipt["removed"]["message"].as_u64().unwrap_or_default()
     }
 
-    /// Says what was seen, for whoever follows many rounds; the round fails unless it is `right`.
+    /// Prints what was seen, for whoever follows many rounds. The round fails unless it is right.
     pub(super) fn judge(&self, is_right: bool, seen: &str) {
         let Self { recipe, seed, .. } = self;
         note(&format!("     {recipe}, seed {seed}: {seen}"));
@@ -162,7 +162,7 @@ fn seed() -> u64 {
     given.map_or(1, |seed| seed.parse().expect("a seed is a number"))
 }
 
-/// Chance that a seed repeats (`SplitMix64`).
+/// Dice with a seed (`SplitMix64`).
 #[derive(Debug)]
 pub(super) struct Dice(u64);
 
@@ -173,17 +173,17 @@ impl Dice {
         first + self.roll() % (last - first + 1)
     }
 
-    /// Waits so long.
+    /// Waits for a time within the range.
     pub(super) fn pause(&mut self, millis: RangeInclusive<u64>) {
         std::thread::sleep(Duration::from_millis(self.within(millis)));
     }
 
-    /// Heads or tails.
+    /// True or false, with equal chances.
     pub(super) fn heads(&mut self) -> bool {
         self.within(0..=1) == 0
     }
 
-    /// Further dice, for someone who throws at the same time.
+    /// Other dice, for someone who throws at the same time.
     pub(super) const fn another(&mut self) -> Self {
         Self(self.roll())
     }

@@ -1,4 +1,4 @@
-//! Who acts in a world: each a process of its own, whose requests go out one at a time.
+//! The actors of a world. Each is a process of its own, whose requests go out one at a time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,10 +22,10 @@ use super::super::process::Process;
 use crate::database::Database;
 use crate::webhook::Intake;
 
-/// Who does something.
+/// An actor, by its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
-    /// What was there before.
+    /// Whoever stored what was there before.
     Setup,
     Intake(usize),
     Door(usize),
@@ -45,7 +45,7 @@ impl fmt::Display for Who {
     }
 }
 
-/// What there is to do, and to do again by another where a process dies at it.
+/// A task. If a process dies at it, another one does it again.
 #[derive(Debug, Clone)]
 pub(super) enum Task {
     /// Bodies by their numbers.
@@ -56,7 +56,7 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// How long at most a process has for it: Lambda ends it then.
+    /// How long a process has for the task. Then Lambda ends the process.
     pub(super) const fn life(&self) -> SignedDuration {
         match self {
             Self::Deliver(_) => SignedDuration::from_secs(5),
@@ -66,14 +66,14 @@ impl Task {
     }
 }
 
-/// What came of it.
+/// The result of a task.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// A body by its number, and its status.
     Answered(usize, u16),
     Asked(Result<Box<Request>, ErasureError>),
     Worked(RequestId, Result<Progress, ErasureError>),
-    /// These requests waited for it.
+    /// The requests that waited for the hold.
     Lifted(Result<Vec<RequestId>, ErasureError>),
 }
 
@@ -87,10 +87,10 @@ pub(super) struct Actor {
     pub(super) process: Process,
 }
 
-/// Someone who hears what comes of tasks.
+/// A channel that takes the results of tasks.
 pub(super) type Ear = UnboundedSender<(Who, Outcome)>;
 
-/// Begins a task. Its worker has time for so many looks at the clock.
+/// Begins a task. A worker looks at the clock so many times, and then its time is up.
 pub(super) fn begin(
     db: &Database,
     (who, task): (Who, Task),
@@ -129,7 +129,7 @@ pub(super) fn begin(
     Process::start(db, |_| true, run)
 }
 
-/// What erases, with a cloud behind the same wire.
+/// The eraser, with a cloud behind the same wire.
 pub(super) fn eraser(db: &Database) -> Eraser {
     let sdk = db.wire.tap(&db.sdk);
     Eraser {
@@ -144,7 +144,7 @@ pub(super) fn signing_key(sdk: &SdkConfig) -> SigningKey {
     SigningKey::new(aws_sdk_kms::Client::new(sdk), "key".to_owned())
 }
 
-/// Lifts a hold, and finds who waited for it, as privacy-api and its worker do.
+/// Lifts a hold, and finds the requests that waited for it, as the API and the worker do.
 async fn lift(
     db: &Database,
     held: &Held,

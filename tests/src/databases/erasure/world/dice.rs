@@ -1,4 +1,4 @@
-//! Chance, by a seed: the same throws in every run.
+//! Dice with a seed: every run throws the same.
 
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,7 @@ impl Dice {
         Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
     }
 
-    /// One of so many.
+    /// A number below this one.
     pub(super) fn below(&mut self, number: usize) -> usize {
         let of = u32::try_from(number).unwrap();
         usize::try_from(self.0.next_u32() % of).unwrap()
@@ -33,7 +33,7 @@ impl Dice {
         &among[self.below(among.len())]
     }
 
-    /// One of them by these weights; there is one.
+    /// An index, chosen by these weights. One of them is above zero.
     pub(super) fn weighted(&mut self, weights: &[usize]) -> usize {
         let mut rest = self.below(weights.iter().sum());
         for (number, weight) in weights.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! A world in which intake, doors, workers and holds act at once: their requests go out one at a
+//! A world in which intake, doors, workers and holds act at once. Their requests go out one at a
 //! time, in an order that a seed decides, and any of them may die at any request. Whatever the
-//! order, in the end nothing of what was asked for is left, all else is there, and receipts and
-//! ledger say what was erased, once.
+//! order, in the end nothing is left of what was to be erased, everything else is there, and
+//! receipts and ledger say once what was erased.
 //!
-//! Nothing here waits for a clock: the database is asked in this process, time stands still while
-//! anything is under way, and simulated time moves when the seed says so. So a seed has one order
-//! for good, and a failure tells it: `NUMIB_WORLD_SEEDS=7..8` tries seed 7 alone.
+//! Nothing here waits for a clock. The database is in this process, time stands still while
+//! anything is under way, and simulated time moves when the seed says so. So a seed always has the
+//! same order. A failure names its seed: `NUMIB_WORLD_SEEDS=7..8` tries seed 7 alone.
 
 mod actors;
 mod dice;
@@ -41,38 +41,38 @@ use crate::database::Database;
 use crate::shop::{Names, Shop, now};
 use crate::webhook::Intake;
 
-/// Later than all of it.
+/// Later than everything that happens in a world.
 const FAR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Worlds that are run at once.
 const THREADS: usize = 2;
 
-/// All that there is.
+/// Everything in a world.
 struct World {
     db: Database,
     raw: Raw,
     shops: Shops,
     plan: Plan,
-    /// All that the doors are asked for.
+    /// The targets of all requests together.
     cover: BTreeSet<Target>,
-    /// Items that are not to change.
+    /// Items that must not change.
     apart: BTreeMap<Key, Item>,
     watch: Watch,
     dice: Dice,
     clock: Timestamp,
     actors: Vec<Actor>,
-    /// What is still to be begun.
+    /// Tasks that nobody has begun.
     tasks: Vec<Task>,
     late: Vec<Delivery>,
-    /// What the queue has, and from when on.
+    /// The messages of the queue, and when each is delivered.
     queue: Vec<(RequestId, Timestamp)>,
-    /// How often each body came, and whether it was answered 200.
+    /// For each body, how often it was delivered, and whether an answer was 200.
     answers: BTreeMap<usize, (usize, bool)>,
     deaths_left: usize,
     begun: usize,
     ear: Ear,
     heard: UnboundedReceiver<(Who, Outcome)>,
-    /// What happened, in its order.
+    /// What happened, in order.
     trace: Vec<String>,
     faults: Vec<String>,
 }
@@ -98,7 +98,7 @@ impl World {
         let dynoxide = dynoxide::Database::memory().unwrap();
         let mut db = Database::in_process(dynoxide.clone()).await;
         let raw = Raw::new(dynoxide, db.tables.clone());
-        // A request that fails is its process's last: none is made again.
+        // A request that fails is the last one of its process: the SDK does not repeat it.
         db.sdk = Cloud::new()
             .around(&db.sdk)
             .into_builder()
@@ -197,7 +197,7 @@ impl World {
     }
 }
 
-/// Sets the hold of a plan, where it has one; it is to be lifted.
+/// Sets the hold of the plan, if there is one. Returns the task that lifts it.
 async fn hold(db: &Database, plan: &Plan) -> Option<Task> {
     let held = plan.held.clone()?;
     let id = HoldId::parse("h").unwrap();
@@ -207,7 +207,7 @@ async fn hold(db: &Database, plan: &Plan) -> Option<Task> {
     Some(Task::Lift(held, id))
 }
 
-/// What belongs to others: another account, and a contact of the shop beside that nobody speaks of.
+/// The items of others: of another account, and of a contact that no body speaks of.
 fn apart(raw: &Raw, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeMap<Key, Item> {
     let is_beside_erased = cover.iter().any(|target| match target {
         Target::Connection { connection, .. } => *connection == shops.beside.connection.id,
@@ -227,7 +227,7 @@ fn apart(raw: &Raw, shops: &Shops, cover: &BTreeSet<Target>) -> BTreeMap<Key, It
     .collect()
 }
 
-/// What came of a world.
+/// The end of a world.
 struct Ended {
     seed: u64,
     faults: Vec<String>,
@@ -243,7 +243,7 @@ async fn run(seed: u64) -> Ended {
     Ended { seed, faults, story: world.story() }
 }
 
-/// Runs it on a clock that stands still; one that panics is wrong, too.
+/// Runs the world on a clock that stands still. A world that panics is wrong, too.
 fn run_alone(seed: u64) -> Ended {
     let run = || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -297,7 +297,7 @@ fn in_no_world_does_a_receipt_say_more_than_is_true() {
     run_all(seeds().unwrap_or(0..52));
 }
 
-/// Those that were asked for, `FROM..TO`.
+/// The seeds that the environment asks for, `FROM..TO`.
 fn seeds() -> Option<Range<u64>> {
     #[expect(clippy::disallowed_methods, reason = "set by who wants other seeds")]
     let seeds = std::env::var("NUMIB_WORLD_SEEDS").ok()?;

@@ -1,5 +1,5 @@
-//! What happens in a world: who is told what, and who asks for what to be erased. All of it comes
-//! from the seed.
+//! What happens in a world: what webhooks say, and who asks for which erasure. All of it comes from
+//! the seed.
 
 use jiff::Timestamp;
 use numib::domain::erasure::{Source, Target};
@@ -13,15 +13,15 @@ use super::dice::Dice;
 use crate::shop::{Shop, ago, now};
 
 pub(super) const CONTACTS: [&str; 3] = ["7001", "7002", "7003"];
-/// Of the shop beside: one who is told of in the bodies, and one who is not.
+/// Contacts of the second shop. The bodies speak of the first one, and not of the other.
 pub(super) const BESIDE: [&str; 2] = ["7008", "7009"];
 
-/// Whose messages they are.
+/// The shop that a message belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Whose {
-    /// The shop's that may be erased.
+    /// The shop that may be erased.
     Own,
-    /// Another channel's of the same account.
+    /// Another channel of the same account.
     Beside,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Message {
     pub(super) age: i64,
 }
 
-/// What is said of a message.
+/// What a webhook says about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Word {
     Text,
@@ -50,15 +50,15 @@ pub(super) type Body = Vec<(Message, Word)>;
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     pub(super) bodies: Vec<usize>,
-    /// It comes when all erasures have ended.
+    /// Whether the delivery comes only after all erasures have ended.
     pub(super) is_late: bool,
 }
 
-/// The shops of a world. Their names are those of every world, so that a seed has one order.
+/// The shops of a world. They have the same names in every world, so that a seed has one order.
 pub(super) struct Shops {
     pub(super) own: Shop,
     pub(super) beside: Shop,
-    /// Another account's.
+    /// The shop of another account.
     pub(super) stranger: Shop,
 }
 
@@ -89,8 +89,8 @@ impl Shops {
     }
 }
 
-/// When a word was said: edits and unsends soon after their message, so that an erasure has both on
-/// the same side.
+/// When something was said. Edits and unsends come soon after their message, so an erasure covers
+/// both or neither.
 fn said_at(message: &Message, word: Word) -> Timestamp {
     let later = match word {
         Word::Text => 0,
@@ -110,9 +110,9 @@ fn item(shop: &Shop, (message, word): &(Message, Word)) -> Value {
     }
 }
 
-/// All that the seed says beforehand.
+/// Everything that the seed decides beforehand.
 pub(super) struct Plan {
-    /// What was stored before: a body for each contact that has older rows.
+    /// The older rows: a body for each contact that has some.
     pub(super) old: Vec<Body>,
     pub(super) bodies: Vec<Body>,
     pub(super) deliveries: Vec<Delivery>,
@@ -155,7 +155,7 @@ impl Plan {
     }
 }
 
-/// Two or three messages of each contact, and what is said of them.
+/// Two or three messages of each contact, and what webhooks say about them.
 fn words(dice: &mut Dice, contacts: &[&'static str]) -> Body {
     let mut words = Vec::new();
     let own = contacts.iter().map(|contact| (Whose::Own, *contact));
@@ -177,7 +177,7 @@ fn words(dice: &mut Dice, contacts: &[&'static str]) -> Body {
     words
 }
 
-/// Each body comes once, and some of them again: while all is under way, or after it.
+/// Each body is delivered once. Some are delivered again, in the middle of everything or after it.
 fn deliveries(dice: &mut Dice, bodies: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     for body in 0..bodies {
@@ -195,7 +195,7 @@ fn deliveries(dice: &mut Dice, bodies: usize) -> Vec<Delivery> {
     deliveries
 }
 
-/// What one or two doors are asked for.
+/// What one or two doors are asked to erase.
 fn doors(
     dice: &mut Dice,
     of: (&Shops, &MemberId),
@@ -216,7 +216,7 @@ fn door(
 ) -> Asked {
     let own: Vec<&Message> = messages.iter().filter(|one| one.whose == Whose::Own).collect();
     let account = shops.own.connection.account.clone();
-    // All of it, or about half.
+    // Everything, or about half.
     let until = if dice.one_in(3) { ago(7550) } else { now() };
     let any_contact = |dice: &mut Dice| {
         let name: &&str = dice.pick(contacts);
@@ -244,7 +244,7 @@ fn door(
             (Source::AccountDeletion, all.collect())
         }
     };
-    // Who asks for themselves is the same, whatever is held of them by then.
+    // A person who asks for themselves has the same subject, whatever is held of them by then.
     let subject: Vec<String> = match dice.below(3) {
         0 => vec!["someone".to_owned()],
         _ => targets.iter().map(Target::subject).collect(),
@@ -253,7 +253,7 @@ fn door(
     Asked { source, reference: None, subject, targets, due_at: None }
 }
 
-/// A record that a hold on it keeps the first target.
+/// A record on which a hold keeps the first target.
 fn record(dice: &mut Dice, shops: &Shops, doors: &[Asked]) -> Option<Held> {
     let whole = Held::Connection(shops.own.connection.id.clone());
     match &doors[0].targets[0] {

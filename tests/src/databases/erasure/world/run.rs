@@ -1,4 +1,4 @@
-//! The course of a world: whose turn it is, who dies, and what follows from what was answered.
+//! The course of a world: whose turn it is, who dies, and what follows from the answers.
 
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ const STEPS_MAX: usize = 20_000;
 const TRIES_MAX: usize = 12;
 /// Processes that are under way at once.
 const ACTORS_MAX: usize = 6;
-/// When the queue delivers what is to be gone on with.
+/// When the queue delivers a message that asks to go on.
 const AGAIN: SignedDuration = SignedDuration::from_secs(3);
-/// A request in so many is its process's last: a door has fewer of them, and more to lose.
+/// One request in so many is the last one of its process. Doors die more often, for they make fewer
+/// requests.
 const DEATHS: usize = 30;
 const DEATHS_AT_THE_DOOR: usize = 12;
 
@@ -30,12 +31,12 @@ enum Choice {
     Pass(usize),
     Begin(usize),
     Work(usize),
-    /// So many seconds go by.
+    /// This many seconds go by.
     Leap(i64),
 }
 
 impl World {
-    /// Everything, to its end.
+    /// Runs everything to its end.
     pub(super) async fn go(&mut self) {
         self.until_nothing_is_left().await;
         self.follow_up().await;
@@ -44,7 +45,7 @@ impl World {
         let tasks: Vec<Task> = late.iter().map(|late| self.delivery(&late.bodies)).collect();
         self.tasks.extend(tasks);
         self.until_nothing_is_left().await;
-        // Once more, all of it.
+        // Everything once more.
         self.deaths_left = 0;
         for number in 0..self.plan.bodies.len() {
             self.tasks.push(self.delivery(&[number]));
@@ -58,7 +59,7 @@ impl World {
         }
     }
 
-    /// Requests that nobody works on any more are queued again, as retention does.
+    /// Queues the requests again that nobody works on any more, as retention does.
     async fn follow_up(&mut self) {
         for _ in 0..20 {
             let stuck: Vec<_> = self.unfinished();
@@ -90,7 +91,7 @@ impl World {
                 if self.actors.is_empty() {
                     return;
                 }
-                // Somebody pauses.
+                // An actor pauses.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
@@ -111,9 +112,9 @@ impl World {
         panic!("no end after {STEPS_MAX} steps: {}", self.story());
     }
 
-    /// Lets all come to rest, and hears what came of it.
+    /// Lets everything come to rest, and takes the results.
     async fn settle(&mut self) {
-        // Time stands still while anything is to be done, so this is when nothing is.
+        // Time stands still while anything can go on. So when this returns, nothing can.
         tokio::time::sleep(Duration::from_millis(1)).await;
         while let Ok((who, outcome)) = self.heard.try_recv() {
             self.hear(who, outcome);
@@ -188,7 +189,7 @@ impl World {
         self.actors.push(Actor { who, task, born: self.clock, speed, process });
     }
 
-    /// Lets a request of an actor pass, if it does not die of it.
+    /// Lets a request of an actor pass, unless the actor dies at it.
     async fn pass(&mut self, number: usize) {
         let deaths = match self.actors[number].task {
             Task::Ask(_) => DEATHS_AT_THE_DOOR,
@@ -230,7 +231,7 @@ impl World {
         self.trace.iter().any(|line| line == "all erasures have ended")
     }
 
-    /// Time goes by: whoever would be too old by then is over before, by itself or by its end.
+    /// Time goes by. Actors that would be too old by then are finished or ended before.
     async fn leap(&mut self, by: SignedDuration) {
         let then = self.clock + by;
         self.trace.push(format!("{} s go by", by.as_secs()));

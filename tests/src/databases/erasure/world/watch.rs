@@ -1,4 +1,4 @@
-//! Watches the raw tables: what comes to be there, what goes, and by whose hand.
+//! Watches the raw tables: what appears, what goes, and who did it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(super) type Key = (String, String);
 /// Attributes by name, as DynamoDB writes them in JSON.
 pub(super) type Item = Value;
 
-/// What a row of the messages table holds; nothing of it, for an item of another table.
+/// What is known of a row of `messages`; empty for an item of another table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Row {
     pub(super) unsent: bool,
@@ -24,36 +24,36 @@ pub(super) struct Row {
     pub(super) num_edit: Option<u32>,
 }
 
-/// Something that was there and is not any more.
+/// Something that was there and is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Gone {
     pub(super) kind: DataKind,
     pub(super) key: Key,
     pub(super) made_by: Who,
     pub(super) by: Who,
-    /// The row is there, but it is a tombstone now.
+    /// Whether the row is there as a tombstone now.
     pub(super) is_tombstone: bool,
-    /// A receipt has to tell of it; else it may.
+    /// Whether a receipt must count it. Otherwise a receipt may.
     pub(super) counts: bool,
 }
 
 struct Life {
     row: Row,
     made_by: Who,
-    /// An erasure of it was under way when it was written.
+    /// Whether an erasure of it was under way when it was written.
     is_under_way: bool,
 }
 
 pub(super) struct Watch {
     raw: Raw,
     tables: Tables,
-    /// What is asked for, by all doors together.
+    /// The targets of all requests together.
     cover: BTreeSet<Target>,
     lives: BTreeMap<(DataKind, Key), Life>,
-    /// Of requests: where the sweep of a conversation, or of a target with all of them, has ended.
+    /// The sweeps that have ended: of a request, a target, and a conversation if it is only one.
     ended: BTreeSet<(String, usize, Option<String>)>,
     pub(super) gone: Vec<Gone>,
-    /// What must not go, and went.
+    /// What is gone although nobody asked for it.
     pub(super) lost: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Raw {
         Self { dynoxide, names }
     }
 
-    /// All of a table.
+    /// All items of a table.
     fn read(&self, table: &str) -> BTreeMap<Key, Item> {
         let all = json!({"TableName": table, "ConsistentRead": true});
         let found = self.dynoxide.scan(serde_json::from_value(all).unwrap()).unwrap();
@@ -87,7 +87,7 @@ impl Raw {
         }
     }
 
-    /// Reads those again that a request may have written to.
+    /// Reads the tables again that a request may have written to.
     fn read_again(&self, tables: &mut Tables, call: &Call) {
         let text = call.body.to_string();
         let names = &self.names;
@@ -111,7 +111,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// What is watched.
+    /// The items that are watched.
     fn watched(&self) -> BTreeMap<(DataKind, Key), Row> {
         let messages = self.messages.iter();
         let messages = messages.map(|(key, item)| ((DataKind::Message, key.clone()), row(item)));
@@ -164,7 +164,7 @@ fn kind((pk, sk): &Key) -> Option<DataKind> {
     }
 }
 
-/// Whether erasing a target takes this away.
+/// Whether erasing a target takes this item away.
 pub(super) fn takes(target: &Target, kind: DataKind, key: &Key, row: Row) -> bool {
     let (pk, sk) = key;
     match target {
@@ -180,7 +180,7 @@ pub(super) fn takes(target: &Target, kind: DataKind, key: &Key, row: Row) -> boo
                 || (kind == DataKind::Message && pk.starts_with(&format!("{connection}.")))
         }
         Target::Contact { conversation, until, .. } => {
-            // An edit whose message has not come is of its own day: all of today's go.
+            // An edit that waits for its message has its own time: all edits of today go.
             let is_early = row.sent_at.is_none_or(|at| at <= *until);
             kind == DataKind::Message && *pk == conversation.to_string() && !row.unsent && is_early
         }
@@ -236,7 +236,7 @@ impl Watch {
     fn removed(&mut self, (kind, key): (DataKind, &Key), life: &Life, by: Who) {
         let Life { row, made_by, is_under_way } = life;
         if !self.covers(kind, key, *row) {
-            // Of a contact's tombstones an erasure says nothing.
+            // The erasure of a contact does not count tombstones.
             if !row.unsent {
                 self.lost.push(format!("{by} removed {kind:?} {key:?}, which nothing covers"));
             }
@@ -246,7 +246,7 @@ impl Watch {
         let is_of_after = *made_by != Who::Setup && !is_under_way;
         let is_own = *made_by == by;
         let still = self.is_under_way((kind, key), *row);
-        // What intake writes once an erasure has ended, and takes back, is nobody's to count.
+        // Intake may write after an erasure has ended, and take it back. Nobody counts that.
         let is_untold = by_intake && ((is_own && !still) || (is_of_after && self.has_ended(key)));
         self.gone.push(Gone {
             kind,
@@ -262,7 +262,7 @@ impl Watch {
         self.ended.iter().any(|(_, _, of)| of.as_ref().is_none_or(|of| of == pk))
     }
 
-    /// Whether a request that takes this away has set its marks, and has not swept it yet.
+    /// Whether a request that takes this item away has set its marks and has not swept it yet.
     fn is_under_way(&self, (kind, key): (DataKind, &Key), row: Row) -> bool {
         let tables = &self.tables;
         let has_ended = |request: &str, target: usize| {
