@@ -3,22 +3,20 @@
 //!
 //! What a callback covers is unreadable before it is answered (R8.3); the rest is queued.
 
-mod audit;
 mod callback;
 mod pages;
 mod text;
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::api::answered::{self, route_key};
 use numib::domain::erasure::Request as Erasure;
 use numib::domain::ids::RequestId;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::problem::{Problem, json};
 use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
-use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::receipt::{self, SigningKey};
 use numib::store::Store;
 
@@ -60,16 +58,11 @@ const ROUTES: [&str; 8] = [
 ];
 
 /// Answers one request.
-pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
-    let stopwatch = clock::Stopwatch::start();
-    let response = route(app, request, now).await.unwrap_or_else(|problem| problem.response());
-    let status = response.status().as_u16();
-    let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(status, elapsed_ms, route = route_key(request), "data-deletion request");
-    let mut metrics = Metrics::new(clock::now());
-    metrics.add("Requests", Unit::Count, 1);
-    metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
-    metrics.emit();
+pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {
+    let response = route(app, request, clock.began).await;
+    let response = response.unwrap_or_else(|problem| problem.response());
+    let route = ROUTES.into_iter().find(|route| *route == route_key(request));
+    answered::report(route, response.status(), &clock, |_| {});
     response
 }
 
@@ -159,15 +152,6 @@ fn accepts_json(request: &Request) -> bool {
     let accept = request.headers().get("accept").and_then(|value| value.to_str().ok());
     let accept = accept.unwrap_or_default();
     accept.contains("application/json") && !accept.contains("text/html")
-}
-
-/// The route that matched: the template's words, never the caller's codes.
-fn route_key(request: &Request) -> &'static str {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-        return "none";
-    };
-    let key = context.route_key.as_deref().unwrap_or_default();
-    ROUTES.into_iter().find(|route| *route == key).unwrap_or("none")
 }
 
 #[cfg(test)]

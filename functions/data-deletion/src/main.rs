@@ -4,7 +4,7 @@ use data_deletion::{App, handle};
 use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
-use numib::edge::{clients, clock, config, config::Config, telemetry};
+use numib::edge::{clients, clock::Clock, config, config::Config, telemetry};
 use numib::seal::receipt::SigningKey;
 use numib::store::Store;
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     app.warm().await;
     let app = &app;
     run(service_fn(move |request: Request| async move {
-        Ok::<_, std::convert::Infallible>(handle(app, &request, clock::now()).await)
+        Ok::<_, std::convert::Infallible>(handle(app, &request, Clock::start()).await)
     }))
     .await
 }

@@ -12,13 +12,12 @@ mod wire;
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::api::answered::{self, route_key};
 use numib::domain::ids::ConversationId;
 use numib::edge::auth;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::problem::{Problem, json};
-use numib::edge::telemetry::{Metrics, Unit};
 use numib::seal::kms::DataKeys;
 use numib::store::Store;
 use schemars::SchemaGenerator;
@@ -39,17 +38,14 @@ pub fn describe(schemas: &mut SchemaGenerator) {
     schemas.subschema_for::<wire::MessagesPage>();
 }
 
-/// Answers one request that came `now`.
-pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
-    let stopwatch = clock::Stopwatch::start();
-    let response = route(app, request, now).await.unwrap_or_else(|problem| problem.response());
-    let status = response.status().as_u16();
-    let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(status, elapsed_ms, route = route_key(request), "inbox request");
-    let mut metrics = Metrics::new(now);
-    metrics.add("Requests", Unit::Count, 1);
-    metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
-    metrics.emit();
+const ROUTES: [&str; 2] = ["GET /v1/conversations", "GET /v1/conversations/{id}/messages"];
+
+/// Answers one request.
+pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {
+    let response = route(app, request, clock.began).await;
+    let response = response.unwrap_or_else(|problem| problem.response());
+    let route = ROUTES.into_iter().find(|route| *route == route_key(request));
+    answered::report(route, response.status(), &clock, |_| {});
     response
 }
 
@@ -73,14 +69,4 @@ async fn route(app: &App, request: &Request, now: Timestamp) -> Result<Response<
         }
         _ => Err(Problem::not_found()),
     }
-}
-
-/// The route that matched: the template's words, never the caller's ids.
-fn route_key(request: &Request) -> &'static str {
-    const ROUTES: [&str; 2] = ["GET /v1/conversations", "GET /v1/conversations/{id}/messages"];
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-        return "none";
-    };
-    let key = context.route_key.as_deref().unwrap_or_default();
-    ROUTES.into_iter().find(|route| *route == key).unwrap_or("none")
 }

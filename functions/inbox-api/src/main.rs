@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use inbox_api::{App, handle};
 use lambda_http::{Error, Request, run, service_fn};
-use numib::edge::{clients, clock, config, config::Config, telemetry};
+use numib::edge::{clients, clock::Clock, config, config::Config, telemetry};
 use numib::seal::kms::DataKeys;
 use numib::store::Store;
 
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let app = Arc::new(App { store, day_keys });
     run(service_fn(move |request: Request| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
+        async move { Ok::<_, Error>(handle(&app, &request, Clock::start()).await) }
     }))
     .await
 }

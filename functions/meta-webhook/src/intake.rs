@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use numib::domain::fold::fold;
-use numib::edge::clock::Stopwatch;
+use numib::edge::clock::Clock;
 use numib::edge::fence::{self, TimeUp};
 use numib::meta::webhook::Delivery;
 use numib::seal::pseudonym::Pepper;
@@ -21,17 +21,16 @@ use crate::{App, IntakeError};
 /// (`erasure/sweep.rs`).
 pub(crate) const DEADLINE: Duration = Duration::from_millis(4500);
 
-/// Takes a body in before the stopwatch shows [`DEADLINE`]; returns once everything storable is
+/// Takes a body in within [`DEADLINE`] of the request's arrival; returns once everything storable is
 /// durable.
 pub(crate) async fn take_in(
     app: &App,
     pepper: &Pepper,
     delivery: Delivery,
-    now: Timestamp,
-    stopwatch: &Stopwatch,
+    clock: &Clock,
 ) -> Result<Taken, IntakeError> {
-    let work = Box::pin(take_in_all(app, pepper, delivery, now));
-    fence::within(stopwatch, DEADLINE, work).await.map_err(|TimeUp| IntakeError::Deadline)?
+    let work = Box::pin(take_in_all(app, pepper, delivery, clock.began));
+    fence::within(&clock.stopwatch, DEADLINE, work).await.map_err(|TimeUp| IntakeError::Deadline)?
 }
 
 async fn take_in_all(

@@ -15,10 +15,9 @@ mod write;
 
 use std::sync::Mutex;
 
-use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::edge::clock::Stopwatch;
+use numib::edge::clock::Clock;
 use numib::edge::problem::{Problem, answer};
 use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
 use numib::meta::handshake::{self, Handshake, HandshakeError};
@@ -124,17 +123,16 @@ impl App {
     }
 }
 
-/// Answers one request that came `now`, and logs one line about it.
-pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
-    let stopwatch = Stopwatch::start();
+/// Answers one request, and logs one line about it.
+pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {
     let answered = match *request.method() {
         Method::GET => verify_callback(app, request).await,
-        Method::POST => take_updates(app, request, now, &stopwatch).await,
+        Method::POST => take_updates(app, request, &clock).await,
         _ => Err(Refusal::Method),
     };
     answered.unwrap_or_else(|refusal| {
         let problem = refusal.problem();
-        report::refused(&refusal, problem.status, now, stopwatch.elapsed());
+        report::refused(&refusal, problem.status, &clock);
         problem.response()
     })
 }
@@ -149,12 +147,8 @@ async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>,
         challenge: query.first("hub.challenge"),
     };
     let ask = |secrets: &MetaSecrets| handshake::answer(asked, &secrets.verify_tokens);
-    let mut answered = ask(&*app.secrets.get().await?);
-    if answered == Err(HandshakeError::Forbidden)
-        && let Some(fresh) = app.secrets.refresh().await
-    {
-        answered = ask(&fresh);
-    }
+    let is_mismatch = |error: &HandshakeError| *error == HandshakeError::Forbidden;
+    let (answered, _) = app.secrets.check(ask, is_mismatch).await?;
     let challenge = answered?;
     tracing::info!(status = 200, "handshake answered");
     Ok(answer(StatusCode::OK, "text/plain; charset=utf-8", challenge))
@@ -164,8 +158,7 @@ async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>,
 async fn take_updates(
     app: &App,
     request: &Request,
-    now: Timestamp,
-    stopwatch: &Stopwatch,
+    clock: &Clock,
 ) -> Result<Response<Body>, Refusal> {
     let body: &[u8] = request.body();
     if body.len() > BODY_LEN_MAX {
@@ -174,16 +167,10 @@ async fn take_updates(
     let header = request.headers().get("x-hub-signature-256");
     let header = header.map(|value| value.to_str().unwrap_or("not ASCII"));
     let check = |secrets: &MetaSecrets| signature::verify(&secrets.app_secrets, header, body);
-    let mut secrets = app.secrets.get().await?;
-    let mut signed_by = check(&secrets);
-    if signed_by == Err(SignatureError::Mismatch)
-        && let Some(fresh) = app.secrets.refresh().await
-    {
-        secrets = fresh;
-        signed_by = check(&secrets);
-    }
+    let is_mismatch = |error: &SignatureError| *error == SignatureError::Mismatch;
+    let (signed_by, secrets) = app.secrets.check(check, is_mismatch).await?;
     let secret_index = signed_by?;
     let delivery = webhook::parse(body);
-    let taken = intake::take_in(app, &secrets.pepper, delivery, now, stopwatch).await?;
-    Ok(report::acknowledged(&taken, secret_index, now, stopwatch.elapsed()))
+    let taken = intake::take_in(app, &secrets.pepper, delivery, clock).await?;
+    Ok(report::acknowledged(&taken, secret_index, clock))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda_http::{Error, Request, run, service_fn};
 use meta_webhook::{App, handle};
 use numib::edge::{
-    clients, clock, config, config::Config, fence, secrets::SecretsCache, telemetry,
+    clients, clock::Clock, config, config::Config, fence, secrets::SecretsCache, telemetry,
 };
 use numib::store::Store;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     app.warm().await;
     run(service_fn(move |request: Request| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
+        async move { Ok::<_, Error>(handle(&app, &request, Clock::start()).await) }
     }))
     .await
 }

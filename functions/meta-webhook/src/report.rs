@@ -1,11 +1,10 @@
 //! What the outside learns of a body: the answer, one log line, metrics. Counts only.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use numib::domain::update::Ignored;
+use numib::edge::clock::Clock;
 use numib::edge::problem::json;
 use numib::edge::telemetry::{Metrics, Unit};
 use serde_json::json;
@@ -14,9 +13,9 @@ use crate::Refusal;
 use crate::taken::Taken;
 
 /// Tells the operators of a request that got no 200.
-pub(crate) fn refused(refusal: &Refusal, status: StatusCode, now: Timestamp, elapsed: Duration) {
-    let (status, elapsed_ms) = (status.as_u16(), milliseconds(elapsed));
-    let mut metrics = Metrics::new(now);
+pub(crate) fn refused(refusal: &Refusal, status: StatusCode, clock: &Clock) {
+    let (status, elapsed_ms) = (status.as_u16(), elapsed_ms(clock));
+    let mut metrics = Metrics::new(clock.began);
     match refusal {
         Refusal::Signature(_) => metrics.add("SignatureFailures", Unit::Count, 1),
         Refusal::Secrets(_) | Refusal::Intake(_) => metrics.add("IntakeFailures", Unit::Count, 1),
@@ -32,14 +31,9 @@ pub(crate) fn refused(refusal: &Refusal, status: StatusCode, now: Timestamp, ela
 
 /// 200 with the counts. Meta ignores the body; whoever signs a test body can check it. The log says
 /// which secret signed: that tells the operators when an old one can go.
-pub(crate) fn acknowledged(
-    taken: &Taken,
-    secret_index: usize,
-    now: Timestamp,
-    elapsed: Duration,
-) -> Response<Body> {
+pub(crate) fn acknowledged(taken: &Taken, secret_index: usize, clock: &Clock) -> Response<Body> {
     let ignored: usize = taken.ignored.values().sum();
-    let elapsed_ms = milliseconds(elapsed);
+    let elapsed_ms = elapsed_ms(clock);
     let lag_ms_max = taken.lag_ms.iter().max();
     tracing::info!(
         status = 200,
@@ -53,7 +47,7 @@ pub(crate) fn acknowledged(
         elapsed_ms,
         "webhook taken in"
     );
-    metrics(taken, now).emit();
+    metrics(taken, clock.began).emit();
     let reasons: serde_json::Map<String, serde_json::Value> = taken
         .ignored
         .iter()
@@ -70,8 +64,8 @@ pub(crate) fn acknowledged(
     json(StatusCode::OK, "application/json", &body)
 }
 
-fn milliseconds(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+fn elapsed_ms(clock: &Clock) -> u64 {
+    u64::try_from(clock.stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn metrics(taken: &Taken, now: Timestamp) -> Metrics {

@@ -2,45 +2,22 @@
 //! one more for each account that staff did something to.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use numib::domain::audit::{
-    self, Action, Actor, Event, Outcome, SUBJECTS_MAX, Subject, erased_of_each,
-};
+use numib::api::audit::{Unrecorded, in_time, tell_accounts};
+use numib::domain::audit::{self, Action, Actor, Event, Outcome, Subject, erased_of_each};
 use numib::domain::ids::AccountId;
 use numib::domain::personal::Personal;
 use numib::edge::auth::{self, Caller};
-use numib::edge::secrets::SecretsError;
-use numib::seal::{SealError, random};
-use numib::store::StoreError;
-use numib::store::concurrent::all;
+use numib::seal::random;
 use serde::Deserialize;
 
 use crate::App;
 use crate::erase::Erased;
 use crate::once::REPLAYED;
 use crate::route::Route;
-
-/// Whoever asked waits for it.
-const TIME: Duration = Duration::from_secs(2);
-/// Accounts whose chains are written at once.
-const AT_ONCE: usize = 16;
-
-/// Why an event was not recorded.
-#[derive(Debug, thiserror::Error)]
-enum Unrecorded {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    #[error("it took longer than {TIME:?}")]
-    Late(#[from] tokio::time::error::Elapsed),
-}
 
 /// What is recorded of an answer besides its status: what was decided, and about whom.
 #[derive(Deserialize, Default)]
@@ -86,32 +63,27 @@ pub(crate) async fn record(
         Outcome::Refused | Outcome::Failed => Answered::default(),
     };
     let subjects = subjects(request, (route, response), action, &answered);
-    let mut is_recorded = vec![
-        in_time(action, async {
-            let event = event(app, request, &caller, (action, outcome, subjects.clone()), now);
-            let event = event.await?;
-            // Of whom was not let in.
-            let account = match account {
-                Some(account) => account,
-                None => match app.store.member(&caller.member).await? {
-                    Some(member) => member.account,
-                    None => audit::nobody(),
-                },
-            };
-            app.store.append_audit_event(&account, event).await?;
-            Ok(())
-        })
-        .await,
-    ];
-    if outcome == Outcome::Done && is_by_staff(action) {
-        let affected = affected(request, response, &answered, subjects);
-        let append = |(account, subjects): (&AccountId, &Vec<Subject>)| {
-            let (account, subjects) = (account.clone(), subjects.clone());
-            in_time(action, async move { of_staff(app, &account, (action, &subjects), now).await })
+    let is_recorded = in_time(action, async {
+        let event = event(app, request, &caller, (action, outcome, subjects.clone()), now);
+        let event = event.await?;
+        // Of whom was not let in.
+        let account = match account {
+            Some(account) => account,
+            None => match app.store.member(&caller.member).await? {
+                Some(member) => member.account,
+                None => audit::nobody(),
+            },
         };
-        is_recorded.extend(all(affected.iter().map(append), AT_ONCE).await);
+        app.store.append_audit_event(&account, event).await?;
+        Ok(())
+    });
+    let is_recorded = is_recorded.await;
+    if outcome != Outcome::Done || !is_by_staff(action) {
+        return is_recorded;
     }
-    is_recorded.into_iter().all(|one| one)
+    let affected = affected(request, response, &answered, subjects);
+    let affected = affected.iter().map(|(account, subjects)| (account, subjects.clone())).collect();
+    tell_accounts(&app.store, (&Actor::Operator, action), &affected, now).await == 0 && is_recorded
 }
 
 /// Whether staff do it to accounts. Of a hold an account is not told.
@@ -141,32 +113,6 @@ fn affected(
     let parameters = request.path_parameters();
     let account = parameters.first("account_id").or(answered.account.as_deref());
     account.and_then(AccountId::parse).map(|account| (account, subjects)).into_iter().collect()
-}
-
-/// Records what staff did to an account in its chain: not who of them, nor from where.
-async fn of_staff(
-    app: &App,
-    account: &AccountId,
-    (action, subjects): (Action, &[Subject]),
-    at: Timestamp,
-) -> Result<(), Unrecorded> {
-    for subjects in subjects.chunks(SUBJECTS_MAX) {
-        let id = random::event_id()?;
-        let event = Event::from_outside(id, at, Actor::Operator, action, subjects);
-        app.store.append_audit_event(account, event).await?;
-    }
-    Ok(())
-}
-
-/// Whether it was recorded within the time there is.
-async fn in_time(action: Action, recorded: impl Future<Output = Result<(), Unrecorded>>) -> bool {
-    let recorded = tokio::time::timeout(TIME, recorded).await;
-    let recorded = recorded.map_err(Unrecorded::from).flatten();
-    if let Err(error) = &recorded {
-        let action = action.as_str();
-        tracing::error!(action, error = %error, "an audit event was not recorded");
-    }
-    recorded.is_ok()
 }
 
 async fn event(

@@ -38,15 +38,15 @@ pub mod who;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, Request, Response};
+use numib::api::answered::{self, route_key};
 use numib::archive::exports::Exports;
 use numib::edge::auth;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::problem::Problem;
 use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::secrets::SecretsCache;
-use numib::edge::telemetry::{Metrics, Unit};
+use numib::edge::telemetry::Unit;
 use numib::identity::UserPool;
 use numib::seal::kms::DataKeys;
 use numib::store::Store;
@@ -82,9 +82,9 @@ pub struct App {
 /// [`App::list_time`] under an API that waits for 29 seconds.
 pub const LIST_TIME: Duration = Duration::from_secs(20);
 
-/// Answers one request that came `now`.
-pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Body> {
-    let stopwatch = clock::Stopwatch::start();
+/// Answers one request.
+pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {
+    let now = clock.began;
     let route = Route::find(route_key(request));
     let admitted = admit(app, request, route, now).await;
     // As they were before: whoever removes themselves is nobody's member afterwards.
@@ -98,16 +98,10 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Response<Bo
         Some(route) => audit::record(app, request, (route, &response), account, now).await,
         None => true,
     };
-    let status = response.status().as_u16();
-    let elapsed_ms = u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
-    // The table's words, never the caller's ids.
-    let route = route.map_or("none", |route| route.key);
-    tracing::info!(status, elapsed_ms, route, "privacy request");
-    let mut metrics = Metrics::new(now);
-    metrics.add("Requests", Unit::Count, 1);
-    metrics.add("ServerErrors", Unit::Count, i32::from(response.status().is_server_error()));
-    metrics.add("AuditFailures", Unit::Count, i32::from(!is_recorded));
-    metrics.emit();
+    let route = route.map(|route| route.key);
+    answered::report(route, response.status(), &clock, |metrics| {
+        metrics.add("AuditFailures", Unit::Count, i32::from(!is_recorded));
+    });
     response
 }
 
@@ -132,14 +126,5 @@ async fn answer(route: &Route, call: &Call<'_>) -> Result<Response<Body>, Proble
         once::done(call, route).await
     } else {
         (route.handler)(call).await
-    }
-}
-
-fn route_key(request: &Request) -> &str {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            context.route_key.as_deref().unwrap_or_default()
-        }
-        _ => "",
     }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::queue::{ExportQueue, WorkQueue};
-use numib::edge::{clients, clock, config, secrets::SecretsCache, telemetry};
+use numib::edge::{clients, clock::Clock, config, secrets::SecretsCache, telemetry};
 use numib::{archive::exports::Exports, identity::UserPool, seal::kms::DataKeys, store::Store};
 use privacy_api::{App, LIST_TIME, handle};
 
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
     });
     run(service_fn(move |request: Request| {
         let app = std::sync::Arc::clone(&app);
-        async move { Ok::<_, Error>(handle(&app, &request, clock::now()).await) }
+        async move { Ok::<_, Error>(handle(&app, &request, Clock::start()).await) }
     }))
     .await
 }

@@ -1,8 +1,8 @@
-//! The one reader of the clock. Everything behind the edge takes `now`.
+//! The one reader of the clock. Everything behind `main.rs` is given a [`Clock`] or `now`.
 
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The time now, to the millisecond: Meta's own times are no more exact.
 #[must_use]
@@ -17,6 +17,38 @@ pub fn now() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
 pub fn until(deadline: SystemTime) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+/// The time of an invocation. The clock is read once, when the invocation begins; a stopwatch adds
+/// what passes from then on.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// When the invocation began.
+    pub began: Timestamp,
+    /// Runs since then.
+    pub stopwatch: Stopwatch,
+}
+
+impl Clock {
+    /// Begins an invocation now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::set_to(now())
+    }
+
+    /// Begins an invocation as if it were this time now.
+    #[must_use]
+    pub fn set_to(began: Timestamp) -> Self {
+        Self { began, stopwatch: Stopwatch::start() }
+    }
+
+    /// The time by now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.stopwatch.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let passed = SignedDuration::from_millis(passed);
+        self.began.saturating_add(passed).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// Measures time that passes. Unlike [`now`], a stopwatch never jumps. It uses the runtime's clock,

@@ -111,7 +111,7 @@ impl SecretsCache {
 
     /// Fetches the secret again after nothing matched. `None` if there is nothing newer, or if it
     /// is too soon to ask.
-    pub async fn refresh(&self) -> Option<Arc<MetaSecrets>> {
+    async fn refresh(&self) -> Option<Arc<MetaSecrets>> {
         if self.kept().is_some_and(|kept| kept.tried.elapsed() < MIN_AGE) {
             return None;
         }
@@ -130,6 +130,27 @@ impl SecretsCache {
                 None
             }
         }
+    }
+
+    /// Checks something against the secrets. Where it matches none, that may mean a rotation: it is
+    /// checked once more, against a fresh copy. Returns what the last check said, and the secrets
+    /// that it was made with.
+    ///
+    /// # Errors
+    /// [`SecretsError`] when there are no secrets to check with.
+    pub async fn check<T, E>(
+        &self,
+        check: impl Fn(&MetaSecrets) -> Result<T, E>,
+        is_mismatch: impl Fn(&E) -> bool,
+    ) -> Result<(Result<T, E>, Arc<MetaSecrets>), SecretsError> {
+        let secrets = self.get().await?;
+        let checked = check(&secrets);
+        if checked.as_ref().is_err_and(is_mismatch)
+            && let Some(fresh) = self.refresh().await
+        {
+            return Ok((check(&fresh), fresh));
+        }
+        Ok((checked, secrets))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Kept>> {

@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use meta_webhook::{App, handle};
+use numib::edge::clock::Clock;
 use numib::edge::secrets::SecretsCache;
 use serde_json::{Value, json};
 use xtask::meta::signature;
@@ -98,7 +99,7 @@ impl Intake {
 
     /// Calls the function.
     pub(crate) async fn call(&self, request: &Request, now: Timestamp) -> Answer {
-        Answer::of(&Box::pin(handle(&self.0, request, now)).await)
+        Answer::of(&Box::pin(handle(&self.0, request, Clock::set_to(now))).await)
     }
 }
 

@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 20] = [
+const ARROWS: [(&str, &str, &str); 24] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
     ("archive", "domain", "names what it files by its days"),
     ("edge", "domain", "reads ids and roles at the rim"),
+    ("api", "domain", "knows who may, and what is recorded"),
+    ("api", "edge", "is behind the rim"),
+    ("api", "store", "records what is done"),
+    ("api", "seal", "makes ids, and opens what is the account's own"),
     ("edge", "seal::pseudonym::Pepper", "the secret holds it, and only `seal` can make one"),
     ("erasure", "domain", "knows what a request covers, and its states"),
     ("erasure", "store", "marks, destroys, deletes, and proves it"),

@@ -4,6 +4,7 @@ use numib::domain::consent::{Choice, Purpose, may_be_processed};
 use numib::domain::ids::PolicyVersion;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
+use numib::edge::clock::Clock;
 use serde_json::{Value, json};
 
 use super::{Office, Said, assert_problem, operator, sign_in};
@@ -43,7 +44,8 @@ async fn decide_later(office: &Office<'_>, member: &Value, decision: &str, ms: i
     event["headers"] = json!({"content-type": "application/json"});
     event["body"] = json!(json!({"decision": decision, "policy_version": "2026-11"}).to_string());
     let at = now() + jiff::SignedDuration::from_millis(ms);
-    let answer = Box::pin(privacy_api::handle(&office.app, &request(&event), at)).await;
+    let answer =
+        Box::pin(privacy_api::handle(&office.app, &request(&event), Clock::set_to(at))).await;
     assert_eq!(answer.status(), 200);
 }
 

@@ -26,6 +26,7 @@ use numib::domain::ids::{AccountId, MemberId, RequestId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::edge::clients;
+use numib::edge::clock::Clock;
 use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::secrets::SecretsCache;
 use numib::erasure::{Eraser, ErasureError, Progress, SETTLED};
@@ -125,7 +126,7 @@ impl<'a> Office<'a> {
             event["headers"]["if-match"] = json!(version);
         }
         event["body"] = json!(said.body);
-        Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
+        Answer::of(&Box::pin(handle(&self.app, &request(&event), Clock::set_to(now()))).await)
     }
 
     async fn delete(&self, claims: &Value, route: &str, parameters: Value) -> Answer {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::audit::{self, Actor};
 use numib::domain::erasure::State;
 use numib::domain::ids::RequestId;
+use numib::edge::clock::Clock;
 use numib::edge::queue::WorkQueue;
 use numib::edge::secrets::SecretsCache;
 use serde_json::{Value, json};
@@ -74,7 +75,7 @@ impl Desk {
     pub(super) async fn post_at(&self, now: Timestamp, route: &str, body: &str) -> Answer {
         let mut event = event(route, "");
         event["body"] = body.into();
-        Answer::of(&Box::pin(handle(&self.app, &request(&event), now)).await)
+        Answer::of(&Box::pin(handle(&self.app, &request(&event), Clock::set_to(now))).await)
     }
 
     pub(super) async fn post(&self, route: &str, payload: &Value) -> Answer {
@@ -86,7 +87,7 @@ impl Desk {
         let mut event = event("GET /data-deletion/{code}", "");
         event["pathParameters"] = json!({"code": code});
         event["headers"] = json!({"accept": "application/json"});
-        Answer::of(&Box::pin(handle(&self.app, &request(&event), now())).await)
+        Answer::of(&Box::pin(handle(&self.app, &request(&event), Clock::set_to(now()))).await)
     }
 }
 

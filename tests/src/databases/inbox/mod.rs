@@ -11,6 +11,7 @@ use numib::domain::ids::{AccountId, Channel, MemberId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
+use numib::edge::clock::Clock;
 use numib::seal::kms::DataKeys;
 use numib::store::accounts::Member;
 use serde_json::{Value, json};
@@ -96,7 +97,9 @@ impl<'a> Desk<'a> {
         if let Some(id) = conversation {
             event["pathParameters"] = json!({"id": id});
         }
-        Answer::of(&Box::pin(inbox_api::handle(&self.app, &request(&event), at)).await)
+        Answer::of(
+            &Box::pin(inbox_api::handle(&self.app, &request(&event), Clock::set_to(at))).await,
+        )
     }
 }
 
