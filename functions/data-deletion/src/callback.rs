@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use numib::api::audit;
+use numib::api::described::Described;
+use numib::api::erase::begin;
+use numib::api::who::ANYONE;
 use numib::domain::audit::{Action, Actor, erased_of_each};
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::RequestId;
@@ -12,14 +15,15 @@ use numib::edge::address;
 use numib::edge::problem::{Problem, json};
 use numib::edge::secrets::MetaSecrets;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::erasure::{self, Asked, targets};
+use numib::erasure::{Asked, targets};
 use numib::meta::signed_request::{self, Callback, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
 use numib::store::concurrent::try_all;
+use schemars::json_schema;
 use serde_json::json;
 
-use crate::App;
+use crate::app::{App, Route};
 
 /// Channels that are erased at once: an agency may have connected hundreds.
 const CHANNELS_AT_ONCE: usize = 16;
@@ -38,11 +42,34 @@ const MALFORMED: Problem = Problem::bad_request(
     "One signed_request is needed: an HMAC-SHA256 signature, a dot and a payload, in base64url.",
 );
 
-/// `POST /meta/data-deletion`: erases what is held of the person, and answers where to follow it.
+pub(crate) static DATA_DELETION: Route = Route {
+    key: "POST /meta/data-deletion",
+    name: "deleteData",
+    summary: "Meta's data-deletion callback",
+    who: ANYONE,
+    action: None,
+    describe: |_| {
+        let body = json_schema!({
+            "type": "object",
+            "required": ["url", "confirmation_code"],
+            "properties": {
+                "url": {"type": "string", "format": "uri"},
+                "confirmation_code": {"type": "string", "pattern": "^[0-9a-z]{26}$"},
+            },
+        });
+        let body = [("application/json", body)];
+        signed().or_answers(200, "Where to follow it.", &body).said(
+            "What is held of the person is unreadable when this answers. See docs/erasure.md.",
+        )
+    },
+    handler: |app, request, now| Box::pin(data_deletion(app, request, now)),
+};
+
+/// Erases what is held of the person, and answers where to follow it.
 ///
 /// The answer is the same, and as fast, whether anything is held or not; the page says which.
 //= R8.3, R8.4
-pub(crate) async fn data_deletion(
+async fn data_deletion(
     app: &App,
     request: &Request,
     now: Timestamp,
@@ -65,10 +92,23 @@ pub(crate) async fn data_deletion(
     Ok(json(StatusCode::OK, "application/json", &body))
 }
 
-/// `POST /meta/deauthorize`: erases the channels that the person connected, or the one that was
+pub(crate) static DEAUTHORIZE: Route = Route {
+    key: "POST /meta/deauthorize",
+    name: "deauthorize",
+    summary: "Meta's deauthorise callback",
+    who: ANYONE,
+    action: None,
+    describe: |_| {
+        let body = [("application/json", json_schema!({"type": "object"}))];
+        signed().or_answers(200, "Done; the body is an empty object.", &body)
+    },
+    handler: |app, request, now| Box::pin(deauthorize(app, request, now)),
+};
+
+/// Erases the channels that the person connected, or the one that was
 /// disconnected. Meta ignores the answer.
 //= R8.3
-pub(crate) async fn deauthorize(
+async fn deauthorize(
     app: &App,
     request: &Request,
     now: Timestamp,
@@ -104,13 +144,7 @@ async fn erase(
     now: Timestamp,
 ) -> Result<Erasure, Problem> {
     let asked = Asked { source, reference: None, subject, targets, due_at: None };
-    let shredded = erasure::begin(&app.store, asked, now).await?;
-    app.queue.carry_on(&shredded, now).await?;
-    tracing::info!(source = source.as_str(), targets = shredded.targets.len(), "erasure shredded");
-    let mut metrics = Metrics::new(now);
-    metrics.add("ErasuresShredded", Unit::Count, 1);
-    metrics.emit();
-    Ok(shredded)
+    begin(&app.store, &app.queue, asked, now).await
 }
 
 /// Records an erasure with each account that it was of: under its code, where there is one and no
@@ -127,6 +161,19 @@ async fn record(
     let mut metrics = Metrics::new(now);
     metrics.add("AuditFailures", Unit::Count, failures);
     metrics.emit();
+}
+
+/// What both callbacks take.
+fn signed() -> Described {
+    let said = "HMAC-SHA256 of the payload, a dot, and the payload; both in base64url.";
+    let form = json_schema!({
+        "type": "object",
+        "required": ["signed_request"],
+        "properties": {"signed_request": {"type": "string", "description": said}},
+    });
+    let form = [("application/x-www-form-urlencoded", form)];
+    let said = "At most 16 KiB. The field may come in the query instead.";
+    Described::default().takes_one_of(said, &form).refuses(&[400, 401, 413])
 }
 
 /// Reads and checks the callback.

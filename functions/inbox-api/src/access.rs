@@ -2,37 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use numib::domain::account::AccountState;
+use numib::api::who::Who;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{AccountId, ConnectionId, ConversationId};
-use numib::edge::auth::Caller;
+use numib::domain::role::Role;
 use numib::edge::problem::Problem;
 use numib::store::Store;
 use numib::store::contacts::Contact;
 
-const NO_READER: Problem =
-    Problem::forbidden("Reading messages takes the role agent, admin or owner of an account.");
-
-const NOT_ACTIVE: Problem = Problem::forbidden("The account is being deleted.");
-
-/// The account whose messages the caller may read.
-///
-/// Both must agree: the membership in the database, which a removal changes at once, and the groups
-/// the token was issued with.
-///
-/// # Errors
-/// 403 for anyone else: staff, data-protection officers, people without an account, or with one
-/// that is being deleted.
+/// Who reads messages: not staff, nor data-protection officers, and nobody while the account is
+/// being deleted.
 //= R4.3, R2.1, R6.1
-pub(crate) async fn reader(store: &Store, caller: &Caller) -> Result<AccountId, Problem> {
-    let member = store.member(&caller.member).await?.ok_or(NO_READER)?;
-    if !member.role.reads_messages() || !caller.groups.contains(&member.role) {
-        return Err(NO_READER);
-    }
-    let account = store.account(&member.account).await?;
-    let active = account.filter(|account| account.state == AccountState::Active);
-    active.map(|account| account.id).ok_or(NOT_ACTIVE)
-}
+pub(crate) const READERS: Who =
+    Who::new(Role::READERS, "Reading messages takes the role agent, admin or owner of an account.")
+        .of_active_account();
 
 /// The account's active connections.
 pub(crate) async fn connections(

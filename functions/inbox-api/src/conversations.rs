@@ -1,19 +1,26 @@
-//! `GET /v1/conversations`
+//! The conversations of an account, the latest first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use lambda_http::RequestExt as _;
+use numib::api::described::Described;
+use numib::api::done::Done;
 use numib::domain::connection::Connection;
-use numib::domain::ids::{AccountId, ConnectionId, ConversationId};
+use numib::domain::ids::{ConnectionId, ConversationId};
 use numib::domain::plan::Plan;
 use numib::edge::problem::Problem;
 use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, InboxEntry, InboxStart};
 use numib::store::messages::{Order, StoredMessage};
 
+use crate::access::{self, READERS};
+use crate::app::{App, Call, Route};
 use crate::reading::Keyring;
-use crate::wire::{Conversation, ConversationsPage, ConversationsQuery, write_entry};
-use crate::{App, access};
+use crate::wire::{
+    CONVERSATIONS_LIMIT, CURSOR_LEN_MAX, Conversation, ConversationsPage, LIMIT_MAX,
+    conversations_query, write_entry,
+};
 
 /// Conversations read at once.
 const CONCURRENCY: usize = 16;
@@ -30,14 +37,37 @@ struct Live {
     latest: StoredMessage,
 }
 
+/// How to have all conversations, where messages come meanwhile.
+const WALK: &str = "\
+    A walk over the pages shows a conversation once for each place it finds it at. One that gets \
+    a message meanwhile moves up and may be missed by the pages that follow. To have them all: \
+    (1) Note the time T, walk to the end, and keep each conversation's last_message.id by its \
+    id. (2) Note the time U, and list again from the top, taking in what is new or changed, up \
+    to the first page that shows at least one conversation, and only such as were kept with the \
+    same last_message.id and whose last_message.sent_at is more than ten minutes before T, or up \
+    to the end. (3) If step 2 took more than one page, do it once more with U for T. That costs \
+    one page where nothing has come, and otherwise one more for every `limit` conversations that \
+    had a message since ten minutes before T. docs/api.md says why, and what is still missed.";
+
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/conversations",
+    name: "listConversations",
+    summary: "Conversations of the account, newest first",
+    who: READERS,
+    action: None,
+    describe: |of| {
+        let described = Described::gives::<ConversationsPage>(of, 200, "A page.").said(WALK);
+        let described = described.limited(CONVERSATIONS_LIMIT, LIMIT_MAX);
+        described.from_cursor("cursor", CURSOR_LEN_MAX)
+    },
+    handler: |call| Box::pin(list(call)),
+};
+
 /// One page of the account's conversations over all its connections, the latest first.
-pub(crate) async fn list(
-    app: &App,
-    account: &AccountId,
-    query: &ConversationsQuery,
-    now: Timestamp,
-) -> Result<ConversationsPage, Problem> {
-    let connections = access::connections(&app.store, account).await?;
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
+    let &Call { app, now, .. } = call;
+    let query = conversations_query(&call.request.query_string_parameters())?;
+    let connections = access::connections(&app.store, call.account()).await?;
     let mut live: Vec<Live> = Vec::new();
     let mut after = query.after.clone();
     let mut more = true;
@@ -53,7 +83,7 @@ pub(crate) async fn list(
     }
     let conversations = show(app, &connections, &live).await?;
     let cursor = after.filter(|_| more).as_ref().map(write_entry);
-    Ok(ConversationsPage { conversations, cursor })
+    Ok(Done::ok(&ConversationsPage { conversations, cursor }))
 }
 
 /// The next entries over all connections, ordered by time and then connection, and whether there

@@ -1,23 +1,43 @@
-//! `GET /v1/conversations/{id}/messages`
+//! The messages of a conversation, the latest first.
 
-use jiff::Timestamp;
-use numib::domain::ids::{AccountId, ConversationId};
+use lambda_http::RequestExt as _;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::domain::ids::ConversationId;
 use numib::edge::problem::Problem;
 use numib::store::messages::{MessagePage, Order, Position, StoredMessage};
 
+use crate::access::{self, READERS};
+use crate::app::{Call, Route};
 use crate::reading::Keyring;
-use crate::wire::{MessagesPage, MessagesQuery, write_position};
-use crate::{App, access};
+use crate::wire::{
+    CURSOR_LEN_MAX, LIMIT_MAX, MESSAGES_LIMIT, MessagesPage, MessagesQuery, messages_query,
+    write_position,
+};
+
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/conversations/{id}/messages",
+    name: "listMessages",
+    summary: "Messages of a conversation, newest first",
+    who: READERS,
+    action: None,
+    describe: |of| {
+        let described = Described::gives::<MessagesPage>(of, 200, "A page.");
+        let described = described.limited(MESSAGES_LIMIT, LIMIT_MAX);
+        let described = described.from_cursor("older", CURSOR_LEN_MAX);
+        described
+            .from_cursor("newer", CURSOR_LEN_MAX)
+            .said("`older` goes back from a place, `newer` goes forward; they exclude each other.")
+    },
+    handler: |call| Box::pin(list(call)),
+};
 
 /// One page of a conversation, the latest first, whichever way it was read.
-pub(crate) async fn list(
-    app: &App,
-    account: &AccountId,
-    id: &ConversationId,
-    query: &MessagesQuery,
-    now: Timestamp,
-) -> Result<MessagesPage, Problem> {
-    let (connection, contact) = access::conversation(&app.store, account, id).await?;
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
+    let &Call { app, now, .. } = call;
+    let query = &messages_query(&call.request.query_string_parameters())?;
+    let id = &call.parameter("id", ConversationId::parse)?;
+    let (connection, contact) = access::conversation(&app.store, call.account(), id).await?;
     let start = (query.order, query.start.clone());
     let mut page = app.store.message_page(id, start, query.limit, (connection.plan, now)).await?;
     page.messages.retain(|message| !contact.marks.erases(message.sent_at));
@@ -30,7 +50,8 @@ pub(crate) async fn list(
     for message in located {
         messages.extend(keys.show(message)?);
     }
-    Ok(MessagesPage { messages, older: older(&page, query), newer: newer(&page, query) })
+    let (older, newer) = (older(&page, query), newer(&page, query));
+    Ok(Done::ok(&MessagesPage { messages, older, newer }))
 }
 
 /// Where going back continues.

@@ -14,7 +14,8 @@ use numib::seal::message::{Place, open_edit, open_message};
 use numib::store::concurrent::try_all;
 use numib::store::messages::StoredMessage;
 
-use crate::{App, wire};
+use crate::app::App;
+use crate::wire;
 
 /// Keys unwrapped at once.
 const CONCURRENCY: usize = 8;

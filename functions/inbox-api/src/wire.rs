@@ -12,11 +12,11 @@ use numib::store::messages::{Order, Position};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-const LIMIT_MAX: usize = 100;
-const CONVERSATIONS_LIMIT: usize = 25;
-const MESSAGES_LIMIT: usize = 50;
+pub(crate) const LIMIT_MAX: usize = 100;
+pub(crate) const CONVERSATIONS_LIMIT: usize = 25;
+pub(crate) const MESSAGES_LIMIT: usize = 50;
 /// Longer than any cursor we make.
-const CURSOR_LEN_MAX: usize = 256;
+pub(crate) const CURSOR_LEN_MAX: usize = 256;
 
 const BAD_LIMIT: Problem = Problem::field("limit", "`limit` is a number from 1 to 100.");
 const BAD_CURSOR: Problem =

@@ -13,10 +13,13 @@ mod settle;
 mod taken;
 mod write;
 
+use std::pin::Pin;
 use std::sync::Mutex;
 
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use numib::api::described::Described;
+use numib::api::who::ANYONE;
 use numib::edge::clock::Clock;
 use numib::edge::problem::{Problem, answer};
 use numib::edge::secrets::{MetaSecrets, SecretsCache, SecretsError};
@@ -26,6 +29,8 @@ use numib::meta::webhook;
 use numib::seal::SealError;
 use numib::seal::key_pair::Sealer;
 use numib::store::{Store, StoreError};
+use schemars::json_schema;
+use serde_json::json;
 
 use crate::intake::DEADLINE;
 use crate::moves::Moved;
@@ -123,12 +128,24 @@ impl App {
     }
 }
 
+/// A route of this function.
+pub type Route = numib::api::route::Route<Handler>;
+
+/// Handles requests of a route.
+#[derive(Debug)]
+pub struct Handler(for<'a> fn(&'a App, &'a Request, &'a Clock) -> Answer<'a>);
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response<Body>, Refusal>> + Send + 'a>>;
+
+/// The routes, which have one path.
+pub static ROUTES: &[&Route] = &[&VERIFY, &RECEIVE];
+
 /// Answers one request, and logs one line about it.
 pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {
-    let answered = match *request.method() {
-        Method::GET => verify_callback(app, request).await,
-        Method::POST => take_updates(app, request, &clock).await,
-        _ => Err(Refusal::Method),
+    let method = request.method().as_str();
+    let answered = match ROUTES.iter().find(|route| route.method_and_path().0 == method) {
+        Some(route) => (route.handler.0)(app, request, &clock).await,
+        None => Err(Refusal::Method),
     };
     answered.unwrap_or_else(|refusal| {
         let problem = refusal.problem();
@@ -136,6 +153,25 @@ pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body
         problem.response()
     })
 }
+
+static VERIFY: Route = Route {
+    key: "GET /meta/webhook",
+    name: "verifyCallback",
+    summary: "Meta's handshake",
+    who: ANYONE,
+    action: None,
+    describe: |_| {
+        let challenge = json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,256}$"});
+        let answer = [("text/plain", json_schema!({"type": "string"}))];
+        Described::default()
+            .asks("hub.mode", true, &json!({"const": "subscribe"}))
+            .asks("hub.verify_token", true, &json!({"type": "string"}))
+            .asks("hub.challenge", true, &challenge)
+            .or_answers(200, "The challenge.", &answer)
+            .refuses(&[400, 403])
+    },
+    handler: Handler(|app, request, _| Box::pin(verify_callback(app, request))),
+};
 
 /// Meta's handshake: echoes the challenge to whoever knows a verify token
 /// (docs/meta-platform.md#handshake).
@@ -153,6 +189,36 @@ async fn verify_callback(app: &App, request: &Request) -> Result<Response<Body>,
     tracing::info!(status = 200, "handshake answered");
     Ok(answer(StatusCode::OK, "text/plain; charset=utf-8", challenge))
 }
+
+static RECEIVE: Route = Route {
+    key: "POST /meta/webhook",
+    name: "receiveUpdates",
+    summary: "A batch of updates",
+    who: ANYONE,
+    action: None,
+    describe: |_| {
+        let updates = json_schema!({
+            "type": "object",
+            "properties": {
+                "object": {"type": "string", "examples": ["page", "instagram"]},
+                "entry": {"type": "array", "items": {"type": "object"}},
+            },
+        });
+        let taken = [("application/json", report::taken())];
+        Described::default()
+            .with_parameter(json!({
+                "name": "X-Hub-Signature-256",
+                "in": "header",
+                "required": true,
+                "description": "HMAC-SHA256 of the raw body under an app secret.",
+                "schema": {"type": "string", "pattern": "^sha256=[0-9a-f]{64}$"},
+            }))
+            .takes_one_of("At most 4 MiB.", &[("application/json", updates)])
+            .or_answers(200, "Every storable update is durable.", &taken)
+            .refuses(&[401, 413])
+    },
+    handler: Handler(|app, request, clock| Box::pin(take_updates(app, request, clock))),
+};
 
 //= R8.1
 async fn take_updates(

@@ -7,6 +7,7 @@ use numib::domain::update::Ignored;
 use numib::edge::clock::Clock;
 use numib::edge::problem::json;
 use numib::edge::telemetry::{Metrics, Unit};
+use schemars::{Schema, json_schema};
 use serde_json::json;
 
 use crate::Refusal;
@@ -62,6 +63,31 @@ pub(crate) fn acknowledged(taken: &Taken, secret_index: usize, clock: &Clock) ->
         "reasons": reasons,
     });
     json(StatusCode::OK, "application/json", &body)
+}
+
+/// The shape of the counts, for the API's description.
+pub(crate) fn taken() -> Schema {
+    let count = json!({"type": "integer", "minimum": 0});
+    let reasons: Vec<&str> = Ignored::ALL.iter().map(|reason| reason.as_str()).collect();
+    json_schema!({
+        "type": "object",
+        "description":
+            "What became of the updates; received = stored + edited + unsent + ignored.",
+        "required": ["received", "stored", "edited", "unsent", "ignored", "reasons"],
+        "properties": {
+            "received": count,
+            "stored": count,
+            "edited": count,
+            "unsent": count,
+            "ignored": count,
+            "reasons": {
+                "type": "object",
+                "description": "The ignored updates by reason.",
+                "propertyNames": {"type": "string", "enum": reasons},
+                "additionalProperties": {"type": "integer", "minimum": 1},
+            },
+        },
+    })
 }
 
 fn elapsed_ms(clock: &Clock) -> u64 {

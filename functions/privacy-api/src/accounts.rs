@@ -1,19 +1,24 @@
-//! `POST /v1/operator/accounts`: an account begins with its owner.
+//! An account begins with its owner.
 
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::invite::invite;
+use numib::api::who::OPERATORS;
+use numib::api::{account_keys, body};
+use numib::domain::audit::Action;
 use numib::domain::plan::Plan;
 use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::seal::random;
 use numib::store::StoreError;
+use numib::store::accounts::Member;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
-use crate::plan::BAD_PLAN;
-use crate::{body, keys, members};
+use crate::app::{Call, Route};
+use crate::plan::{BAD_PLAN, subject as plan_subject};
 
 const BAD_EMAIL: Problem =
     Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
@@ -24,7 +29,7 @@ const TAKEN: Problem = Problem::conflict(
 /// Whose account is opened, and with what plan.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewAccount {
+struct NewAccount {
     /// Where the owner is invited.
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     owner_email: String,
@@ -36,26 +41,42 @@ pub(crate) struct NewAccount {
 /// An account that was opened.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "OpenedAccount")]
-pub(crate) struct Opened {
+struct Opened {
     account: String,
     /// The member who owns it.
     owner: String,
     plan_days: u16,
 }
 
+pub(crate) static OPEN: Route = Route {
+    key: "POST /v1/operator/accounts",
+    name: "openAccount",
+    summary: "Open an account, and have its owner invited",
+    who: OPERATORS.just_signed_in(),
+    action: Some(Action::OpenAccount),
+    describe: |of| {
+        let described = Described::gives::<Opened>(of, 201, "It is open, its owner invited.");
+        described.takes::<NewAccount>(of)
+    },
+    handler: |call| Box::pin(open(call)),
+};
+
 /// Opens an account, and has its owner invited by e-mail.
 //= R1.2, R4.3
-pub(crate) async fn open(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn open(call: &Call<'_>) -> Result<Done, Problem> {
+    let app = call.app;
     let NewAccount { owner_email, plan_days } = body::json(call.request, &[BAD_EMAIL, BAD_PLAN])?;
     let address = profile::email(&owner_email).ok_or(BAD_EMAIL)?;
     let plan = Plan::from_days(plan_days).ok_or(BAD_PLAN)?;
-    let id = random::account_id().map_err(keys::failed)?;
-    let owner = members::invite(call, &address, (&id, Role::Owner)).await?.ok_or(TAKEN)?;
-    match call.app.store.open_account(&id, plan, &owner).await {
+    let id = random::account_id().map_err(account_keys::failed)?;
+    let to_be = Member { account: id.clone(), role: Role::Owner };
+    let owner = invite(&app.store, &app.queue, &app.user_pool, &address, &to_be).await?;
+    let owner = owner.ok_or(TAKEN)?;
+    match app.store.open_account(&id, plan, &owner).await {
         Err(StoreError::Conflict) => return Err(TAKEN),
         opened => opened?,
     }
-    let (account, owner) = (id.to_string(), owner.to_string());
-    let body = Opened { account, owner, plan_days };
-    Ok(json(StatusCode::CREATED, "application/json", &body))
+    let body = Opened { account: id.to_string(), owner: owner.to_string(), plan_days };
+    let done = Done::json(StatusCode::CREATED, &body).about("account", &id).about("member", owner);
+    Ok(done.about("plan", plan_subject(plan)).to_account(id))
 }

@@ -1,16 +1,20 @@
 //! What an account decides about optional purposes (R2.2).
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::access::LOCKED;
+use numib::api::body;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::policy::VERSION;
+use numib::domain::audit::Action;
 use numib::domain::consent::{Choice, Decision, Purpose, may_be_processed};
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::access::LOCKED;
-use crate::call::Call;
-use crate::{body, policies};
+use crate::app::{Call, Route};
+use crate::policies;
+use crate::who::DECIDERS;
 
 const BAD_DECISION: Problem =
     Problem::field("decision", "`decision` is granted, withdrawn or objected.");
@@ -22,24 +26,24 @@ const BAD_VERSION: Problem = Problem::field(
 /// A decision.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewDecision {
+struct NewDecision {
     #[schemars(regex(pattern = "^(granted|withdrawn|objected)$"))]
     decision: String,
     /// The policy that was shown.
-    #[schemars(regex(pattern = policies::VERSION))]
+    #[schemars(regex(pattern = VERSION))]
     policy_version: String,
 }
 
 /// Where every purpose stands.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Consents {
+struct Consents {
     purposes: Vec<Standing>,
 }
 
 /// Where a purpose stands.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Consent")]
-pub(crate) struct Standing {
+struct Standing {
     /// `product-analytics` or `marketing-email`.
     purpose: &'static str,
     /// Whether data may be processed for it now: only while consent stands.
@@ -66,20 +70,43 @@ impl Standing {
     }
 }
 
-/// `GET /v1/consents`
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/consents",
+    name: "listConsents",
+    summary: "Where every optional purpose stands",
+    who: DECIDERS,
+    action: None,
+    describe: |of| Described::gives::<Consents>(of, 200, "Where each purpose stands."),
+    handler: |call| Box::pin(list(call)),
+};
+
+/// Shows where each purpose stands.
 //= R2.2
-pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
     let mut purposes = Vec::with_capacity(Purpose::ALL.len());
     for purpose in Purpose::ALL {
         let latest = call.app.store.latest_decision(call.account(), *purpose).await?;
         purposes.push(Standing::new(*purpose, latest.as_ref()));
     }
-    Ok(json(StatusCode::OK, "application/json", &Consents { purposes }))
+    Ok(Done::ok(&Consents { purposes }))
 }
 
-/// `PUT /v1/consents/{purpose}`: keeps a decision; it takes effect with the next event.
+pub(crate) static DECIDE: Route = Route {
+    key: "PUT /v1/consents/{purpose}",
+    name: "decideConsent",
+    summary: "Consent to an optional purpose, withdraw that, or object",
+    who: DECIDERS,
+    action: Some(Action::DecideConsent),
+    describe: |of| {
+        let described = Described::gives::<Standing>(of, 200, "Where the purpose stands now.");
+        described.takes::<NewDecision>(of).refuses(&[409])
+    },
+    handler: |call| Box::pin(decide(call)),
+};
+
+/// Keeps a decision; it takes effect with the next event.
 //= R2.2, R5.5, R5.6
-pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn decide(call: &Call<'_>) -> Result<Done, Problem> {
     let purpose = call.parameter("purpose", Purpose::parse)?;
     let NewDecision { decision, policy_version } =
         body::json(call.request, &[BAD_DECISION, BAD_VERSION])?;
@@ -97,5 +124,6 @@ pub(crate) async fn decide(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         kept => kept?,
     }
     let standing = Standing::new(purpose, Some(&decision));
-    Ok(json(StatusCode::OK, "application/json", &standing))
+    let done = Done::ok(&standing).about("decision", choice.as_str());
+    Ok(done.about("policy", decision.policy_version))
 }

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::{body, erase};
+use numib::domain::audit::Action;
 use numib::domain::connection::Connection;
 use numib::domain::erasure::Source;
 use numib::domain::ids::ConversationId;
 use numib::domain::row::{CONTACT_SLACK, SUPPRESSION};
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::meta::deletion_list::meta_id;
 use numib::store::contacts::Contact;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
-use crate::{account, body};
+use crate::account;
+use crate::app::{Call, Route};
+use crate::who::ERASERS;
 
 const BAD_META_ID: Problem =
     Problem::field("meta_id", "`meta_id` is a Meta id: decimal digits, at most 64, not all zero.");
@@ -23,7 +26,7 @@ const BAD_META_ID: Problem =
 /// Whom to look for. In a body, for ids of people are never in URLs, which are logged everywhere.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ContactSearch {
+struct ContactSearch {
     /// A PSID or IGSID.
     #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
     meta_id: String,
@@ -31,14 +34,14 @@ pub(crate) struct ContactSearch {
 
 /// Who was found.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct FoundContacts {
+struct FoundContacts {
     contacts: Vec<ShownContact>,
 }
 
 /// A contact.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Contact")]
-pub(crate) struct ShownContact {
+struct ShownContact {
     /// Its id is that of its conversation.
     conversation: String,
     connection_id: String,
@@ -56,10 +59,23 @@ impl ShownContact {
     }
 }
 
-/// `POST /v1/contacts/search`: the conversations of this account with a person. Names are not
+pub(crate) static SEARCH: Route = Route {
+    key: "POST /v1/contacts/search",
+    name: "searchContacts",
+    summary: "Find the conversations with a person by their Meta id",
+    who: ERASERS,
+    action: Some(Action::SearchContacts),
+    describe: |of| {
+        let described = Described::gives::<FoundContacts>(of, 200, "Who was found.");
+        described.takes::<ContactSearch>(of)
+    },
+    handler: |call| Box::pin(search(call)),
+};
+
+/// The conversations of this account with a person. Names are not
 /// stored, so nobody is found by one.
 //= R5.3
-pub(crate) async fn search(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn search(call: &Call<'_>) -> Result<Done, Problem> {
     let ContactSearch { meta_id: id } = body::json(call.request, &[BAD_META_ID])?;
     let id = meta_id(&id).ok_or(BAD_META_ID)?;
     let store = &call.app.store;
@@ -72,20 +88,40 @@ pub(crate) async fn search(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let known = sight.contacts.iter().filter(|(_, contact)| contact.is_known);
     let contacts = known.map(|(conversation, contact)| ShownContact::new(conversation, contact));
     let body = FoundContacts { contacts: contacts.collect() };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body))
 }
 
-/// `PUT /v1/conversations/{id}/restriction`: what the contact sends from now on is dropped.
+pub(crate) static RESTRICT: Route = Route {
+    key: "PUT /v1/conversations/{id}/restriction",
+    name: "restrictContact",
+    summary: "Drop what a contact sends from now on",
+    who: ERASERS,
+    action: Some(Action::RestrictContact),
+    describe: describe_contact,
+    handler: |call| Box::pin(restrict(call)),
+};
+
+/// What the contact sends from now on is dropped.
 //= R2.3
-pub(crate) async fn restrict(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn restrict(call: &Call<'_>) -> Result<Done, Problem> {
     let (conversation, _) = known(call).await?;
     call.app.store.restrict_contact(&conversation, call.now).await?;
     shown(call).await
 }
 
-/// `DELETE /v1/conversations/{id}/restriction`: what the contact sends from now on is stored.
+pub(crate) static LIFT: Route = Route {
+    key: "DELETE /v1/conversations/{id}/restriction",
+    name: "liftRestriction",
+    summary: "Store again what a contact sends from now on",
+    who: ERASERS,
+    action: Some(Action::LiftRestriction),
+    describe: describe_contact,
+    handler: |call| Box::pin(lift(call)),
+};
+
+/// What the contact sends from now on is stored.
 //= R2.3
-pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn lift(call: &Call<'_>) -> Result<Done, Problem> {
     let (conversation, connection) = known(call).await?;
     // As long as its messages, and as the mark of its erasure, if it has one.
     let kept = connection.plan.expires_at(call.now, call.now);
@@ -95,9 +131,19 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     shown(call).await
 }
 
-/// `POST /v1/conversations/{id}/minor-report`: erases the contact, as one who is a minor.
+pub(crate) static REPORT_MINOR: Route = Route {
+    key: "POST /v1/conversations/{id}/minor-report",
+    name: "reportMinor",
+    summary: "Report that a contact is a minor, and have it erased",
+    who: ERASERS,
+    action: Some(Action::ReportMinor),
+    describe: erase::describe,
+    handler: |call| Box::pin(report_minor(call)),
+};
+
+/// Erases the contact, as one who is a minor.
 //= R9.1
-pub(crate) async fn report_minor(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn report_minor(call: &Call<'_>) -> Result<Done, Problem> {
     account::erase_contact(call, Source::Minor).await
 }
 
@@ -110,9 +156,13 @@ async fn known(call: &Call<'_>) -> Result<(ConversationId, Connection), Problem>
     Ok((id, found.0))
 }
 
-async fn shown(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn shown(call: &Call<'_>) -> Result<Done, Problem> {
     let id = call.parameter("id", ConversationId::parse)?;
     let found = call.app.store.account_conversation(call.account(), &id).await?;
     let (_, contact) = found.ok_or(Problem::not_found())?;
-    Ok(json(StatusCode::OK, "application/json", &ShownContact::new(&id, &contact)))
+    Ok(Done::ok(&ShownContact::new(&id, &contact)))
+}
+
+fn describe_contact(of: &mut SchemaGenerator) -> Described {
+    Described::gives::<ShownContact>(of, 200, "The contact.")
 }

@@ -3,12 +3,15 @@
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::erase::{report, void_exports};
 use numib::domain::account::erased_at;
+use numib::domain::audit::Action;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{AccountId, RequestId};
 use numib::domain::work::Work;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::erasure::targets::of_account;
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
@@ -16,10 +19,9 @@ use numib::store::concurrent::all;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::call::Call;
-use crate::erase::report;
-use crate::requests::Followed;
-use crate::{App, exports};
+use crate::app::{App, Call, Route};
+use crate::requests::{Followed, status_page};
+use crate::who::OWNER;
 
 const TOO_LATE: Problem = Problem::conflict(
     "The request cannot be taken back: only the deletion of an account can, until its day.",
@@ -29,7 +31,7 @@ const AT_ONCE: usize = 8;
 /// The deletion of an account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AccountDeletion")]
-pub(crate) struct Deletion {
+struct Deletion {
     /// The code of the account's own deletion.
     request: String,
     state: &'static str,
@@ -42,10 +44,20 @@ pub(crate) struct Deletion {
     data_status_url: Option<String>,
 }
 
-/// `DELETE /v1/account`: locks the account, erases its channels, and has the account itself erased
+pub(crate) static DELETE: Route = Route {
+    key: "DELETE /v1/account",
+    name: "deleteAccount",
+    summary: "Delete the account and all that is its",
+    who: OWNER.just_signed_in(),
+    action: Some(Action::DeleteAccount),
+    describe: |of| Described::gives::<Deletion>(of, 202, "The account is locked."),
+    handler: |call| Box::pin(delete(call)),
+};
+
+/// Locks the account, erases its channels, and has the account itself erased
 /// when the time to take that back is over. Asked again, it is the same deletion.
 //= R5.3, R6.1, R8.3
-pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn delete(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, now, .. } = call;
     let account = call.account().clone();
     let target = Target::Account { account: account.clone() };
@@ -62,12 +74,12 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let deletion = erasure::begin(&app.store, asked, now).await?;
     let data = erase_channels(app, &account, now).await?.or(before);
     // Whether or not it had channels, and whatever is held: archives are copies.
-    exports::void(app, &account).await?;
+    void_exports(&app.store, &app.export_queue, &account).await?;
     // Whatever its day: the worker tells the owners first.
     app.queue.put(Work::Erase { request: deletion.id.clone(), at: None }).await?;
     sign_out(app, &account).await;
     report(1, now);
-    let url = |code: &RequestId| call.status_page(code);
+    let url = |code: &RequestId| status_page(call, code);
     let body = Deletion {
         request: deletion.id.to_string(),
         state: deletion.state.as_str(),
@@ -76,7 +88,11 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         data_request: data.as_ref().map(|data| data.id.to_string()),
         data_status_url: data.as_ref().map(|data| url(&data.id)),
     };
-    Ok(json(StatusCode::ACCEPTED, "application/json", &body))
+    let done = Done::json(StatusCode::ACCEPTED, &body).about("request", deletion.id);
+    Ok(match data {
+        Some(data) => done.about("request", data.id),
+        None => done,
+    })
 }
 
 /// Erases what is left of the account's channels; `None` when it has none.
@@ -112,10 +128,20 @@ async fn sign_out(app: &App, account: &AccountId) {
     all(each, AT_ONCE).await;
 }
 
-/// `POST /v1/requests/{code}/cancel`: takes the deletion of the account back. What is gone stays
+pub(crate) static CANCEL: Route = Route {
+    key: "POST /v1/requests/{code}/cancel",
+    name: "cancelRequest",
+    summary: "Take the deletion of the account back",
+    who: OWNER,
+    action: Some(Action::CancelDeletion),
+    describe: |of| Described::gives::<Followed>(of, 200, "The request, cancelled."),
+    handler: |call| Box::pin(cancel(call)),
+};
+
+/// Takes the deletion of the account back. What is gone stays
 /// gone.
 //= R6.1
-pub(crate) async fn cancel(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn cancel(call: &Call<'_>) -> Result<Done, Problem> {
     let app = call.app;
     let code = call.parameter("code", RequestId::parse)?;
     let found = app.store.request(&code).await?.map(|stored| stored.request);
@@ -129,9 +155,5 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         }
         Err(CancelError::Failed(error)) => return Err(error.into()),
     };
-    Ok(json(
-        StatusCode::OK,
-        "application/json",
-        &Followed::new(&cancelled, call.status_page(&cancelled.id)),
-    ))
+    Ok(Done::ok(&Followed::new(&cancelled, status_page(call, &cancelled.id))))
 }

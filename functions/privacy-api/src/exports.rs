@@ -2,22 +2,24 @@
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::access;
+use numib::api::described::Described;
+use numib::api::done::Done;
 use numib::archive::ArchiveError;
 use numib::archive::exports::LINK_LIFE;
+use numib::domain::audit::Action;
 use numib::domain::export::{EXPORTS_MAX, Export, Failure, State};
-use numib::domain::ids::{AccountId, ExportId};
+use numib::domain::ids::ExportId;
 use numib::domain::work::ExportWork;
-use numib::edge::problem::{Problem, json};
-use numib::erasure;
+use numib::edge::problem::Problem;
 use numib::seal::{SealError, random};
 use numib::store::concurrent::try_all;
 use numib::store::exports::OpenedExport;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::call::Call;
-use crate::{App, access};
+use crate::app::{Call, Route};
+use crate::who::{DECIDERS, OWNER};
 
 /// Exports that are looked at at once; an account has a week's.
 const AT_ONCE: usize = 8;
@@ -39,7 +41,7 @@ const TOO_MANY: Problem = Problem::new(
 /// An export, as far as it has come.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Export")]
-pub(crate) struct Shown {
+struct Shown {
     export: String,
     /// `asked`, `running`, `ready`, `failed` or `void`.
     state: &'static str,
@@ -58,24 +60,34 @@ pub(crate) struct Shown {
 /// The exports of the last week.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Exports")]
-pub(crate) struct Listed {
+struct Listed {
     exports: Vec<Shown>,
 }
 
 /// A link to an archive.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ExportLink")]
-pub(crate) struct Link {
+struct Link {
     export: String,
     url: String,
     /// When the link ends.
     expires_at: String,
 }
 
+pub(crate) static ASK: Route = Route {
+    key: "POST /v1/exports",
+    name: "askForExport",
+    summary: "Ask for an archive of all that the account has",
+    who: OWNER.just_signed_in(),
+    action: Some(Action::AskForExport),
+    describe: |of| Described::gives::<Shown>(of, 202, "It is written by a worker."),
+    handler: |call| Box::pin(ask(call)),
+};
+
 /// Asks for an export; where one is under way, it is that one.
 //= R5.1, R5.4
-pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    access::is_active(call).await?;
+async fn ask(call: &Call<'_>) -> Result<Done, Problem> {
+    access::is_active(&call.app.store, call.account()).await?;
     let store = &call.app.store;
     let id = random::export_id().map_err(failed)?;
     let export = Export::new(id, call.account().clone(), call.now);
@@ -92,40 +104,64 @@ pub(crate) async fn ask(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     };
     // Again, too, where one is under way: whoever asked first may have died before this.
     call.app.export_queue.put(ExportWork { export: export.id.clone(), at: None }).await?;
-    Ok(json(StatusCode::ACCEPTED, "application/json", &wire(&export)))
+    Ok(Done::json(StatusCode::ACCEPTED, &wire(&export)).about("export", export.id))
 }
 
-/// Voids the archives of an account, and has a worker remove them.
-//= R6.1, R6.5
-pub(crate) async fn void(app: &App, account: &AccountId) -> Result<(), Problem> {
-    for export in erasure::void_archives(&app.store, account).await? {
-        app.export_queue.put(ExportWork { export, at: None }).await?;
-    }
-    Ok(())
-}
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/exports",
+    name: "listExports",
+    summary: "The exports of the last week",
+    who: DECIDERS,
+    action: None,
+    describe: |of| Described::gives::<Listed>(of, 200, "The exports."),
+    handler: |call| Box::pin(list(call)),
+};
 
 /// The exports of the last week, the latest first.
 //= R5.4
-pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
     let store = &call.app.store;
     let ids = store.account_exports(call.account()).await?;
     let found = try_all(ids.iter().map(|id| store.export(id)), AT_ONCE).await?;
     let mut found: Vec<Export> = found.into_iter().flatten().collect();
     found.sort_by_key(|export| std::cmp::Reverse(export.asked_at));
     let exports = found.iter().map(wire).collect();
-    Ok(json(StatusCode::OK, "application/json", &Listed { exports }))
+    Ok(Done::ok(&Listed { exports }))
 }
+
+pub(crate) static SHOW: Route = Route {
+    key: "GET /v1/exports/{export_id}",
+    name: "followExport",
+    summary: "How far an export is",
+    who: DECIDERS,
+    action: None,
+    describe: |of| Described::gives::<Shown>(of, 200, "The export."),
+    handler: |call| Box::pin(show(call)),
+};
 
 /// How far one is.
 //= R5.4
-pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    Ok(json(StatusCode::OK, "application/json", &wire(&found(call).await?)))
+async fn show(call: &Call<'_>) -> Result<Done, Problem> {
+    Ok(Done::ok(&wire(&found(call).await?)))
 }
+
+pub(crate) static DOWNLOAD: Route = Route {
+    key: "POST /v1/exports/{export_id}/download",
+    name: "downloadExport",
+    summary: "Get a link to an archive, which lives for five minutes",
+    who: OWNER.just_signed_in(),
+    action: Some(Action::DownloadExport),
+    describe: |of| {
+        let described = Described::gives::<Link>(of, 200, "A link that lives for five minutes.");
+        described.refuses(&[410])
+    },
+    handler: |call| Box::pin(download(call)),
+};
 
 /// A link to the archive, made for this click.
 //= R5.4
-pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    access::is_active(call).await?;
+async fn download(call: &Call<'_>) -> Result<Done, Problem> {
+    access::is_active(&call.app.store, call.account()).await?;
     let export = found(call).await?;
     match export.state {
         State::Asked | State::Running => return Err(NOT_READY),
@@ -139,11 +175,7 @@ pub(crate) async fn download(call: &Call<'_>) -> Result<Response<Body>, Problem>
     let until = call.now.saturating_add(jiff::SignedDuration::from_secs(life));
     let until = until.unwrap_or(Timestamp::MAX).to_string();
     let link = Link { export: export.id.to_string(), url, expires_at: until };
-    let mut response = json(StatusCode::OK, "application/json", &link);
-    // Bytes are not kept for whoever repeats the request: a link is nothing to keep.
-    let bytes = response.body().as_ref().to_vec();
-    *response.body_mut() = Body::Binary(bytes);
-    Ok(response)
+    Ok(Done::ok(&link))
 }
 
 /// One of this account's.

@@ -3,21 +3,26 @@
 use std::collections::BTreeSet;
 
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Request, RequestExt as _};
+use numib::api::body;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::who::OPERATORS;
+use numib::domain::audit::Action;
 use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
 use numib::domain::reference::is_reference;
 use numib::domain::work::Work;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::retention;
 use numib::store::concurrent::try_all;
 use numib::store::holds::Holds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::call::Call;
-use crate::requests::{BAD_REFERENCE, REFERENCE};
-use crate::{App, body};
+use crate::app::{App, Call, Route};
+use crate::lodge::{BAD_REFERENCE, REFERENCE};
 
 /// Characters of a reason.
 const REASON_LEN_MAX: usize = 500;
@@ -35,14 +40,13 @@ const BAD_REASON: Problem = Problem::field(
 const BAD_HOLD: Problem = Problem::field("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
 
 /// What a hold is on: a contact's id is that of its conversation.
-pub(crate) const RECORD: &str =
-    "^(account:|connection:|contact:[A-Za-z0-9_-]{1,64}[.])[A-Za-z0-9_-]{1,64}$";
+const RECORD: &str = "^(account:|connection:|contact:[A-Za-z0-9_-]{1,64}[.])[A-Za-z0-9_-]{1,64}$";
 
 /// A hold, as an operator sets it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WantedHold")]
-pub(crate) struct Wanted {
+struct Wanted {
     #[schemars(regex(pattern = RECORD))]
     on: String,
     /// On one line.
@@ -52,11 +56,24 @@ pub(crate) struct Wanted {
     reference: String,
 }
 
-/// `PUT /v1/operator/holds/{hold_id}`: sets a hold. One that is there stays as it was set. The rows
+pub(crate) static SET: Route = Route {
+    key: "PUT /v1/operator/holds/{hold_id}",
+    name: "setHold",
+    summary: "Set a legal hold on a record",
+    who: OPERATORS.just_signed_in(),
+    action: Some(Action::SetHold),
+    describe: |of| {
+        let described = Described::gives::<Record>(of, 201, "It is set.");
+        described.or_gives::<Record>(of, 200, "It was there.").takes::<Wanted>(of)
+    },
+    handler: |call| Box::pin(set(call)),
+};
+
+/// Sets a hold. One that is there stays as it was set. The rows
 /// are kept from time to live by a worker, at once and again each day; until then nothing that
 /// has not expired by now can go.
 //= R6.7
-pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn set(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
     let id = hold_id(request)?;
     let Wanted { on, reason, reference } =
@@ -80,26 +97,51 @@ pub(crate) async fn set(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     if !held.holds.iter().any(|one| one.id == hold.id) {
         return Err(Problem::internal());
     }
-    Ok(json(status, "application/json", &wire(&on, &held)))
+    Ok(Done::json(status, &wire(&on, &held)).about("on", &on))
 }
 
-/// `GET /v1/operator/holds?on=`: the holds on a record, and how many requests wait for them.
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/operator/holds",
+    name: "listHolds",
+    summary: "The legal holds on a record",
+    who: OPERATORS,
+    action: None,
+    describe: |of| {
+        let described = Described::gives::<Record>(of, 200, "The holds.");
+        described.asks("on", true, &json!({"type": "string", "pattern": RECORD}))
+    },
+    handler: |call| Box::pin(list(call)),
+};
+
+/// Shows the holds on a record, and how many requests wait for them.
 //= R6.7
-pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, .. } = call;
     let on = on(request)?;
     let held = app.store.holds(&on).await?;
-    Ok(json(StatusCode::OK, "application/json", &wire(&on, &held)))
+    Ok(Done::ok(&wire(&on, &held)))
 }
 
-/// `DELETE /v1/operator/holds/{hold_id}?on=`: lifts a hold; after the last one, what waited goes
-/// on.
+pub(crate) static LIFT: Route = Route {
+    key: "DELETE /v1/operator/holds/{hold_id}",
+    name: "liftHold",
+    summary: "Lift a legal hold, and have what waited for it go on",
+    who: OPERATORS.just_signed_in(),
+    action: Some(Action::LiftHold),
+    describe: |of| {
+        let described = Described::gives::<Lifted>(of, 200, "It is lifted.");
+        described.asks("on", true, &json!({"type": "string", "pattern": RECORD}))
+    },
+    handler: |call| Box::pin(lift(call)),
+};
+
+/// Lifts a hold; after the last one, what waited goes on.
 ///
 /// Lifted first, and then read: a request that is held back meanwhile is noted first, and then
 /// looks again (see `erasure::shred`). So one of the two sees the other. Where queueing fails, the
 /// operator lifts the hold again, though it is gone: whatever waits then, is queued then.
 //= R6.7
-pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn lift(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, .. } = call;
     let (id, on) = (hold_id(request)?, on(request)?);
     let was_there = app.store.lift_hold(&on, &id).await?;
@@ -119,7 +161,7 @@ pub(crate) async fn lift(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let (resumed, holds_left) = (count, holds.len());
     tracing::info!(resumed, holds_left, "hold lifted");
     let body = Lifted { on: on.to_string(), resumed, holds_left };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body).about("on", &on))
 }
 
 /// Whether there is something to hold: of a connection and its contacts, as long as it has keys.
@@ -150,7 +192,7 @@ fn is_reason(text: &str) -> bool {
 /// The holds on a record.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HoldsOnRecord")]
-pub(crate) struct Record {
+struct Record {
     on: String,
     holds: Vec<Shown>,
     /// How many requests wait for them.
@@ -171,7 +213,7 @@ struct Shown {
 /// What lifting a hold did.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LiftedHold")]
-pub(crate) struct Lifted {
+struct Lifted {
     on: String,
     /// How many requests go on.
     resumed: usize,

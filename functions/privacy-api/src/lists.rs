@@ -1,4 +1,4 @@
-//! `POST /v1/operator/deletion-lists`: ids that Meta publishes to the app's owner (R8.7).
+//! Lists of ids that Meta publishes to the app's owner (R8.7).
 //!
 //! Each id of a file is one request, for good: the file again changes nothing, and gives the same
 //! lines. So a caller who ran out of time posts it again, and says from which line to go on.
@@ -10,11 +10,17 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Request, RequestExt as _};
+use numib::api::body;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::erase::report;
+use numib::api::who::OPERATORS;
+use numib::domain::audit::Action;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::{MetaId, RequestId};
 use numib::edge::clock::Stopwatch;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::edge::queue::QueueError;
 use numib::erasure::{self, Asked, ErasureError, targets};
 use numib::meta::deletion_list::{self, Entry, ListError};
@@ -22,10 +28,9 @@ use numib::seal::pseudonym::Pepper;
 use numib::store::concurrent::all;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::call::Call;
-use crate::erase::{Erased, report};
-use crate::{App, body};
+use crate::app::{App, Call, Route};
 
 /// So long after the time for lists, what is under way is given up.
 const GRACE: Duration = Duration::from_secs(5);
@@ -83,7 +88,7 @@ struct Reported {
 /// The answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ListReport")]
-pub(crate) struct Report<'a> {
+struct Report<'a> {
     file: &'a str,
     lines: Vec<Reported>,
     counts: BTreeMap<Outcome, usize>,
@@ -122,11 +127,26 @@ impl Refused {
 
 type Taken<'a> = BTreeMap<&'a MetaId, (Outcome, Option<RequestId>)>;
 
+pub(crate) static IMPORT: Route = Route {
+    key: "POST /v1/operator/deletion-lists",
+    name: "importDeletionList",
+    summary: "Have the people of a list of Meta's erased",
+    who: OPERATORS,
+    action: Some(Action::ImportList),
+    describe: |of| {
+        let text = of.subschema_for::<String>();
+        let from = json!({"type": "integer", "minimum": 1, "default": 1});
+        let described = Described::gives::<Report<'_>>(of, 200, "What became of each line.");
+        let described = described.asks("from", false, &from);
+        described.takes_one_of("", &[("text/csv", text.clone()), ("text/plain", text)])
+    },
+    handler: |call| Box::pin(import(call)),
+};
+
 /// Opens a request for each id of the list, as far as there is time.
 //= R8.7
-pub(crate) async fn import(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn import(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
-    let stopwatch = Stopwatch::start();
     let types = ["text/csv", "text/plain"];
     let len_max = deletion_list::LEN_MAX;
     let bytes = body::of_type(request, &types, len_max, [NOT_A_LIST, TOO_LONG])?;
@@ -136,14 +156,12 @@ pub(crate) async fn import(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let file = name(bytes);
     let secrets = app.secrets.get().await?;
     let importer = Importer { app, pepper: &secrets.pepper, file: &file, now };
-    let (taken, targets) = importer.take(&entries, &stopwatch).await;
+    let (taken, targets) = importer.take(&entries, &call.stopwatch).await;
     let report = answer(&file, &entries, &taken);
     if report.lines.is_empty() && report.resume_from.is_some() {
         return Err(Problem::internal());
     }
-    let mut response = json(StatusCode::OK, "application/json", &report);
-    response.extensions_mut().insert(Erased { code: None, targets });
-    Ok(response)
+    Ok(Done::ok(&report).about("list", &file).erasing(None, targets))
 }
 
 /// The line to go on from, where the caller says so. Nothing is lost without it, but to give the

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, RequestExt as _, Response};
+use lambda_http::RequestExt as _;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::page;
 use numib::domain::audit::{Link, Subject};
 use numib::domain::connection::Connection;
 use numib::domain::erasure::Request as Erasure;
 use numib::domain::ids::{AccountId, RequestId};
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::store::concurrent::try_all;
 use numib::store::requests::places::RequestPlace;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::call::Call;
-use crate::page;
-use crate::requests::Followed;
+use crate::app::{Call, Route};
+use crate::requests::{Followed, status_page};
+use crate::who::{ADMINS, DECIDERS, FOLLOWERS};
 
 /// Requests that are read at once.
 const AT_ONCE: usize = 16;
@@ -32,7 +35,7 @@ const BAD_DAY: Problem = Problem::field("day", "`day` is a date in UTC, such as 
 /// The channels of an account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Connections")]
-pub(crate) struct Channels {
+struct Channels {
     connections: Vec<ShownConnection>,
 }
 
@@ -51,8 +54,18 @@ struct ShownConnection {
     plan_days: u16,
 }
 
-/// `GET /v1/connections`
-pub(crate) async fn connections(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+pub(crate) static CONNECTIONS: Route = Route {
+    key: "GET /v1/connections",
+    name: "listConnections",
+    summary: "The account's channels",
+    who: ADMINS,
+    action: None,
+    describe: |of| Described::gives::<Channels>(of, 200, "The channels."),
+    handler: |call| Box::pin(connections(call)),
+};
+
+/// Lists the channels, the latest first.
+async fn connections(call: &Call<'_>) -> Result<Done, Problem> {
     let store = &call.app.store;
     let routes: BTreeSet<_> =
         store.account_connections(call.account()).await?.into_iter().collect();
@@ -69,25 +82,38 @@ pub(crate) async fn connections(call: &Call<'_>) -> Result<Response<Body>, Probl
         plan_days: one.plan.days(),
     };
     let body = Channels { connections: connections.into_iter().map(channel).collect() };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body))
 }
 
 /// A page of requests, the latest first.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Requests {
+struct Requests {
     requests: Vec<Followed>,
     /// Where the next page starts; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
-/// `GET /v1/requests?limit=&cursor=`, for operators with `account_id`.
+pub(crate) static REQUESTS: Route = Route {
+    key: "GET /v1/requests",
+    name: "listRequests",
+    summary: "The requests about an account",
+    who: FOLLOWERS,
+    action: None,
+    describe: |of| {
+        let account = json!({"type": "string", "description": "For operators only."});
+        page::describe::<Requests>(of).asks("account_id", false, &account)
+    },
+    handler: |call| Box::pin(requests(call)),
+};
+
+/// Lists requests about an account: for operators, of the one that they name.
 //= R5.8
-pub(crate) async fn requests(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn requests(call: &Call<'_>) -> Result<Done, Problem> {
     let account = whose(call)?;
-    let after = page::cursor(call, read_place)?;
+    let after = page::cursor(call.request, read_place)?;
     let store = &call.app.store;
-    let limit = page::limit(call)?;
+    let limit = page::limit(call.request)?;
     let (places, more) = store.account_requests(&account, after.as_ref(), limit).await?;
     let cursor = places.last().filter(|_| more).map(write_place);
     let found = places.iter().map(|place| store.request(&place.request));
@@ -95,9 +121,9 @@ pub(crate) async fn requests(call: &Call<'_>) -> Result<Response<Body>, Problem>
     let found = found.into_iter().flatten().map(|stored| stored.request);
     // It may have come to be about several accounts while it waited.
     let own = found.filter(|found| found.is_of(&account));
-    let followed = |one: Erasure| Followed::new(&one, call.status_page(&one.id));
+    let followed = |one: Erasure| Followed::new(&one, status_page(call, &one.id));
     let body = Requests { requests: own.map(followed).collect(), cursor };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body))
 }
 
 fn whose(call: &Call<'_>) -> Result<AccountId, Problem> {
@@ -125,7 +151,7 @@ fn read_place(cursor: &str) -> Option<RequestPlace> {
 /// A page of a day's events, the earliest first.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AuditEvents")]
-pub(crate) struct Events {
+struct Events {
     events: Vec<Event>,
     /// Where the next page starts; absent at the end of the day.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,21 +178,34 @@ struct Event {
     user_agent: Option<String>,
 }
 
-/// `GET /v1/audit-events?day=&limit=&cursor=`: without a day, today's.
+pub(crate) static EVENTS: Route = Route {
+    key: "GET /v1/audit-events",
+    name: "listAuditEvents",
+    summary: "What was done in the account on a day, and by whom",
+    who: DECIDERS,
+    action: None,
+    describe: |of| {
+        let day = json!({"type": "string", "format": "date"});
+        page::describe::<Events>(of).asks("day", false, &day)
+    },
+    handler: |call| Box::pin(events(call)),
+};
+
+/// Lists the events of a day; without a day, today's.
 //= R1.3
-pub(crate) async fn events(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn events(call: &Call<'_>) -> Result<Done, Problem> {
     let query = call.request.query_string_parameters();
     let day = match query.first("day") {
         Some(text) => Day::parse(text).ok_or(BAD_DAY)?,
         None => Day::of(call.now),
     };
-    let from = page::cursor(call, |text| text.parse().ok())?.unwrap_or_default();
-    let limit = page::limit(call)?;
+    let from = page::cursor(call.request, |text| text.parse().ok())?.unwrap_or_default();
+    let limit = page::limit(call.request)?;
     let (links, more) = call.app.store.audit_day(call.account(), (day, from), limit).await?;
     let next = links.last().map(|link| link.number.saturating_add(1).to_string());
     let cursor = next.filter(|_| more);
     let body = Events { events: links.into_iter().map(event).collect(), cursor };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body))
 }
 
 fn event(link: Link) -> Event {

@@ -1,28 +1,28 @@
 //! Who belongs to an account, and as what (R4.3). Their addresses are in the user pool alone.
 
-use std::time::Duration;
-
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::invite::{invite, unreached};
+use numib::api::{access, body, erase, page, version};
+use numib::domain::audit::Action;
 use numib::domain::erasure::{Source, Target};
-use numib::domain::ids::{AccountId, MemberId};
+use numib::domain::ids::MemberId;
 use numib::domain::personal::Personal;
 use numib::domain::profile::{self, EMAIL_LEN_MAX};
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::domain::work::Work;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::erasure::Asked;
-use numib::identity::{IdentityError, Invited};
 use numib::store::StoreError;
 use numib::store::accounts::Member;
 use numib::store::concurrent::try_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
+use crate::app::{Call, Route};
 use crate::erase::erase;
-use crate::{access, body, page, version};
+use crate::who::{ADMINS, DECIDERS, ERASERS};
 
 /// Addresses that are asked for at once.
 const AT_ONCE: usize = 8;
@@ -31,8 +31,6 @@ const AT_ONCE: usize = 8;
 const MEMBERS_MAX: usize = 100;
 /// People whom an account invites in a day.
 const INVITATIONS_MAX: u32 = 50;
-/// So long until a call that invited someone has made them a member, or never will.
-const DECIDED: Duration = Duration::from_mins(1);
 
 /// The roles that a member of an account may have.
 const ROLES: &str = "^(owner|admin|agent|privacy)$";
@@ -56,7 +54,7 @@ const NOT_YOURS: Problem = Problem::forbidden(
 
 /// A page of an account's members.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Members {
+struct Members {
     members: Vec<ShownMember>,
     /// Where the next page starts; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +77,7 @@ struct ShownMember {
 /// A member's role, and whose it is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MemberRole")]
-pub(crate) struct Changed {
+struct Changed {
     member: String,
     role: &'static str,
     /// What it was before; the same, where they had it already.
@@ -89,15 +87,25 @@ pub(crate) struct Changed {
 /// A member who was added.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AddedMember")]
-pub(crate) struct Added {
+struct Added {
     member: String,
     role: &'static str,
 }
 
-/// `GET /v1/members`: the members, in no particular order that lasts.
-pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let limit = usize::try_from(page::limit(call)?).unwrap_or_default();
-    let after = page::cursor(call, MemberId::parse)?;
+pub(crate) static LIST: Route = Route {
+    key: "GET /v1/members",
+    name: "listMembers",
+    summary: "The account's members",
+    who: ERASERS,
+    action: None,
+    describe: page::describe::<Members>,
+    handler: |call| Box::pin(list(call)),
+};
+
+/// Lists the members, in no particular order that lasts.
+async fn list(call: &Call<'_>) -> Result<Done, Problem> {
+    let limit = usize::try_from(page::limit(call.request)?).unwrap_or_default();
+    let after = page::cursor(call.request, MemberId::parse)?;
     let mut ids = call.app.store.account_members(call.account()).await?;
     ids.retain(|id| after.as_ref().is_none_or(|after| id > after));
     ids.sort();
@@ -106,7 +114,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let shown = try_all(ids.iter().map(|id| shown(call, id)), AT_ONCE).await?;
     let cursor = ids.last().filter(|_| is_more).map(ToString::to_string);
     let body = Members { members: shown.into_iter().flatten().collect(), cursor };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    Ok(Done::ok(&body))
 }
 
 /// A member with their address; `None` for one who is being erased.
@@ -129,41 +137,52 @@ async fn shown(call: &Call<'_>, id: &MemberId) -> Result<Option<ShownMember>, Pr
 /// Who is invited, and as what.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewMember {
+struct NewMember {
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     email: String,
     #[schemars(regex(pattern = ROLES))]
     role: String,
 }
 
-/// `POST /v1/members`: invites someone by e-mail. Whether somebody who cannot be added is a member
+pub(crate) static ADD: Route = Route {
+    key: "POST /v1/members",
+    name: "addMember",
+    summary: "Invite someone to be a member",
+    who: ADMINS.just_signed_in(),
+    action: Some(Action::AddMember),
+    describe: |of| {
+        let described = Described::gives::<Added>(of, 201, "They are invited.");
+        described.takes::<NewMember>(of)
+    },
+    handler: |call| Box::pin(add(call)),
+};
+
+/// Invites someone by e-mail. Whether somebody who cannot be added is a member
 /// elsewhere, or here, is not told.
 //= R4.3, R1.2
-pub(crate) async fn add(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn add(call: &Call<'_>) -> Result<Done, Problem> {
     let NewMember { email, role } = body::json(call.request, &[BAD_EMAIL, BAD_ROLE])?;
     let address = profile::email(&email).ok_or(BAD_EMAIL)?;
     let role = role_of(&role)?;
     may(call, role)?;
     has_room(call).await?;
-    let account = call.account().clone();
-    let id = invite(call, &address, (&account, role)).await?.ok_or(NOT_ADDED)?;
-    let member = Member { account, role };
-    match call.app.store.add_member(&id, &member).await {
+    let (app, member) = (call.app, Member { account: call.account().clone(), role });
+    let id = invite(&app.store, &app.queue, &app.user_pool, &address, &member).await?;
+    let id = id.ok_or(NOT_ADDED)?;
+    match app.store.add_member(&id, &member).await {
         Err(StoreError::Conflict) => return Err(NOT_ADDED),
         added => added?,
     }
-    Ok(json(
-        StatusCode::CREATED,
-        "application/json",
-        &Added { member: id.to_string(), role: role.as_str() },
-    ))
+    let role = role.as_str();
+    let done = Done::json(StatusCode::CREATED, &Added { member: id.to_string(), role });
+    Ok(done.about("member", id).about("role", role))
 }
 
 /// Whether the account may invite one more: nobody gets an e-mail from one that is being deleted,
 /// and none sends any number of them. Counted before, so that of many at once none is too many.
 async fn has_room(call: &Call<'_>) -> Result<(), Problem> {
     let store = &call.app.store;
-    access::is_active(call).await?;
+    access::is_active(&call.app.store, call.account()).await?;
     if store.account_members(call.account()).await?.len() >= MEMBERS_MAX {
         return Err(TOO_MANY);
     }
@@ -174,39 +193,31 @@ async fn has_room(call: &Call<'_>) -> Result<(), Problem> {
     }
 }
 
-/// Has someone invited who is nobody's member, and puts them into the group of their role; `None`
-/// where they cannot be. The group comes before the membership: a call that dies in between may be
-/// repeated, and if it is not, a worker removes the identity that it made.
-pub(crate) async fn invite(
-    call: &Call<'_>,
-    address: &Personal<String>,
-    (account, role): (&AccountId, Role),
-) -> Result<Option<MemberId>, Problem> {
-    let app = call.app;
-    let invited = app.user_pool.invite(address).await.map_err(unreached)?;
-    let Some(Invited { member, is_new }) = invited else { return Ok(None) };
-    if is_new {
-        let work = Work::ForgetUnlessMember { member: member.clone(), account: account.clone() };
-        app.queue.put_after(work, DECIDED).await?;
-    } else if app.store.member(&member).await?.is_some() {
-        return Ok(None);
-    }
-    app.user_pool.set_role(&member, role).await.map_err(unreached)?;
-    Ok(Some(member))
-}
-
 /// The role that a member gets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WantedRole {
+struct WantedRole {
     #[schemars(regex(pattern = ROLES))]
     role: String,
 }
 
-/// `PATCH /v1/members/{id}`: gives a member another role. Their sessions end, for their tokens say
+pub(crate) static CHANGE: Route = Route {
+    key: "PATCH /v1/members/{id}",
+    name: "changeRole",
+    summary: "Give a member another role",
+    who: ADMINS.just_signed_in(),
+    action: Some(Action::ChangeRole),
+    describe: |of| {
+        let described = Described::gives::<Changed>(of, 200, "The role they have now.");
+        described.takes::<WantedRole>(of).tagged().conditional().refuses(&[409])
+    },
+    handler: |call| Box::pin(change(call)),
+};
+
+/// Gives a member another role. Their sessions end, for their tokens say
 /// the old one. With the role that they have, it only does that again.
 //= R4.3
-pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn change(call: &Call<'_>) -> Result<Done, Problem> {
     let id = call.parameter("id", MemberId::parse)?;
     let WantedRole { role } = body::json(call.request, &[BAD_ROLE])?;
     let to = role_of(&role)?;
@@ -219,7 +230,7 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     }
     may(call, from)?;
     may(call, to)?;
-    access::is_active(call).await?;
+    access::is_active(&call.app.store, call.account()).await?;
     let app = call.app;
     if from != to {
         let other = other_owner(call, &id, from).await?;
@@ -233,23 +244,43 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     app.user_pool.sign_out(&id).await.map_err(unreached)?;
     let (member, role, previous_role) = (id.to_string(), to.as_str(), from.as_str());
     let body = Changed { member, role, previous_role };
-    Ok(version::tagged(json(StatusCode::OK, "application/json", &body), to.as_str()))
+    Ok(Done::ok(&body).tagged(role).about("was", previous_role).about("role", role))
 }
 
-/// `DELETE /v1/members/{id}`: shuts a member out, and has their identity erased.
+pub(crate) static REMOVE: Route = Route {
+    key: "DELETE /v1/members/{id}",
+    name: "removeMember",
+    summary: "Shut a member out, and erase them",
+    who: ADMINS.just_signed_in(),
+    action: Some(Action::RemoveMember),
+    describe: |of| erase::describe(of).refuses(&[409, 412]),
+    handler: |call| Box::pin(remove(call)),
+};
+
+/// Shuts a member out, and has their identity erased.
 //= R4.3, R5.3
-pub(crate) async fn remove(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn remove(call: &Call<'_>) -> Result<Done, Problem> {
     erase_member(call, Source::Account).await
 }
 
-/// `POST /v1/members/{id}/minor-report`: erases a member who is a minor.
+pub(crate) static REPORT_MINOR: Route = Route {
+    key: "POST /v1/members/{id}/minor-report",
+    name: "reportMinorMember",
+    summary: "Erase a member who is a minor",
+    who: DECIDERS.just_signed_in(),
+    action: Some(Action::ReportMinorMember),
+    describe: |of| erase::describe(of).refuses(&[409, 412]),
+    handler: |call| Box::pin(report_minor(call)),
+};
+
+/// Erases a member who is a minor.
 //= R9.1
-pub(crate) async fn report_minor(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn report_minor(call: &Call<'_>) -> Result<Done, Problem> {
     erase_member(call, Source::Minor).await
 }
 
 /// Nothing serves them from here on; a legal hold keeps at most their identity and their place.
-async fn erase_member(call: &Call<'_>, source: Source) -> Result<Response<Body>, Problem> {
+async fn erase_member(call: &Call<'_>, source: Source) -> Result<Done, Problem> {
     let id = call.parameter("id", MemberId::parse)?;
     let (app, account) = (call.app, call.account().clone());
     if !app.store.has_member(&account, &id).await? {
@@ -300,10 +331,4 @@ fn role_of(text: &str) -> Result<Role, Problem> {
 
 fn may(call: &Call<'_>, role: Role) -> Result<(), Problem> {
     if call.member.role.may_make(role) { Ok(()) } else { Err(NOT_YOURS) }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` takes")]
-pub(crate) fn unreached(error: IdentityError) -> Problem {
-    tracing::error!(error = %error, "the user pool failed");
-    Problem::internal()
 }

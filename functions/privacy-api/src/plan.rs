@@ -1,20 +1,23 @@
-//! `PUT /v1/operator/accounts/{account_id}/plan`: the plan follows what the account pays for.
+//! The plan follows what the account pays for.
 
 use std::time::Duration;
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
+use numib::api::body;
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::api::erase::void_exports;
+use numib::api::who::OPERATORS;
+use numib::domain::audit::Action;
 use numib::domain::ids::AccountId;
 use numib::domain::plan::Plan;
 use numib::domain::work::Work;
-use numib::edge::problem::{Problem, json};
+use numib::edge::problem::Problem;
 use numib::retention;
 use numib::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
-use crate::{body, exports};
+use crate::app::{Call, Route};
 
 pub(crate) const BAD_PLAN: Problem =
     Problem::field("plan_days", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
@@ -25,7 +28,7 @@ const SETTLED: Duration = Duration::from_secs(45);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WantedPlan")]
-pub(crate) struct Wanted {
+struct Wanted {
     /// How many days messages are kept: 7, 30, 90 or 365.
     #[schemars(extend("enum" = [7, 30, 90, 365]))]
     plan_days: u16,
@@ -34,15 +37,28 @@ pub(crate) struct Wanted {
 /// The plan that an account has now.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ChangedPlan")]
-pub(crate) struct Changed {
+struct Changed {
     account: String,
     plan_days: u16,
 }
 
+pub(crate) static CHANGE: Route = Route {
+    key: "PUT /v1/operator/accounts/{account_id}/plan",
+    name: "changePlan",
+    summary: "Change an account's plan",
+    who: OPERATORS,
+    action: Some(Action::ChangePlan),
+    describe: |of| {
+        let described = Described::gives::<Changed>(of, 200, "The plan it has now.");
+        described.takes::<Wanted>(of).refuses(&[409])
+    },
+    handler: |call| Box::pin(change(call)),
+};
+
 /// Changes an account's plan: what is too old for it is not shown any more, and its keys are
 /// destroyed, before this answers; rows follow.
 //= R6.5
-pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+async fn change(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
     let account = call.parameter("account_id", AccountId::parse)?;
     let Wanted { plan_days } = body::json(request, &[BAD_PLAN])?;
@@ -60,9 +76,15 @@ pub(crate) async fn change(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     }
     // They have what a shorter plan has hidden; the same one may be a shorter one, repeated.
     if before.is_none_or(|before| plan.days() <= before) {
-        exports::void(app, &account).await?;
+        void_exports(&app.store, &app.export_queue, &account).await?;
     }
     tracing::info!(plan_days, "plan changed");
     let body = Changed { account: account.to_string(), plan_days: plan.days() };
-    Ok(json(StatusCode::OK, "application/json", &body))
+    let done = Done::ok(&body).about("plan", subject(plan));
+    Ok(done.to_account(account))
+}
+
+/// A plan in the audit trail, which takes no number: that might be somebody's.
+pub(crate) fn subject(plan: Plan) -> String {
+    format!("{}-days", plan.days())
 }

@@ -1,80 +1,42 @@
-//! `GET /v1/requests/{code}` and `POST /v1/operator/requests`
+//! How far requests are.
 
 use jiff::Timestamp;
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
-use numib::domain::erasure::{Counts, Request as Erasure, Source, State};
+use numib::api::described::Described;
+use numib::api::done::Done;
+use numib::domain::erasure::{Counts, Request as Erasure, State};
 use numib::domain::ids::RequestId;
-use numib::domain::reference::is_reference;
 use numib::domain::role::Role;
-use numib::edge::problem::{Problem, json};
-use numib::erasure::{Asked, targets};
-use numib::meta::deletion_list::meta_id;
+use numib::edge::address;
+use numib::edge::problem::Problem;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::body;
-use crate::call::Call;
-use crate::erase::erase;
+use crate::app::{Call, Route};
+use crate::who::FOLLOWERS;
 
-pub(crate) const BAD_REFERENCE: Problem = Problem::field(
-    "reference",
-    "`reference` is the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and spaces within.",
-);
-/// A case's number: no blank at either end.
-pub(crate) const REFERENCE: &str = "^[A-Za-z0-9_./:#-]([A-Za-z0-9 _./:#-]*[A-Za-z0-9_./:#-])?$";
+pub(crate) static SHOW: Route = Route {
+    key: "GET /v1/requests/{code}",
+    name: "followRequest",
+    summary: "How far an erasure is",
+    who: FOLLOWERS,
+    action: None,
+    describe: |of| Described::gives::<Followed>(of, 200, "The request."),
+    handler: |call| Box::pin(show(call)),
+};
 
-const BAD_ID: Problem =
-    Problem::field("id", "`id` is a Meta id: decimal digits, at most 64, not all zero.");
-const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or `minor`.");
-
-/// What an operator lodges for a person.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "NewRequest")]
-pub(crate) struct Lodged {
-    /// A Meta id.
-    #[schemars(regex(pattern = "^[0-9]{1,64}$"))]
-    id: String,
-    /// A report that someone is a minor is shown as `operator`.
-    #[schemars(regex(pattern = "^(operator|minor)$"))]
-    source: String,
-    #[schemars(length(max = 100), regex(pattern = REFERENCE))]
-    reference: String,
-}
-
-/// Lodges the erasure of all that is held of a person, by Meta id.
-//= R5.7, R9.1, R8.3
-pub(crate) async fn lodge(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let &Call { app, request, now, .. } = call;
-    let Lodged { id, source, reference } =
-        body::json(request, &[BAD_ID, BAD_SOURCE, BAD_REFERENCE])?;
-    let id = meta_id(&id).ok_or(BAD_ID)?;
-    let lodges = |source: &Source| matches!(source, Source::Operator | Source::Minor);
-    let source = Source::parse(&source).filter(lodges).ok_or(BAD_SOURCE)?;
-    if !is_reference(&reference) {
-        return Err(BAD_REFERENCE);
-    }
-    let secrets = app.secrets.get().await?;
-    let targets = targets::of_person(&app.store, &secrets.pepper, &id, None, now).await;
-    let subject = format!("person {}", secrets.pepper.person(&id));
-    let targets = targets?;
-    let asked = Asked { source, reference: Some(reference), subject, targets, due_at: None };
-    erase(call, asked).await
-}
-
-/// How far a request has come.
-pub(crate) async fn show(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+/// Shows how far a request has come.
+async fn show(call: &Call<'_>) -> Result<Done, Problem> {
     let code = call.parameter("code", RequestId::parse)?;
     let found = call.app.store.request(&code).await?.map(|stored| stored.request);
     let is_shown =
         |found: &Erasure| call.member.role == Role::Operator || found.is_of(call.account());
     let found = found.filter(is_shown).ok_or(Problem::not_found())?;
-    Ok(json(
-        StatusCode::OK,
-        "application/json",
-        &Followed::new(&found, call.status_page(&found.id)),
-    ))
+    Ok(Done::ok(&Followed::new(&found, status_page(call, &found.id))))
+}
+
+/// Where the public follows a request.
+pub(crate) fn status_page(call: &Call<'_>, code: &RequestId) -> String {
+    address::status_page(call.app.public_url.as_deref(), call.request, code)
 }
 
 /// How far an erasure is.

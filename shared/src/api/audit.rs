@@ -1,12 +1,21 @@
-//! Records events in audit chains within the time that a caller waits (R1.3).
+//! Records who did what, or tried to, within the time that a caller waits (R1.3): one event per
+//! request that changes something, and one more for each account that staff did something to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt as _};
 
-use crate::domain::audit::{Action, Actor, Event, SUBJECTS_MAX, Subject};
+use super::desk::Desk;
+use super::done::Done;
+use super::route::Route;
+use crate::domain::audit::{self, Action, Actor, Event, Outcome, SUBJECTS_MAX, Subject};
 use crate::domain::ids::AccountId;
+use crate::domain::personal::Personal;
+use crate::edge::auth::{self, Caller};
+use crate::edge::problem::Problem;
 use crate::edge::secrets::SecretsError;
 use crate::seal::{SealError, random};
 use crate::store::concurrent::all;
@@ -16,22 +25,114 @@ use crate::store::{Store, StoreError};
 const TIME: Duration = Duration::from_secs(2);
 /// Accounts whose chains are written at once.
 const AT_ONCE: usize = 16;
+/// The one parameter of a query that names what a request is about.
+const NAMED_IN_QUERY: &str = "on";
 
 /// Why an event was not recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum Unrecorded {
-    /// The database did not take it.
+enum Unrecorded {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no pepper for the pseudonyms in it.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// No id could be made for it.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The caller does not wait any longer.
     #[error("it took longer than {TIME:?}")]
     Late(#[from] tokio::time::error::Elapsed),
+}
+
+/// Records what became of a request: in the chain of the caller's account, and what staff did to
+/// accounts in theirs, too. Returns false when some of that failed: what was done is done, so it is
+/// the log and an alarm that tell.
+//= R1.3, R4.6
+pub async fn record<H: Sync>(
+    desk: Desk<'_>,
+    request: &Request,
+    (route, done): (&Route<H>, &Result<Done, Problem>),
+    account: Option<AccountId>,
+    now: Timestamp,
+) -> bool {
+    let Some((action, outcome)) = route.action.zip(outcome(done)) else { return true };
+    // Whoever has no token of ours got nowhere, and has no name.
+    let Ok(caller) = auth::caller(request) else { return true };
+    let subjects = subjects(request, route, done);
+    let recorded = own(desk, request, caller, (action, outcome, subjects.clone()), account, now);
+    let is_recorded = in_time(action, recorded).await;
+    let Ok(done) = done else { return is_recorded };
+    let told = done.told(&subjects);
+    tell_accounts(desk.store, (&Actor::Operator, action), &told, now).await == 0 && is_recorded
+}
+
+/// What became of a request; `None` for one that could not be read, and so asked for nothing, and
+/// for one that was done before, and recorded then.
+fn outcome(done: &Result<Done, Problem>) -> Option<Outcome> {
+    match done {
+        Ok(done) => (!done.is_repeated).then_some(Outcome::Done),
+        Err(problem) => match problem.status.as_u16() {
+            401 | 403 | 404 | 409 | 410 | 412 | 429 => Some(Outcome::Refused),
+            500.. => Some(Outcome::Failed),
+            _ => None,
+        },
+    }
+}
+
+/// What it was about: ids of the path and the query, and what the handler says.
+fn subjects<H>(request: &Request, route: &Route<H>, done: &Result<Done, Problem>) -> Vec<Subject> {
+    let (path, query) = (request.path_parameters(), request.query_string_parameters());
+    let named = |word: &str, id: Option<&str>| Subject::parse(&format!("{word} {}", id?));
+    let in_path = route.parameters().map(|(word, name)| named(word, path.first(name)));
+    let in_query = [named(NAMED_IN_QUERY, query.first(NAMED_IN_QUERY))];
+    let said = done.iter().flat_map(|done| done.subjects.iter().cloned());
+    let mut all: Vec<Subject> = Vec::new();
+    for subject in in_path.chain(in_query).flatten().chain(said) {
+        // The handler may repeat what the path says.
+        if !all.contains(&subject) {
+            all.push(subject);
+        }
+    }
+    all
+}
+
+/// Records an event in the chain of the account that its caller had when they came.
+async fn own(
+    desk: Desk<'_>,
+    request: &Request,
+    caller: Caller,
+    (action, outcome, subjects): (Action, Outcome, Vec<Subject>),
+    account: Option<AccountId>,
+    at: Timestamp,
+) -> Result<(), Unrecorded> {
+    let pepper = &desk.secrets.get().await?.pepper;
+    let (address, user_agent) = origin(request);
+    // Of whom was not let in.
+    let account = match account {
+        Some(account) => account,
+        None => match desk.store.member(&caller.member).await? {
+            Some(member) => member.account,
+            None => audit::nobody(),
+        },
+    };
+    let event = Event {
+        id: random::event_id()?,
+        at,
+        actor: Actor::Member(caller.member),
+        action,
+        outcome,
+        subjects,
+        address: address.map(|address| pepper.address(&address)),
+        user_agent: user_agent.map(|name| pepper.user_agent(&name)),
+    };
+    desk.store.append_audit_event(&account, event).await?;
+    Ok(())
+}
+
+/// Where a request came from, by API Gateway's account of it, which no header changes.
+fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<String>>) {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+        return (None, None);
+    };
+    let personal = |text: &Option<String>| text.clone().map(Personal::new);
+    (personal(&context.http.source_ip), personal(&context.http.user_agent))
 }
 
 /// Records in the chains of accounts what one who is none of their members did to them, and returns
@@ -49,6 +150,7 @@ pub async fn tell_accounts(
     all(told, AT_ONCE).await.into_iter().filter(|is_recorded| !is_recorded).count()
 }
 
+/// Not who of them it was, nor from where.
 async fn append(
     store: &Store,
     (actor, action): (&Actor, Action),
@@ -64,11 +166,8 @@ async fn append(
     Ok(())
 }
 
-/// Whether an event is recorded within the time there is; if not, the log says why.
-pub async fn in_time(
-    action: Action,
-    recorded: impl Future<Output = Result<(), Unrecorded>>,
-) -> bool {
+/// Whether it was recorded within the time there is.
+async fn in_time(action: Action, recorded: impl Future<Output = Result<(), Unrecorded>>) -> bool {
     let recorded = tokio::time::timeout(TIME, recorded).await;
     let recorded = recorded.map_err(Unrecorded::from).flatten();
     if let Err(error) = &recorded {

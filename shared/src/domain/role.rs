@@ -52,15 +52,9 @@ impl Role {
         }
     }
 
-    /// Whether the role may read messages: owners, admins and agents, nobody else (R2.1, R4.3).
+    /// Who may read messages: owners, admins and agents, nobody else (R2.1, R4.3).
     //= R2.1, R4.3
-    #[must_use]
-    pub const fn reads_messages(self) -> bool {
-        match self {
-            Self::Owner | Self::Admin | Self::Agent => true,
-            Self::Privacy | Self::Operator => false,
-        }
-    }
+    pub const READERS: &'static [Self] = &[Self::Owner, Self::Admin, Self::Agent];
 }
 
 #[cfg(test)]
@@ -79,10 +73,10 @@ mod tests {
     //= R4.3
     #[test]
     fn staff_and_data_protection_officers_never_read_messages() {
-        assert!(!Role::Operator.reads_messages());
-        assert!(!Role::Privacy.reads_messages());
+        assert!(!Role::READERS.contains(&Role::Operator));
+        assert!(!Role::READERS.contains(&Role::Privacy));
         for role in ["owner", "admin", "agent"] {
-            assert!(Role::parse(role).unwrap().reads_messages());
+            assert!(Role::READERS.contains(&Role::parse(role).unwrap()));
         }
         assert_eq!(Role::parse("root"), None);
     }

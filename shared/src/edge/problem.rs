@@ -3,7 +3,9 @@
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::{Value, json as value};
 
 use super::queue::QueueError;
 use super::secrets::SecretsError;
@@ -28,17 +30,22 @@ pub struct Problem {
     pub header: Option<(&'static str, &'static str)>,
 }
 
-#[derive(Serialize)]
+/// RFC 9457.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", extend("examples" = [example()]))]
 struct Wire<'a> {
+    #[schemars(regex(pattern = "^tag:numib\\.app,2026:problem/[a-z_-]+$"))]
     r#type: String,
     title: &'a str,
     status: u16,
     detail: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The field or parameter that breaks its rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Broken<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Broken<'a> {
     field: &'a str,
     rule: &'a str,
@@ -111,6 +118,11 @@ impl Problem {
         )
     }
 
+    /// Its shape, for the API's description.
+    pub fn schema(of: &mut SchemaGenerator) -> Schema {
+        of.subschema_for::<Wire<'_>>()
+    }
+
     /// The HTTP answer.
     #[must_use]
     pub fn response(&self) -> Response<Body> {
@@ -129,6 +141,17 @@ impl Problem {
         }
         response
     }
+}
+
+fn example() -> Value {
+    let rule = "`limit` is a number from 1 to 100.";
+    value!({
+        "type": "tag:numib.app,2026:problem/limit",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": rule,
+        "errors": [{"field": "limit", "rule": rule}],
+    })
 }
 
 impl From<StoreError> for Problem {
@@ -188,7 +211,7 @@ mod tests {
         assert_eq!(response.status(), 404);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         let Body::Text(text) = response.body() else { panic!("text") };
-        let body: serde_json::Value = serde_json::from_str(text).unwrap();
+        let body: Value = serde_json::from_str(text).unwrap();
         assert_eq!(body["type"], "tag:numib.app,2026:problem/not-found");
         assert_eq!(body["status"], 404);
         assert_eq!(body["title"], "Not Found");
@@ -201,7 +224,7 @@ mod tests {
         let cursor = Problem::field("cursor", "A word.");
         let response = Problem::field("limit", "A number.").and(&cursor).response();
         let Body::Text(text) = response.body() else { panic!("text") };
-        let body: serde_json::Value = serde_json::from_str(text).unwrap();
+        let body: Value = serde_json::from_str(text).unwrap();
         assert_eq!(body["type"], "tag:numib.app,2026:problem/limit");
         let expected = serde_json::json!([{"field": "limit", "rule": "A number."},
                                           {"field": "cursor", "rule": "A word."}]);

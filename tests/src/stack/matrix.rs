@@ -4,7 +4,7 @@
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
-use privacy_api::route::Route;
+use privacy_api::Route;
 use privacy_api::routes::ROUTES;
 
 use crate::deployed::deployed;

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 24] = [
+const ARROWS: [(&str, &str, &str); 26] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
     ("archive", "domain", "names what it files by its days"),
     ("edge", "domain", "reads ids and roles at the rim"),
     ("api", "domain", "knows who may, and what is recorded"),
+    ("api", "erasure", "begins what was asked for"),
+    ("api", "identity", "invites who is to be a member"),
     ("api", "edge", "is behind the rim"),
     ("api", "store", "records what is done"),
     ("api", "seal", "makes ids, and opens what is the account's own"),

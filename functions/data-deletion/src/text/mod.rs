@@ -274,7 +274,7 @@ const MESES: [&str; 12] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::get;
+    use crate::status::tests::get;
 
     #[test]
     fn the_language_asked_for_comes_before_the_browsers_first_that_we_speak() {

@@ -114,6 +114,14 @@ words! {
     }
 }
 
+impl Action {
+    /// Whether it changes nothing, and is recorded because of what it shows.
+    #[must_use]
+    pub const fn only_shows(self) -> bool {
+        matches!(self, Self::SearchContacts | Self::DownloadExport | Self::ReadInvoices)
+    }
+}
+
 words! {
     /// What became of an action.
     Outcome {

@@ -4,7 +4,7 @@
 use numib::domain::export::Export;
 use numib::domain::ids::ExportId;
 use numib::domain::role::Role;
-use privacy_api::route::Route;
+use privacy_api::Route;
 use privacy_api::routes::ROUTES;
 use serde_json::{Value, json};
 use xtask::account::random_id;

@@ -70,13 +70,17 @@ async fn what_is_sensitive_takes_a_sign_in_of_the_last_15_minutes(db: &Database)
             member["auth_time"] = auth_time;
             let answer = office.call(&member, route.key, nothing()).await;
             let is_challenged = answer.status == 401;
-            assert_eq!(is_challenged, route.needs_fresh_sign_in, "{}: {}", route.key, answer.text);
+            assert_eq!(
+                is_challenged, route.who.needs_fresh_sign_in,
+                "{}: {}",
+                route.key, answer.text
+            );
             if is_challenged {
                 assert_problem(&answer, 401, "insufficient-user-authentication");
             }
         }
     }
-    let sensitive = ROUTES.iter().filter(|route| route.needs_fresh_sign_in);
+    let sensitive = ROUTES.iter().filter(|route| route.who.needs_fresh_sign_in);
     let sensitive: Vec<_> = sensitive.map(|route| route.key).collect();
     for route in [DELETE_ACCOUNT, SET_HOLD, LIFT_HOLD] {
         assert!(sensitive.contains(&route), "{route}");

@@ -2,10 +2,11 @@
 
 use lambda_http::Request;
 use lambda_http::http::StatusCode;
-use numib::edge::problem::Problem;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
+
+use crate::edge::problem::Problem;
 
 /// The longest that a route takes: an invoice of 50 lines, every character of them escaped.
 const JSON_LEN_MAX: usize = 128 * 1024;
@@ -24,21 +25,18 @@ const UNREADABLE: Problem = Problem::field(
 
 /// What holds for the fields of a body: each problem is of one, and says its rule.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules<'a> {
+pub struct Rules<'a> {
     /// Of those that have to be there.
-    pub(crate) needed: &'a [Problem],
+    pub needed: &'a [Problem],
     /// Of those that may be missing.
-    pub(crate) optional: &'a [Problem],
+    pub optional: &'a [Problem],
 }
 
 /// Reads a JSON body, all of whose fields are needed.
 ///
 /// # Errors
 /// 400 with every field that is missing or of another type than it should be.
-pub(crate) fn json<T: DeserializeOwned>(
-    request: &Request,
-    needed: &[Problem],
-) -> Result<T, Problem> {
+pub fn json<T: DeserializeOwned>(request: &Request, needed: &[Problem]) -> Result<T, Problem> {
     json_by(request, Rules { needed, optional: &[] })
 }
 
@@ -46,10 +44,7 @@ pub(crate) fn json<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`json`].
-pub(crate) fn json_by<T: DeserializeOwned>(
-    request: &Request,
-    rules: Rules<'_>,
-) -> Result<T, Problem> {
+pub fn json_by<T: DeserializeOwned>(request: &Request, rules: Rules<'_>) -> Result<T, Problem> {
     let bytes = of_type(request, &["application/json"], JSON_LEN_MAX, [NOT_JSON, JSON_TOO_LARGE])?;
     serde_json::from_slice(bytes).map_err(|_| match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => broken::<T>(&object, rules),
@@ -61,10 +56,7 @@ pub(crate) fn json_by<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`json`].
-pub(crate) fn of_object<T: DeserializeOwned>(
-    object: &Value,
-    rules: Rules<'_>,
-) -> Result<T, Problem> {
+pub fn of_object<T: DeserializeOwned>(object: &Value, rules: Rules<'_>) -> Result<T, Problem> {
     serde_json::from_value(object.clone())
         .map_err(|_| object.as_object().map_or(UNREADABLE, |object| broken::<T>(object, rules)))
 }
@@ -96,7 +88,10 @@ fn broken<T: DeserializeOwned>(object: &Map<String, Value>, rules: Rules<'_>) ->
 }
 
 /// Reads a JSON merge patch (RFC 7396), which is a JSON object too.
-pub(crate) fn merge_patch(request: &Request) -> Result<Value, Problem> {
+///
+/// # Errors
+/// 400 where it is none, 413 and 415 as for every body.
+pub fn merge_patch(request: &Request) -> Result<Value, Problem> {
     let types = ["application/merge-patch+json", "application/json"];
     let bytes = of_type(request, &types, JSON_LEN_MAX, [NOT_JSON, JSON_TOO_LARGE])?;
     let patch: Value = serde_json::from_slice(bytes).map_err(|_| UNREADABLE)?;
@@ -104,7 +99,10 @@ pub(crate) fn merge_patch(request: &Request) -> Result<Value, Problem> {
 }
 
 /// The body, if it is of one of these types and no longer than that.
-pub(crate) fn of_type<'a>(
+///
+/// # Errors
+/// The first problem where it is of another type, the second where it is longer.
+pub fn of_type<'a>(
     request: &'a Request,
     types: &[&str],
     len_max: usize,

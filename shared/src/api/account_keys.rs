@@ -1,15 +1,14 @@
 //! An account's own key pairs: made when there is first something to seal, opened to show it what
 //! is its own.
 
-use numib::domain::account::{Account, Use};
-use numib::domain::ids::AccountId;
-use numib::domain::sealed::PublicKey;
-use numib::edge::problem::Problem;
-use numib::seal::key_name::KeyName;
-use numib::seal::key_pair::Opener;
-use numib::store::StoreError;
-
-use crate::App;
+use crate::domain::account::{Account, Use};
+use crate::domain::ids::AccountId;
+use crate::domain::sealed::PublicKey;
+use crate::edge::problem::Problem;
+use crate::seal::key_name::KeyName;
+use crate::seal::key_pair::Opener;
+use crate::seal::kms::DataKeys;
+use crate::store::{Store, StoreError};
 
 const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
 
@@ -17,15 +16,19 @@ const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it i
 ///
 /// # Errors
 /// 409 where an account that is not active has no such key: it gets none any more.
-pub(crate) async fn public(app: &App, account: &Account, of: Use) -> Result<PublicKey, Problem> {
+pub async fn public(
+    (store, keys): (&Store, &DataKeys),
+    account: &Account,
+    of: Use,
+) -> Result<PublicKey, Problem> {
     if let Some(key) = of_account(account, of) {
         return Ok(key);
     }
-    let pair = app.keys.generate(KeyName::of_account(&account.id, of)).await.map_err(failed)?;
-    match app.store.put_account_key(&account.id, of, pair).await {
+    let pair = keys.generate(KeyName::of_account(&account.id, of)).await.map_err(failed)?;
+    match store.put_account_key(&account.id, of, pair).await {
         // A call beside this one made it first: its key is the account's.
         Err(StoreError::Conflict) => {
-            let now = app.store.account(&account.id).await?;
+            let now = store.account(&account.id).await?;
             now.and_then(|account| of_account(&account, of)).ok_or(NOT_ACTIVE)
         }
         made => Ok(made?),
@@ -33,14 +36,17 @@ pub(crate) async fn public(app: &App, account: &Account, of: Use) -> Result<Publ
 }
 
 /// What opens what was sealed for this use; `None` where nothing was, or its key is destroyed.
-pub(crate) async fn opener(
-    app: &App,
+///
+/// # Errors
+/// 500 where it is not to be had.
+pub async fn opener(
+    (store, keys): (&Store, &DataKeys),
     account: &AccountId,
     of: Use,
 ) -> Result<Option<Opener>, Problem> {
-    let Some(wrapped) = app.store.wrapped_account_key(account, of).await? else { return Ok(None) };
+    let Some(wrapped) = store.wrapped_account_key(account, of).await? else { return Ok(None) };
     let name = KeyName::of_account(account, of);
-    let key = app.keys.unwrap(name, &wrapped).await.map_err(failed)?;
+    let key = keys.unwrap(name, &wrapped).await.map_err(failed)?;
     Ok(Some(Opener::new(name, key)))
 }
 
@@ -52,7 +58,7 @@ fn of_account(account: &Account, of: Use) -> Option<PublicKey> {
 }
 
 /// KMS, or a value that does not open, failed: our fault, and told in the log.
-pub(crate) fn failed(error: impl std::error::Error) -> Problem {
+pub fn failed(error: impl std::error::Error) -> Problem {
     tracing::error!(error = %error, "an account's own data was not sealed or opened");
     Problem::internal()
 }

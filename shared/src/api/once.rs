@@ -3,19 +3,22 @@
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
-use numib::edge::problem::{Problem, answer};
-use numib::seal::pseudonym::Pepper;
-use numib::store::answers::{Answer, Attempt, Begun};
 
-use crate::call::Call;
-use crate::route::Route;
+use super::call::Call;
+use super::desk::Desk;
+use super::done::Done;
+use super::route::MemberRoute;
+use crate::domain::audit::Action;
+use crate::edge::problem::{Problem, answer};
+use crate::seal::pseudonym::Pepper;
+use crate::store::answers::{Answer, Attempt, Begun};
 
 /// Characters of a key.
 const KEY_LEN_MAX: usize = 128;
 /// Bytes of an answer that is kept. A longer one is of a list, which may be posted again anyway.
 const ANSWER_LEN_MAX: usize = 64 * 1024;
 /// Of an answer that was given before.
-pub(crate) const REPLAYED: &str = "idempotency-replayed";
+const REPLAYED: &str = "idempotency-replayed";
 
 const BAD_KEY: Problem = Problem::bad_request(
     "idempotency-key",
@@ -34,26 +37,40 @@ const UNDER_WAY: Problem = Problem::new(
 .with_header("retry-after", "1");
 
 /// Has a call done once for its key; one without a key is just done.
-pub(crate) async fn done(call: &Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
+///
+/// # Errors
+/// What the handler refuses; and 400, 409 and 422 for a key that is none, or is used already.
+pub async fn done<A: Sync>(
+    desk: Desk<'_>,
+    call: &Call<'_, A>,
+    route: &MemberRoute<A>,
+) -> Result<Done, Problem> {
     let Some(key) = key(call.request)? else { return (route.handler)(call).await };
-    let attempt = attempt(call, &call.app.secrets.get().await?.pepper, key);
-    let store = &call.app.store;
-    match store.begin_attempt(&attempt).await? {
+    let attempt = attempt(call, &desk.secrets.get().await?.pepper, key);
+    match desk.store.begin_attempt(&attempt).await? {
         Begun::First => {}
         Begun::UnderWay => return Err(UNDER_WAY),
         Begun::Other => return Err(OTHER),
         Begun::Answered(given) => return Ok(again(given)),
     }
-    let response = (route.handler)(call).await.unwrap_or_else(|problem| problem.response());
-    let kept = match kept(&response).filter(|_| !route.only_looks()) {
-        Some(answer) => store.keep_answer(&attempt, &answer).await,
-        None => store.give_up_attempt(&attempt).await,
+    let done = (route.handler)(call).await;
+    let kept = match &done {
+        // What only shows something shows each time what there is then: what was erased since is
+        // in no answer, and a link lives for minutes.
+        //= R8.3
+        _ if route.action.is_none_or(Action::only_shows) => None,
+        Ok(done) => kept(&done.response),
+        Err(problem) => kept(&problem.response()),
+    };
+    let kept = match kept {
+        Some(answer) => desk.store.keep_answer(&attempt, &answer).await,
+        None => desk.store.give_up_attempt(&attempt).await,
     };
     // What was done is done. Who repeats it before the lease ends is told to wait.
     if let Err(error) = kept {
         tracing::error!(error = %error, "an answer was not kept");
     }
-    Ok(response)
+    done
 }
 
 /// The key, of a quoted text (RFC 9651) or a bare one.
@@ -69,7 +86,7 @@ fn key(request: &Request) -> Result<Option<&str>, Problem> {
     Ok(Some(key))
 }
 
-fn attempt(call: &Call<'_>, pepper: &Pepper, key: &str) -> Attempt {
+fn attempt<A>(call: &Call<'_, A>, pepper: &Pepper, key: &str) -> Attempt {
     let request = call.request;
     let query = request.uri().query().unwrap_or_default();
     let content_type = request.headers().get("content-type").map(HeaderValue::as_bytes);
@@ -101,9 +118,9 @@ fn kept(response: &Response<Body>) -> Option<Answer> {
     Some(Answer { status: status.as_u16(), content_type, body: body.clone() })
 }
 
-fn again(given: Answer) -> Response<Body> {
+fn again(given: Answer) -> Done {
     let status = StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = answer(status, &given.content_type, given.body);
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    response
+    Done { is_repeated: true, ..Done::answer(response) }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
+use lambda_http::Request;
 use lambda_http::http::{HeaderValue, StatusCode, header};
-use lambda_http::{Body, Request, Response};
-use numib::edge::problem::Problem;
+
+use crate::edge::problem::Problem;
 
 const NO_VERSION: Problem = Problem::new(
     StatusCode::PRECONDITION_REQUIRED,
@@ -12,25 +13,17 @@ const NO_VERSION: Problem = Problem::new(
     "Say which version this changes: read it first, and give its ETag back as If-Match.",
 );
 /// It has another version by now.
-pub(crate) const STALE: Problem = Problem::new(
+pub const STALE: Problem = Problem::new(
     StatusCode::PRECONDITION_FAILED,
     "precondition-failed",
     "It has changed since it was read. Read it again, and decide again.",
 );
 
-/// An answer with its version.
-pub(crate) fn tagged(mut response: Response<Body>, version: impl Display) -> Response<Body> {
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
-}
-
 /// Whether the request names this version, or says that any will do (`*`).
 ///
 /// # Errors
 /// 428 where it names none, 412 where it names another.
-pub(crate) fn matches(request: &Request, version: impl Display) -> Result<(), Problem> {
+pub fn matches(request: &Request, version: impl Display) -> Result<(), Problem> {
     let said = named(request)?.as_bytes();
     let is_met = said == b"*" || said == format!("\"{version}\"").as_bytes();
     if is_met { Ok(()) } else { Err(STALE) }
@@ -40,6 +33,6 @@ pub(crate) fn matches(request: &Request, version: impl Display) -> Result<(), Pr
 ///
 /// # Errors
 /// 428 where it names none.
-pub(crate) fn named(request: &Request) -> Result<&HeaderValue, Problem> {
+pub fn named(request: &Request) -> Result<&HeaderValue, Problem> {
     request.headers().get(header::IF_MATCH).ok_or(NO_VERSION)
 }
