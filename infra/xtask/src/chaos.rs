@@ -6,10 +6,11 @@ use std::process::Command;
 use anyhow::Context as _;
 use numib::edge::clock::Stopwatch;
 
-use crate::check::{check, deploy};
+use crate::own_stack::deploy;
 use crate::progress::note;
 use crate::project::cargo;
 use crate::stack::Stack;
+use crate::step::check;
 
 /// The end-to-end tests that stop processes of the stack. They need the stack for themselves.
 pub(crate) const MODULE: &str = "chaos::";

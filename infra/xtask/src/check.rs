@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
 use numib::edge::clock::Stopwatch;
 
-use crate::emulator::{self, Emulator};
+use crate::own_stack::deploy;
 use crate::progress::note;
 use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
-use crate::{chaos, conformance, copies, functions, pages, project};
+use crate::step::check;
+use crate::{chaos, conformance, copies, pages, project};
 
 /// The seeds of a long run: some ten minutes.
 const WORLDS: &str = "1000..2000";
@@ -53,21 +53,6 @@ async fn tests() -> anyhow::Result<()> {
     check("tests with processes stopped and killed", chaos::round(&stack, 1, ""))?;
     conformance::run(&stack).await?;
     look_at_pages(&stack).await
-}
-
-/// Deploys a stack for one command. Its files are in this folder of `.local`. The stack ends with
-/// its emulator.
-///
-/// # Errors
-/// When a function cannot be built, or the stack not be deployed.
-pub(crate) fn deploy(folder: &str) -> anyhow::Result<(Emulator, Stack)> {
-    let venv = python::emulator_venv()?;
-    let folder = project::local().join(folder);
-    std::fs::create_dir_all(&folder)?;
-    let emulator = Emulator::start(&venv, &folder, emulator::free_port()?)?;
-    let artifacts = functions::pack()?;
-    let stack = Stack::deploy(&venv, &emulator.endpoint, &artifacts, &folder)?;
-    Ok((emulator, stack))
 }
 
 /// Worlds in which intake and erasure meet, beyond those that every run tries: see
@@ -121,19 +106,6 @@ fn no_jitter_entropy() -> Command {
         "! find \"$1\" -name 'libaws_lc*crypto.a' -exec grep -l jent_entropy_init {} + | grep .";
     command.args(["-c", search, "sh"]).arg(project::target());
     command
-}
-
-/// Runs a check, and says which one failed.
-///
-/// # Errors
-/// When it cannot be started, or fails.
-pub(crate) fn check(name: &str, mut command: Command) -> anyhow::Result<()> {
-    note(&format!("\n── {name}"));
-    let status = command.status().with_context(|| format!("{name} cannot be started"))?;
-    if !status.success() {
-        bail!("The check `{name}` failed ({status}).");
-    }
-    Ok(())
 }
 
 /// Builds the release binaries and runs the benchmark with these further arguments.

@@ -9,8 +9,8 @@ use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 
 use crate::account::{member, random_id, random_password};
-use crate::check::check;
 use crate::stack::Stack;
+use crate::step::check;
 use crate::{project, python};
 
 /// What is checked of each answer: no crash, and status, type and body as described.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use numib::meta::{deletion_list, signed_request};
 use serde_json::Value;
 
-use crate::check::check;
+use crate::step::check;
 use crate::project;
 
 /// A parser, and the inputs that its search begins with.
