@@ -1,7 +1,5 @@
 //! What one warm container works with.
 
-use std::time::Duration;
-
 use numib::api::desk::Desk;
 use numib::api::route::MemberRoute;
 use numib::archive::exports::Exports;
@@ -32,12 +30,7 @@ pub struct App {
     pub grace_days: u8,
     /// Where people find the service, when not at the HTTP API's own address.
     pub public_url: Option<String>,
-    /// So long a list of ids is worked on before the answer says where to go on.
-    pub list_time: Duration,
 }
-
-/// [`App::list_time`] under an API that waits for 29 seconds.
-pub const LIST_TIME: Duration = Duration::from_secs(20);
 
 impl App {
     /// What an account's own data is sealed and opened with.

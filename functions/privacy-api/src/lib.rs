@@ -1,13 +1,12 @@
-//! What accounts and operators ask for under `/v1`: an account sees, corrects, takes away and
-//! limits its data, erases parts of it, or ends; an operator opens accounts, lodges what people ask
-//! for, and sets legal holds. [`routes`] lists the routes; the row of each stands with its handler.
+//! What accounts ask for under `/v1`: an account sees, corrects, takes away and limits its data,
+//! erases parts of it, or ends. [`routes`] lists the routes; the row of each stands with its
+//! handler.
 //!
 //! What an erasure covers is unreadable before it is answered (R8.3); the rest is queued. Another
 //! account's ids answer 404, like ids that never were. Nothing here reads messages, and no Meta id
 //! is in an answer or a log.
 
 mod account;
-mod accounts;
 mod app;
 mod consents;
 mod contacts;
@@ -15,26 +14,20 @@ mod deletion;
 mod description;
 mod erase;
 mod exports;
-mod holds;
 mod invoices;
-mod lists;
-mod lodge;
 mod lookup;
 mod members;
-mod plan;
 mod policies;
 mod profile;
-mod publish;
 mod requests;
 pub mod routes;
-mod tax;
 mod who;
 
 use lambda_http::{Body, Request, Response};
 use numib::api::serve;
 use numib::edge::clock::Clock;
 
-pub use crate::app::{App, LIST_TIME, Route};
+pub use crate::app::{App, Route};
 
 /// Answers one request.
 pub async fn handle(app: &App, request: &Request, clock: Clock) -> Response<Body> {

@@ -5,7 +5,7 @@ use lambda_http::{Error, Request, run, service_fn};
 use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::edge::{clients, clock::Clock, config, secrets::SecretsCache, telemetry};
 use numib::{archive::exports::Exports, identity::UserPool, seal::kms::DataKeys, store::Store};
-use privacy_api::{App, LIST_TIME, handle};
+use privacy_api::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,7 +23,6 @@ async fn main() -> Result<(), Error> {
         keys: DataKeys::new(aws_sdk_kms::Client::new(&sdk), config::data_key_arn()?),
         grace_days: config::account_grace_days()?,
         public_url: config::public_url(),
-        list_time: LIST_TIME,
     });
     run(service_fn(move |request: Request| {
         let app = std::sync::Arc::clone(&app);

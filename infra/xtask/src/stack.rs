@@ -60,6 +60,7 @@ pub struct Outputs {
     pub meta_webhook_role: String,
     pub inbox_api_role: String,
     pub privacy_api_role: String,
+    pub operator_api_role: String,
     pub data_deletion_role: String,
     pub worker_function: String,
     pub work_queue_url: String,

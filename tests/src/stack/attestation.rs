@@ -71,6 +71,7 @@ async fn only_retention_files_attestations_and_not_even_it_deletes_or_lists_them
         (&outputs.inbox_api_role, false),
         (&outputs.meta_webhook_role, false),
         (&outputs.privacy_api_role, false),
+        (&outputs.operator_api_role, false),
         (&outputs.data_deletion_role, false),
         (&outputs.worker_role, false),
     ] {

@@ -86,22 +86,61 @@ fn the_template_limits_the_inbox_to_what_it_looks_up_and_keeps_index_keys_from_i
 //= R4.5
 #[test]
 fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
-    let requests = r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*", "WAIT#*""#;
     let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
     let expected = [
         limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
         limited("LockAccountsAndCancel", r#""ACCOUNT#*", "SUBJECT#*", "REQUEST#*""#),
-        limited("OpenAccountsAndAddMembers", r#""ACCOUNT#*", "MEMBER#*""#),
+        limited("AddMembers", r#""ACCOUNT#*", "MEMBER#*""#),
         limited("ChangeRoles", r#""MEMBER#*""#),
-        limited("PublishAndListPolicies", r#""POLICY#*", "POLICIES""#),
+        limited("ListPolicies", r#""POLICY#*", "POLICIES""#),
         limited("ShutMembersOut", r#""MEMBER#*""#),
         limited("CheckOwners", r#""MEMBER#*""#),
+        // It files none.
+        limited("ListTaxRecords", r#""TAX#*""#),
+        limited("ReadAccountKeys", r#""ACCOUNT#*", "TAX#*""#),
+        limited("StoreAccountKeys", r#""ACCOUNT#*""#),
+        limited("CheckThatAccountsServe", r#""ACCOUNT#*""#),
+        limited("LookAtConnectionsAndContacts", routes_and_connections),
+        unlimited("FindWhatIsHeld"),
+        limited(
+            "ReadRequestsHoldsAndConnections",
+            r#""ROUTE#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
+        ),
+        // Not the holds themselves: those are staff's.
+        limited("OpenRequests", r#""REQUEST#*", "SUBJECT#*", "WAIT#*""#),
+        limited("ListRequestsAndConsents", r#""REQUESTS#*", "CONSENTS#*""#),
+        limited("PlaceRequestsAndKeepDecisions", r#""REQUESTS#*", "CONSENTS#*""#),
+        limited("KeepAnswers", r#""ANSWER#*""#),
+        limited("WaitNoMore", r#""WAIT#*""#),
+        limited("MarkErased", routes_and_connections),
+        limited("AskForAndVoidExports", r#""EXPORT#*", "EXPORTS#*""#),
+        // Limited to attributes that say nothing, to tombstones, to the ledger.
+        unlimited("FindRows"),
+        unlimited("PutTombstones"),
+        unlimited("FindKeys"),
+        limited("DestroyKeys", r#""CONNECTION#*", "ROUTE#*", "ACCOUNT#*""#),
+        unlimited("WriteLedger"),
+        limited("ReadAuditTrail", r#""AUDIT#*""#),
+    ];
+    assert_eq!(partitions("PrivacyApiRole"), expected);
+}
+
+//= R4.3, R4.5
+#[test]
+fn the_template_limits_staff_to_what_they_are_asked_for_and_keeps_messages_and_members_from_them() {
+    let requests = r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*", "WAIT#*""#;
+    let routes_and_connections = r#""ROUTE#*", "CONNECTION#*""#;
+    let expected = [
+        limited("FindMembersAndAccounts", r#""MEMBER#*", "ACCOUNT#*""#),
+        limited("OpenAccounts", r#""ACCOUNT#*", "MEMBER#*""#),
+        limited("ChangePlans", r#""ACCOUNT#*", "ROUTE#*""#),
+        limited("CheckAccounts", r#""ACCOUNT#*""#),
+        limited("Tally", r#""RETENTION""#),
+        limited("PublishPolicies", r#""POLICY#*", "POLICIES""#),
         limited("ReadTaxRecords", r#""TAX#*""#),
         // It neither changes nor deletes one.
         limited("FileTaxRecords", r#""TAX-DUE", "TAX#*""#),
-        limited("StoreAndReadAccountKeys", r#""ACCOUNT#*", "TAX#*""#),
-        limited("Tally", r#""RETENTION""#),
-        limited("CheckPlans", r#""ACCOUNT#*""#),
+        limited("StoreAndReadTaxKeys", r#""TAX#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
         unlimited("FindWhatIsHeld"),
         limited("ReadRequestsHoldsAndConnections", &format!(r#""ROUTE#*", {requests}"#)),
@@ -109,21 +148,20 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
             "OpenRequestsAndHold",
             r#""REQUEST#*", "SUBJECT#*", "ONCE#*", "HOLD#*", "HOLDS", "WAIT#*""#,
         ),
-        limited("ListRequestsAndConsents", r#""REQUESTS#*", "CONSENTS#*""#),
-        limited("PlaceRequestsAndKeepDecisions", r#""REQUESTS#*", "CONSENTS#*""#),
+        limited("SaveRequests", r#""SUBJECT#*", "REQUEST#*""#),
+        limited("PlaceRequests", r#""REQUESTS#*""#),
         limited("KeepAnswers", r#""ANSWER#*""#),
         limited("LiftHolds", r#""HOLD#*", "WAIT#*""#),
         limited("MarkErased", routes_and_connections),
-        limited("AskForAndVoidExports", r#""EXPORT#*", "EXPORTS#*""#),
-        // Limited to attributes that say nothing, to tombstones, to the ledger.
-        unlimited("FindRows"),
-        unlimited("PutTombstones"),
+        limited("VoidExports", r#""EXPORT#*", "EXPORTS#*""#),
+        // Limited to attributes that say nothing, and to the ledger.
         unlimited("FindKeys"),
-        limited("DestroyAndRetimeKeys", r#""CONNECTION#*", "ROUTE#*", "ACCOUNT#*""#),
+        limited("DestroyAndRetimeKeys", r#""CONNECTION#*", "ROUTE#*""#),
         unlimited("WriteLedger"),
-        limited("ReadAuditTrail", r#""AUDIT#*""#),
     ];
-    assert_eq!(partitions("PrivacyApiRole"), expected);
+    assert_eq!(partitions("OperatorApiRole"), expected);
+    let statements = statements("OperatorApiRole");
+    assert!(statements.iter().all(|(_, it)| !it.contains("MessagesTable")));
 }
 
 //= R4.5
@@ -236,7 +274,8 @@ fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
 fn a_scan_sees_rows_without_what_is_sealed_in_them_and_no_other_table() {
     let (mut may_scan, sealed) = (Vec::new(), ["sealed", "edit,", "edit]"]);
     let roles = ["MetaWebhookRole", "RetentionRole", "DataDeletionRole", "PrivacyApiRole"];
-    for role in roles.into_iter().chain(["WorkerRole", "InboxApiRole", "DataExportRole"]) {
+    let others = ["OperatorApiRole", "WorkerRole", "InboxApiRole", "DataExportRole"];
+    for role in roles.into_iter().chain(others) {
         for (sid, statement) in statements(role) {
             if statement.contains("dynamodb:Scan") || statement.contains("dynamodb:*") {
                 assert!(statement.contains("Resource: !GetAtt MessagesTable.Arn "), "{role} {sid}");
@@ -285,9 +324,11 @@ fn the_data_key_serves_each_role_for_its_own_purposes_only() {
         row("InboxApiRole", "Decrypt", "day-key"),
         row("DataExportRole", "Decrypt", "[day-key, account-key, tax-key]"),
         row("RetentionRole", make, "day-key"),
-        row("PrivacyApiRole", make, "[account-key, tax-key]"),
+        row("PrivacyApiRole", make, "account-key"),
+        row("OperatorApiRole", make, "tax-key"),
         row("PrivacyApiRole", "Decrypt", "account-key"),
         row("PrivacyApiRole", "Decrypt", "tax-key"),
+        row("OperatorApiRole", "Decrypt", "tax-key"),
     ];
     assert_eq!(found, expected);
 }

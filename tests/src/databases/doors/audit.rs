@@ -207,7 +207,7 @@ async fn what_was_decided_is_recorded_with_the_policy_the_role_and_the_plan(db: 
     assert_eq!(accepted.status, 200, "{}", accepted.text);
     let name = call(json!({}), body(json!({"name": "Ana"})));
     assert_eq!(office.call(&owner, "PATCH /v1/account", name).await.status, 200);
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     let added = office.post(&owner, ADD, &json!({"email": "a@b.example", "role": "agent"})).await;
     let member = code(&added, "member");
     let role = call(json!({"id": member}), body(json!({"role": "admin"})));
@@ -229,7 +229,7 @@ async fn what_was_decided_is_recorded_with_the_policy_the_role_and_the_plan(db: 
 async fn whoever_removes_themselves_is_in_the_chain_of_the_account_they_were_in(db: &Database) {
     let (mut office, account) = (Office::open(db), an_account());
     let officer = sign_in(db, &account, Role::Privacy).await;
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     let parameters = json!({"id": officer["sub"]});
     let report = Said { parameters, ..Said::default() };
     let reported = office.call(&officer, REPORT, report).await;
@@ -267,7 +267,7 @@ async fn what_staff_do_to_an_account_is_in_its_chain_without_who_of_them(db: &Da
     );
     let is_nobody = |event: &Event| event.actor == Actor::Operator && event.address.is_none();
     assert!(recorded.iter().all(is_nobody));
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     let open = json!({"owner_email": "new@shop.example", "plan_days": 30});
     let opened = office.post(&staff, OPEN, &open).await;
     let (account, owner) = (code(&opened, "account"), code(&opened, "owner"));

@@ -250,7 +250,7 @@ async fn what_was_held_arrives_in_the_queue_when_its_hold_is_lifted(db: &Databas
     let name = format!("erasure-{}", random_id().unwrap());
     let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
     let mut office = Office::open(db);
-    office.app.queue = numib::edge::queue::WorkQueue::new(sqs.clone(), url.clone());
+    office.staff.queue = numib::edge::queue::WorkQueue::new(sqs.clone(), url.clone());
     let shop = Shop::open(db).await;
     let operator = operator(db).await;
     let owner = sign_in(db, &shop.connection.account, Role::Owner).await;

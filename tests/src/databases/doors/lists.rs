@@ -133,7 +133,7 @@ async fn a_list_that_runs_out_of_time_says_where_to_go_on(db: &Database) {
     let mut office = Office::open(db);
     let operator = operator(db).await;
     let list = format!("id\n{}", strangers(50));
-    office.app.list_time = Duration::ZERO;
+    office.staff.list_time = Duration::ZERO;
     let first = post(&office, &operator, &list).await;
     let (states, codes) = lines(&first);
     assert_eq!(states.len(), 16, "some are taken however little time there is");
@@ -142,7 +142,7 @@ async fn a_list_that_runs_out_of_time_says_where_to_go_on(db: &Database) {
     assert_eq!(lines(&next).0.first().map(String::as_str), Some("18 nothing-held"));
     assert_eq!(next.json()["resume_from"], 34);
     // The caller may as well say nothing: what is done is not done again.
-    office.app.list_time = privacy_api::LIST_TIME;
+    office.staff.list_time = operator_api::LIST_TIME;
     let whole = post(&office, &operator, &list).await;
     assert_eq!(whole.json().get("resume_from"), None);
     let (states, all) = lines(&whole);

@@ -4,12 +4,10 @@
 use numib::domain::export::Export;
 use numib::domain::ids::ExportId;
 use numib::domain::role::Role;
-use privacy_api::Route;
-use privacy_api::routes::ROUTES;
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
-use super::{EVERYONE, Office, Said, assert_problem, code, fill, sign_in};
+use super::{EVERYONE, Office, Row, Said, assert_problem, code, fill, rows, sign_in};
 use crate::database::Database;
 use crate::shop::{Shop, now};
 use crate::webhook::Answer;
@@ -47,7 +45,7 @@ impl Ids {
     }
 
     /// What the path of a route takes, of this account.
-    fn parameters(&self, route: &Route) -> Value {
+    fn parameters(&self, route: &Row) -> Value {
         let id = |of: &str| match of {
             "connection" => self.shop.connection.id.to_string(),
             "conversation" => self.shop.conversation("7001").to_string(),
@@ -59,17 +57,17 @@ impl Ids {
             "consent" => "marketing-email".to_owned(),
             _ => "some-id".to_owned(),
         };
-        route.parameters().map(|(of, name)| (name.to_owned(), json!(id(of)))).collect()
+        route.parameters.iter().map(|(of, name)| ((*name).to_owned(), json!(id(of)))).collect()
     }
 }
 
 /// Ids that never were.
-fn unknown(route: &Route) -> Value {
+fn unknown(route: &Row) -> Value {
     let id = |of: &str| if of == "conversation" { "no.where" } else { "nowhere" };
-    route.parameters().map(|(of, name)| (name.to_owned(), json!(id(of)))).collect()
+    route.parameters.iter().map(|(of, name)| ((*name).to_owned(), json!(id(of)))).collect()
 }
 
-async fn call(office: &Office<'_>, member: &Value, route: &Route, parameters: Value) -> Answer {
+async fn call(office: &Office<'_>, member: &Value, route: &Row, parameters: Value) -> Answer {
     // A role, for the route that reads its body before it looks whom it is about.
     let (content_type, body) = (Some("application/json"), Some(json!({"role": "agent"})));
     let body = body.map(|body| body.to_string());
@@ -77,9 +75,9 @@ async fn call(office: &Office<'_>, member: &Value, route: &Route, parameters: Va
 }
 
 /// Whether a route is about ids of an account: others answer to what the caller says.
-fn is_about_an_account(route: &Route) -> bool {
+fn is_about_an_account(route: &Row) -> bool {
     let of_accounts = ["connection", "conversation", "request", "member", "export"];
-    let names_one = route.parameters().any(|(of, _)| of_accounts.contains(&of));
+    let names_one = route.parameters.iter().any(|(of, _)| of_accounts.contains(of));
     names_one && !route.who.roles.contains(&Role::Operator)
         || route.key == "GET /v1/requests/{code}"
 }
@@ -88,7 +86,7 @@ fn is_about_an_account(route: &Route) -> bool {
 async fn every_route_lets_in_the_roles_of_its_row_and_nobody_else(db: &Database) {
     let office = Office::open(db);
     for role in EVERYONE {
-        for route in ROUTES {
+        for route in &rows() {
             // An account of its own for each: some of these routes end it.
             let shop = Shop::open(db).await;
             let member = sign_in(db, &shop.connection.account, role).await;
@@ -111,7 +109,7 @@ async fn another_accounts_ids_answer_as_ids_that_never_were(db: &Database) {
     for role in [Role::Owner, Role::Admin, Role::Privacy, Role::Agent] {
         let own = Ids::of_a_new_account(db, &office).await;
         let member = sign_in(db, &own.shop.connection.account, role).await;
-        for route in ROUTES.iter().filter(|route| is_about_an_account(route)) {
+        for route in rows().iter().filter(|route| is_about_an_account(route)) {
             let never = call(&office, &member, route, unknown(route)).await;
             let before = db.dump_table(&db.tables.core).await;
             let foreign = call(&office, &member, route, other.parameters(route)).await;
@@ -123,7 +121,7 @@ async fn another_accounts_ids_answer_as_ids_that_never_were(db: &Database) {
         }
     }
     // The owner's own are there; of an account for each route, for many erase them.
-    for route in ROUTES.iter().filter(|route| is_about_an_account(route)) {
+    for route in rows().iter().filter(|route| is_about_an_account(route)) {
         let own = Ids::of_a_new_account(db, &office).await;
         let owner = sign_in(db, &own.shop.connection.account, Role::Owner).await;
         let answer = call(&office, &owner, route, own.parameters(route)).await;
@@ -135,7 +133,7 @@ async fn another_accounts_ids_answer_as_ids_that_never_were(db: &Database) {
 async fn nobody_without_a_token_is_let_in(db: &Database) {
     let office = Office::open(db);
     let ids = Ids::of_a_new_account(db, &office).await;
-    for route in ROUTES {
+    for route in &rows() {
         let answer = call(&office, &Value::Null, route, ids.parameters(route)).await;
         assert_problem(&answer, 403, "forbidden");
     }

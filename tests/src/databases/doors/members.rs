@@ -76,14 +76,16 @@ async fn an_address_is_taken_for_somebodys_only_once_it_is_verified(db: &Databas
     let claimed = [("new@shop.example", false), ("other@shop.example", true)];
     for (email, is_verified) in claimed {
         let wire;
-        (office.app.user_pool, wire) = pool(db, Some((&sub, email, is_verified)));
+        let asked = pool(db, Some((&sub, email, is_verified)));
+        office.ask(asked.0);
+        wire = asked.1;
         assert_problem(&add(&office, &owner, Role::Agent).await, 409, "conflict");
         let open = json!({"owner_email": "new@shop.example", "plan_days": 30});
         assert_problem(&office.post(&staff, OPEN, &open).await, 409, "conflict");
         assert!(!asked(&wire).contains(&"AdminAddUserToGroup".to_owned()));
         assert_eq!(db.store.member(&MemberId::parse(&sub).unwrap()).await.unwrap(), None);
     }
-    office.app.user_pool = pool(db, Some((&sub, "NEW@shop.example", true))).0;
+    office.ask(pool(db, Some((&sub, "NEW@shop.example", true))).0);
     let added = add(&office, &owner, Role::Agent).await;
     assert_eq!(added.status, 201, "{}", added.text);
     assert_eq!(added.json(), json!({"member": sub, "role": "agent"}));
@@ -97,7 +99,9 @@ async fn an_account_that_is_being_deleted_invites_nobody_and_changes_nobody(db: 
     let agent = sign_in(db, &account, Role::Agent).await;
     assert_eq!(office.delete(&owner, DELETE_ACCOUNT, json!({})).await.status, 202);
     let wire;
-    (office.app.user_pool, wire) = pool(db, None);
+    let asked = pool(db, None);
+    office.ask(asked.0);
+    wire = asked.1;
     assert_problem(&add(&office, &owner, Role::Agent).await, 409, "conflict");
     assert_problem(&change(&office, &owner, &id(&agent), "\"agent\"").await, 409, "conflict");
     assert!(asked(&wire).is_empty(), "no e-mail, no identity");
@@ -111,7 +115,7 @@ async fn an_account_that_is_being_deleted_invites_nobody_and_changes_nobody(db: 
 async fn whoever_was_invited_in_vain_is_forgotten_and_who_became_a_member_is_not(db: &Database) {
     let (mut office, account) = (Office::open(db), an_account());
     let owner = sign_in(db, &account, Role::Owner).await;
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     let (store, locked) = (db.store.clone(), account.clone());
     // It is locked while the invitation is under way.
     db.wire.before("TransactWriteItems", async move {
@@ -121,7 +125,7 @@ async fn whoever_was_invited_in_vain_is_forgotten_and_who_became_a_member_is_not
     let [refused] = office.queued_as("member").try_into().unwrap();
     let other = an_account();
     let owner = sign_in(db, &other, Role::Owner).await;
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     let added = add(&office, &owner, Role::Agent).await;
     assert_eq!(added.status, 201, "{}", added.text);
     let [added] = office.queued_as("member").try_into().unwrap();
@@ -149,7 +153,9 @@ async fn an_account_has_so_many_members_and_invites_so_many_a_day(db: &Database)
         store.count_invitation(&account, today, 50).await.unwrap();
     }
     let wire;
-    (office.app.user_pool, wire) = pool(db, None);
+    let asked = pool(db, None);
+    office.ask(asked.0);
+    wire = asked.1;
     assert_problem(&add(&office, &owner, Role::Agent).await, 429, "too-many-requests");
     store.count_invitation(&account, today.plus(1), 50).await.unwrap();
     let crowd = an_account();
@@ -175,7 +181,7 @@ async fn nobody_gets_rid_of_those_above_them_by_reporting_a_minor(db: &Database)
         members.push(sign_in(db, &account, role).await);
     }
     let [owner, second, admin, privacy, agent] = members.try_into().unwrap();
-    office.app.user_pool = pool(db, None).0;
+    office.ask(pool(db, None).0);
     assert_problem(&add(&office, &admin, Role::Privacy).await, 403, "forbidden");
     for above in [&owner, &admin] {
         assert_problem(&report(&office, &privacy, above).await, 403, "forbidden");
@@ -203,7 +209,7 @@ async fn a_change_of_role_that_died_halfway_may_be_repeated(db: &Database) {
     let (mut office, account) = (Office::open(db), an_account());
     let owner = sign_in(db, &account, Role::Owner).await;
     let agent = id(&sign_in(db, &account, Role::Agent).await);
-    office.app.user_pool = super::user_pool(db, None);
+    office.ask(super::user_pool(db, None));
     assert_problem(
         &change(&office, &owner, &agent, "\"privacy\"").await,
         412,
@@ -213,7 +219,9 @@ async fn a_change_of_role_that_died_halfway_may_be_repeated(db: &Database) {
     let admin = Member { account: account.clone(), role: Role::Admin };
     assert_eq!(db.store.member(&agent).await.unwrap(), Some(admin));
     let wire;
-    (office.app.user_pool, wire) = pool(db, None);
+    let asked = pool(db, None);
+    office.ask(asked.0);
+    wire = asked.1;
     for version in ["\"agent\"", "\"admin\"", "*"] {
         let again = change(&office, &owner, &agent, version).await;
         assert_eq!(again.status, 200, "{}", again.text);

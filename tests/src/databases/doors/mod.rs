@@ -1,4 +1,5 @@
-//! The privacy function as API Gateway calls it: who may erase what, and what becomes of it.
+//! The functions for accounts and for staff as API Gateway calls them: who may erase what, and what
+//! becomes of it.
 
 mod account;
 mod accounts;
@@ -20,6 +21,8 @@ mod roles;
 
 use std::collections::BTreeSet;
 
+use numib::api::route::Route;
+use numib::api::who::Who;
 use numib::archive::exports::Exports;
 use numib::domain::erasure::{Request as Erasure, State};
 use numib::domain::ids::{AccountId, MemberId, RequestId};
@@ -34,7 +37,6 @@ use numib::identity::UserPool;
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
 use numib::store::accounts::Member;
-use privacy_api::{App, LIST_TIME, handle};
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
@@ -58,11 +60,32 @@ const LIFT_HOLD: &str = "DELETE /v1/operator/holds/{hold_id}";
 
 const EVERYONE: [Role; 5] = [Role::Owner, Role::Admin, Role::Agent, Role::Privacy, Role::Operator];
 
-/// The function, with a queue that a test can look into.
+/// Both functions, with a queue that a test can look into.
 struct Office<'a> {
     db: &'a Database,
-    app: App,
+    app: privacy_api::App,
+    staff: operator_api::App,
     queue: Wire,
+}
+
+/// A route of either function.
+struct Row {
+    key: &'static str,
+    who: &'static Who,
+    /// Of its path, each with what it is the id of.
+    parameters: Vec<(&'static str, &'static str)>,
+}
+
+impl<H> From<&&'static Route<H>> for Row {
+    fn from(route: &&'static Route<H>) -> Self {
+        Self { key: route.key, who: &route.who, parameters: route.parameters().collect() }
+    }
+}
+
+/// The routes of both functions.
+fn rows() -> Vec<Row> {
+    let own = privacy_api::routes::ROUTES.iter().map(Row::from);
+    own.chain(operator_api::routes::ROUTES.iter().map(Row::from)).collect()
 }
 
 /// What a request says besides its route.
@@ -94,19 +117,36 @@ impl<'a> Office<'a> {
         let secret = json!({"ARN": "arn", "Name": "meta", "SecretString": secret.to_string()});
         let secrets = db.sdk.to_builder().http_client(constant(Some(secret))).build();
         let secrets = aws_sdk_secretsmanager::Client::new(&secrets);
-        let app = App {
+        let secrets = || SecretsCache::new(secrets.clone(), "meta".to_owned());
+        let user_pool = user_pool(db, Some(json!({"Username": "u", "UserAttributes": []})));
+        let app = privacy_api::App {
             store: db.store.clone(),
-            secrets: SecretsCache::new(secrets, "meta".to_owned()),
+            secrets: secrets(),
             queue: WorkQueue::new(sqs, url.to_owned()),
             exports: Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "x".to_owned()),
             export_queue: ExportQueue::new(export_sqs, url.to_owned()),
-            user_pool: user_pool(db, Some(json!({"Username": "u", "UserAttributes": []}))),
+            user_pool,
             keys: DataKeys::new(nobodys_kms(db), "none".to_owned()),
             grace_days: 14,
             public_url: None,
-            list_time: LIST_TIME,
         };
-        Self { db, app, queue }
+        let staff = operator_api::App {
+            store: db.store.clone(),
+            secrets: secrets(),
+            queue: app.queue.clone(),
+            export_queue: app.export_queue.clone(),
+            user_pool: app.user_pool.clone(),
+            keys: app.keys.clone(),
+            public_url: None,
+            list_time: operator_api::LIST_TIME,
+        };
+        Self { db, app, staff, queue }
+    }
+
+    /// Has both functions ask this user pool.
+    fn ask(&mut self, user_pool: UserPool) {
+        self.staff.user_pool = user_pool.clone();
+        self.app.user_pool = user_pool;
     }
 
     /// Calls a route with these claims, now.
@@ -126,7 +166,13 @@ impl<'a> Office<'a> {
             event["headers"]["if-match"] = json!(version);
         }
         event["body"] = json!(said.body);
-        Answer::of(&Box::pin(handle(&self.app, &request(&event), Clock::set_to(now()))).await)
+        let (request, clock) = (request(&event), Clock::set_to(now()));
+        let answer = if operator_api::routes::ROUTES.iter().any(|one| one.key == route) {
+            Box::pin(operator_api::handle(&self.staff, &request, clock)).await
+        } else {
+            Box::pin(privacy_api::handle(&self.app, &request, clock)).await
+        };
+        Answer::of(&answer)
     }
 
     async fn delete(&self, claims: &Value, route: &str, parameters: Value) -> Answer {
