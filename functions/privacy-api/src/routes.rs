@@ -2,7 +2,10 @@
 //! is let in read this table; the row of a route stands in the file of its handler.
 
 use crate::app::Route;
-use crate::{account, consents, contacts, deletion, description, exports, invoices, lookup, members, policies, profile, requests};
+use crate::{
+    account, consents, contacts, deletion, description, exports, invoices, lookup, members,
+    policies, profile, requests,
+};
 
 /// The routes.
 //= R4.3

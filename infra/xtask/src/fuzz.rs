@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use numib::meta::{deletion_list, signed_request};
 use serde_json::Value;
 
-use crate::step::check;
 use crate::project;
+use crate::step::check;
 
 /// A parser, and the inputs that its search begins with.
 struct Target {

@@ -22,6 +22,7 @@ pub mod python;
 pub mod receipt;
 pub mod released;
 pub mod replay;
+mod routes;
 mod sheets;
 pub mod stack;
 mod step;

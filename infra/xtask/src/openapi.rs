@@ -260,22 +260,16 @@ fn is_done_once<H>(route: &Route<H>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::{self, Row};
 
-    /// The keys of a table.
-    fn keys<H>(routes: &[&Route<H>]) -> Vec<&'static str> {
-        routes.iter().map(|route| route.key).collect()
-    }
-
-    /// The tables, each with its function's name in the template.
-    fn tables() -> [(&'static str, Vec<&'static str>); 5] {
-        [
-            ("MetaWebhook", keys(meta_webhook::ROUTES)),
-            ("DataDeletion", keys(data_deletion::routes::ROUTES)),
-            ("InboxApi", keys(inbox_api::routes::ROUTES)),
-            ("PrivacyApi", keys(privacy_api::routes::ROUTES)),
-            ("OperatorApi", keys(operator_api::routes::ROUTES)),
-        ]
-    }
+    /// The functions behind the HTTP API, each with its name in the template.
+    const FUNCTIONS: [(&str, &str); 5] = [
+        ("meta-webhook", "MetaWebhook"),
+        ("data-deletion", "DataDeletion"),
+        ("inbox-api", "InboxApi"),
+        ("privacy-api", "PrivacyApi"),
+        ("operator-api", "OperatorApi"),
+    ];
 
     #[test]
     fn the_description_that_is_served_is_of_this_code() {
@@ -287,7 +281,7 @@ mod tests {
     fn every_route_says_what_it_answers_and_no_two_have_a_key_or_a_name() {
         let document: Value = serde_json::from_str(&document().unwrap()).unwrap();
         let mut names = BTreeSet::new();
-        for key in tables().into_iter().flat_map(|(_, keys)| keys) {
+        for Row { key, .. } in FUNCTIONS.iter().flat_map(|(function, _)| routes::of(function)) {
             let (method, path) = key.split_once(' ').unwrap();
             let operation = &document["paths"][path][method.to_ascii_lowercase()];
             let responses = &operation["responses"];
@@ -300,7 +294,9 @@ mod tests {
     #[test]
     fn the_template_has_the_routes_of_the_tables_and_no_other() {
         let template = fs::read_to_string(project::template()).unwrap();
-        for (name, mut routes) in tables() {
+        for (function, name) in FUNCTIONS {
+            let mut routes: Vec<&str> =
+                routes::of(function).into_iter().map(|route| route.key).collect();
             let (_, function) = template.split_once(&format!("\n  {name}Function:\n")).unwrap();
             let (function, _) = function.split_once(&format!("\n  {name}Log:\n")).unwrap();
             let lines = || function.lines().map(str::trim);

@@ -5,7 +5,8 @@
 //! every part takes the place of such a line: first of the other files of `infra/template`, then of
 //! each function's `template.yaml`, in the order of their names. A section begins with its name at
 //! the start of a line and ends before the next name. Blank lines at the end of a section are
-//! dropped; every other line of a section becomes a line of the template as it is.
+//! dropped; every other line of a section becomes a line of the template as it is. In the part of a
+//! function that the HTTP API calls, the line `#+ Events` stands for an event of each of its routes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +15,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 
 use crate::progress::note;
-use crate::{functions, project};
+use crate::{functions, project, routes};
 
 /// What a line of the frame begins with that makes room for a section of the parts.
 const ROOM: &str = "#+ ";
+
+/// The line of a function's part whose place the events of its routes take.
+const EVENTS: &str = "#+ Events\n";
 
 /// Writes `template.yaml`.
 ///
@@ -38,12 +42,17 @@ pub fn document() -> anyhow::Result<String> {
     let frame = folder.join("stack.yaml");
     let shared: BTreeSet<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
-    let of_functions = functions::names()?.into_iter();
-    let of_functions =
-        of_functions.map(|name| project::root().join("functions").join(name).join("template.yaml"));
-    let parts = shared.into_iter().filter(|path| *path != frame).chain(of_functions);
-    let parts = parts.map(|path| Ok((read(&path)?, path)));
+    let shared = shared.into_iter().filter(|path| *path != frame);
+    let shared = shared.map(|path| Ok((read(&path)?, path)));
+    let of_functions = functions::names()?.into_iter().map(|name| of_function(&name));
+    let parts = shared.chain(of_functions);
     join(&read(&frame)?, &parts.collect::<anyhow::Result<Vec<_>>>()?)
+}
+
+/// The part of a function, with the events that its table of routes asks for.
+fn of_function(name: &str) -> anyhow::Result<(String, PathBuf)> {
+    let path = project::root().join("functions").join(name).join("template.yaml");
+    Ok((read(&path)?.replace(EVENTS, &routes::events(name)), path))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
