@@ -3,8 +3,8 @@
 //! One direction, each room entered once: a webhook body goes through [`meta`] (verify, parse to
 //! updates), [`domain`] (what to store, until when), [`seal`] (encrypt) and [`store`] (write).
 //! [`erasure`] takes all of it away again, [`retention`] what is too old. [`identity`] is who signs
-//! in. [`edge`] is the rim: configuration, clients, telemetry, e-mail and HTTP errors; [`api`] is what
-//! the functions behind the HTTP API have in common.
+//! in. [`edge`] is the rim: configuration, clients, telemetry, e-mail and HTTP errors. [`api`] is
+//! what the functions behind the HTTP API have in common.
 //!
 //! Invariants, stated as absences: `domain` has no I/O, no clock and no randomness; `store` never
 //! opens what it stores; nothing outside `store::schema` spells a key, an index or an attribute;

@@ -11,14 +11,13 @@ mod work;
 mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::archive::ArchiveError;
 use numib::archive::exports::Exports;
 use numib::domain::work::ExportWork;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::queue::{ExportQueue, QueueError};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::identity::{IdentityError, UserPool};
@@ -117,26 +116,21 @@ impl From<BatchError> for Diagnostic {
     }
 }
 
-/// Works on a batch that came `now` until it is done or `deadline` is near; returns which messages
-/// are to come again.
+/// Works on a batch until it is done or time is nearly up; returns which messages are to come
+/// again.
 ///
 /// # Errors
 /// None: what failed is in the answer.
-pub async fn handle(
-    app: &Arc<App>,
-    event: Event,
-    now: Timestamp,
-    deadline: SystemTime,
-) -> Result<Value, BatchError> {
-    let has_time = || clock::until(deadline) > RESERVE;
+pub async fn handle(app: &Arc<App>, event: Event, clock: Clock) -> Result<Value, BatchError> {
+    let has_time = || clock.has_more_than(RESERVE);
     let mut failures = Vec::new();
     for record in &event.records {
-        if let Err(error) = carry_on(app, record, now, &has_time).await {
+        if let Err(error) = carry_on(app, record, &clock, &has_time).await {
             tracing::error!(error = %error, "an export was not carried on");
             failures.push(json!({ "itemIdentifier": record.message_id }));
         }
     }
-    let mut metrics = Metrics::new(now);
+    let mut metrics = Metrics::new(clock.began);
     metrics.add("ExportSteps", Unit::Count, event.records.len());
     metrics.add("ExportErrors", Unit::Count, failures.len());
     metrics.emit();
@@ -146,13 +140,12 @@ pub async fn handle(
 async fn carry_on(
     app: &Arc<App>,
     record: &Record,
-    now: Timestamp,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), ExportError> {
     let ExportWork { export, at } =
         serde_json::from_str(&record.body).map_err(|_| ExportError::Unreadable)?;
-    // A schedule tried at another time takes its work with it.
-    let now = at.map_or(now, |at| now.max(at));
+    let now = clock.no_earlier_than(at);
     match work(app, &export, now, has_time).await {
         Ok(Ended::ForGood) => Ok(()),
         // Whoever else saved it may be an erasure, which has it begin anew.

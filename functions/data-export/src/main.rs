@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data_export::{App, Event, PART_LEN, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::exports::Exports;
-use numib::edge::{clients, clock, config, config::Config, queue::ExportQueue, telemetry};
+use numib::edge::{clients, clock::Clock, config, config::Config, queue::ExportQueue, telemetry};
 use numib::seal::{kms::DataKeys, receipt::SigningKey};
 use numib::{identity::UserPool, store::Store};
 
@@ -26,7 +26,8 @@ async fn main() -> Result<(), Error> {
     });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
-        async move { handle(&app, event.payload, clock::now(), event.context.deadline()).await }
+        let clock = Clock::start_until(event.context.deadline());
+        async move { handle(&app, event.payload, clock).await }
     }))
     .await
 }

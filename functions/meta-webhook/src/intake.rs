@@ -21,8 +21,8 @@ use crate::{App, IntakeError};
 /// (`erasure/sweep.rs`).
 pub(crate) const DEADLINE: Duration = Duration::from_millis(4500);
 
-/// Takes a body in within [`DEADLINE`] of the request's arrival; returns once everything storable is
-/// durable.
+/// Takes a body in within [`DEADLINE`] of the request's arrival; returns once everything storable
+/// is durable.
 pub(crate) async fn take_in(
     app: &App,
     pepper: &Pepper,

@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use numib::domain::tally::{Peak, Tally};
 use numib::domain::time::Day;
-use numib::edge::clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
@@ -19,10 +18,10 @@ struct Batch {
 }
 
 /// Counts the rows and how late each was removed. It cannot fail, so it never holds up the stream.
-pub(crate) async fn measure(store: &Store, records: &[Removal]) -> Value {
+pub(crate) async fn measure(store: &Store, records: &[Removal], now: Timestamp) -> Value {
     let batch = Batch::of(records);
-    report(&batch);
-    if let Err(error) = tally(store, &batch).await {
+    report(&batch, now);
+    if let Err(error) = tally(store, &batch, Day::of(now)).await {
         // Counted above in any case, and in the log: an attestation a little too modest is better
         // than a stream that stands still, or than rows counted twice.
         tracing::error!(error = %error, removed = batch.seconds_late.len(), "not tallied");
@@ -54,8 +53,7 @@ impl Batch {
 }
 
 /// For the attestation of today, whenever the rows were removed: yesterday's may be filed by now.
-async fn tally(store: &Store, batch: &Batch) -> Result<(), StoreError> {
-    let today = Day::of(clock::now());
+async fn tally(store: &Store, batch: &Batch, today: Day) -> Result<(), StoreError> {
     let removed = batch.seconds_late.len().try_into().unwrap_or(u64::MAX);
     store.add_tally(today, &[(Tally::RowsRemoved, removed)]).await?;
     match batch.seconds_late.first().map(|seconds| u64::try_from(*seconds)) {
@@ -70,14 +68,14 @@ fn seconds_late(expired_at: Timestamp, removed_at: Timestamp) -> i64 {
     removed_at.duration_since(expired_at).as_secs().max(0)
 }
 
-fn report(batch: &Batch) {
+fn report(batch: &Batch, now: Timestamp) {
     tracing::info!(
         removed = batch.seconds_late.len(),
         seconds_late_max = batch.seconds_late.first(),
         unreadable = batch.unreadable,
         "expired rows removed"
     );
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("TtlRemoved", Unit::Count, batch.seconds_late.len());
     metrics.observe("TtlLatenessSeconds", Unit::Seconds, batch.seconds_late.clone());
     metrics.add("TtlUnreadable", Unit::Count, batch.unreadable);

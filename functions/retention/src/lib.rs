@@ -15,13 +15,13 @@ mod purge_tax;
 mod queue_visits;
 mod resume;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use numib::archive::attestations::Attestations;
 use numib::archive::exports::Exports;
-use numib::edge::clock::{self, Stopwatch};
+use numib::edge::clock::Clock;
 use numib::edge::queue::{ExportQueue, QueueError, WorkQueue};
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
@@ -179,24 +179,21 @@ impl Task {
     }
 }
 
-/// Runs the task the event is for, until it is done or `deadline` is near. Returns its counts.
+/// Runs the task the event is for, until it is done or time is nearly up. Returns its counts.
 ///
 /// # Errors
 /// [`RetentionError`]; never for records of the stream, which would come again and hold up those
 /// behind them.
-pub async fn handle(
-    app: &App,
-    event: Event,
-    deadline: SystemTime,
-) -> Result<Value, RetentionError> {
+pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, RetentionError> {
     let schedule = match event {
         Event::Schedule(schedule) => schedule,
-        Event::Removals { records } => return Ok(lateness::measure(&app.store, &records).await),
+        Event::Removals { records } => {
+            return Ok(lateness::measure(&app.store, &records, clock.began).await);
+        }
     };
     let now: Timestamp = schedule.time.parse().map_err(|_| RetentionError::BadTime)?;
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
-    let (stopwatch, budget) = (Stopwatch::start(), clock::until(deadline).saturating_sub(RESERVE));
-    let has_time = || stopwatch.elapsed() < budget;
+    let has_time = || clock.has_more_than(RESERVE);
     Ok(match task {
         Task::ResumeErasures => task.answer(resume::run(app, now).await?),
         Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
@@ -205,7 +202,8 @@ pub async fn handle(
         Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
         // The rest is for signing and filing.
         Task::Attest => {
-            let looks = || stopwatch.elapsed() < budget.mul_f32(0.7);
+            let rest = clock.lasts.saturating_sub(RESERVE) / 10 * 3;
+            let looks = || clock.has_more_than(RESERVE.saturating_add(rest));
             task.answer(attest::run(app, now, &looks).await?)
         }
         Task::CarryOnExports => task.answer(exports::run(app, now).await?),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::{attestations::Attestations, exports::Exports};
 use numib::edge::queue::{ExportQueue, WorkQueue};
-use numib::edge::{clients, config, config::Config, telemetry};
+use numib::edge::{clients, clock::Clock, config, config::Config, telemetry};
 use numib::seal::{kms::DataKeys, receipt::SigningKey};
 use numib::store::Store;
 use retention::{App, Event, handle};
@@ -29,7 +29,8 @@ async fn main() -> Result<(), Error> {
     let app = Arc::new(app);
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
-        async move { handle(&app, event.payload, event.context.deadline()).await }
+        let clock = Clock::start_until(event.context.deadline());
+        async move { handle(&app, event.payload, clock).await }
     }))
     .await
 }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::work::Work;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::retention::{Expired, Swept, destroy_expired_keys, sweep_expired_rows};
 
@@ -17,6 +17,7 @@ const RUNS: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) async fn sweep_rows(
     app: &App,
     at: Timestamp,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
@@ -29,7 +30,7 @@ pub(crate) async fn sweep_rows(
     metrics.add("SweepFailures", Unit::Count, failed);
     metrics.emit();
     done.tally(store, at).await?;
-    go_on_unless(app, complete, Work::SweepRows { at }, at).await
+    go_on_unless(app, complete, Work::SweepRows { at }, clock.now().duration_since(at)).await
 }
 
 /// Destroys the day keys whose day had come by then, while there is time.
@@ -37,6 +38,7 @@ pub(crate) async fn sweep_rows(
 pub(crate) async fn destroy_day_keys(
     app: &App,
     at: Timestamp,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
@@ -47,7 +49,7 @@ pub(crate) async fn destroy_day_keys(
     metrics.add("SweepFailures", Unit::Count, failed);
     metrics.emit();
     done.tally(store, at).await?;
-    go_on_unless(app, complete, Work::DestroyDayKeys { at }, at).await
+    go_on_unless(app, complete, Work::DestroyDayKeys { at }, clock.now().duration_since(at)).await
 }
 
 /// Removes the rows of what was erased, wherever they are, while there is time.
@@ -55,20 +57,22 @@ pub(crate) async fn destroy_day_keys(
 pub(crate) async fn remove_astray(
     app: &App,
     at: Timestamp,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let complete = app.eraser.remove_astray(at, has_time).await?.complete;
-    go_on_unless(app, complete, Work::RemoveAstray { at }, at).await
+    go_on_unless(app, complete, Work::RemoveAstray { at }, clock.now().duration_since(at)).await
 }
 
-/// Queues the rest of the work, unless all is done or the next run of the schedule has queued it.
+/// Queues the rest of the work, unless all is done, or it is so long `since` the schedule was due
+/// that its next run has queued it.
 async fn go_on_unless(
     app: &App,
     complete: bool,
     rest: Work,
-    at: Timestamp,
+    since: SignedDuration,
 ) -> Result<(), WorkError> {
-    if complete || clock::now().duration_since(at) >= RUNS {
+    if complete || since >= RUNS {
         return Ok(());
     }
     Ok(app.queue.put_after(rest, AGAIN).await?)

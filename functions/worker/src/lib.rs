@@ -11,7 +11,7 @@ mod announce;
 mod expire;
 mod notice;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
@@ -19,7 +19,7 @@ use numib::domain::hold::Held;
 use numib::domain::ids::{AccountId, RequestId};
 use numib::domain::plan::PlanCursor;
 use numib::domain::work::Work;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::{QueueError, WorkQueue};
 use numib::edge::telemetry::{Metrics, Unit};
@@ -110,28 +110,28 @@ enum WorkError {
     Announce(#[from] announce::AnnounceError),
 }
 
-/// Works on a batch until it is done or `deadline` is near; returns which messages are to come
+/// Works on a batch until it is done or time is nearly up; returns which messages are to come
 /// again.
 ///
 /// # Errors
 /// [`ReapplyError`] when the ledger could not be applied; start again after the last
 /// position logged.
-pub async fn handle(app: &App, event: Event, deadline: SystemTime) -> Result<Value, ReapplyError> {
-    let has_time = || clock::until(deadline) > RESERVE;
+pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, ReapplyError> {
+    let has_time = || clock.has_more_than(RESERVE);
     match event {
         Event::Queue { records } => {
             let mut failures = Vec::new();
             for record in &records {
-                if let Err(error) = work(app, record, &has_time).await {
+                if let Err(error) = work(app, record, &clock, &has_time).await {
                     tracing::error!(error = %error, "a message was not worked on");
                     failures.push(json!({ "itemIdentifier": record.message_id }));
                 }
             }
-            report(&records, &failures);
+            report(&records, &failures, clock.began);
             Ok(json!({ "batchItemFailures": failures }))
         }
         Event::Reapply { reapply } => {
-            Ok(reapply_all(app, reapply.after, clock::now(), &has_time).await?)
+            Ok(reapply_all(app, reapply.after, clock.began, &has_time).await?)
         }
     }
 }
@@ -139,20 +139,25 @@ pub async fn handle(app: &App, event: Event, deadline: SystemTime) -> Result<Val
 async fn work(
     app: &App,
     record: &Record,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
-        Work::Erase { request, at } => erase(app, request, at, has_time).await,
-        Work::FollowHold { held, cursor } => follow_hold(app, held, cursor, has_time).await,
-        Work::Retime { account, cursor } => retime(app, account, cursor, has_time).await,
-        Work::DestroyDayKeys { at } => expire::destroy_day_keys(app, at, has_time).await,
-        Work::SweepRows { at } => expire::sweep_rows(app, at, has_time).await,
-        Work::RemoveAstray { at } => expire::remove_astray(app, at, has_time).await,
+        Work::Erase { request, at } => erase(app, request, at, clock, has_time).await,
+        Work::FollowHold { held, cursor } => {
+            follow_hold(app, held, cursor, clock.now(), has_time).await
+        }
+        Work::Retime { account, cursor } => {
+            retime(app, account, cursor, clock.now(), has_time).await
+        }
+        Work::DestroyDayKeys { at } => expire::destroy_day_keys(app, at, clock, has_time).await,
+        Work::SweepRows { at } => expire::sweep_rows(app, at, clock, has_time).await,
+        Work::RemoveAstray { at } => expire::remove_astray(app, at, clock, has_time).await,
         Work::ForgetUnlessMember { member, account } => {
             Ok(app.eraser.forget_unless_member(&member, &account).await?)
         }
         Work::Announce { version, page } => {
-            match announce::run(app, &version, page.map(Page), clock::now(), has_time).await? {
+            match announce::run(app, &version, page.map(Page), clock.now(), has_time).await? {
                 Some(Page(next)) => {
                     Ok(app.queue.put(Work::Announce { version, page: Some(next) }).await?)
                 }
@@ -168,10 +173,11 @@ async fn follow_hold(
     app: &App,
     held: Held,
     cursor: Option<PlanCursor>,
+    now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
-    let next = retention::follow_hold(store, &held, cursor, clock::now(), has_time).await?;
+    let next = retention::follow_hold(store, &held, cursor, now, has_time).await?;
     if let Some(cursor) = next {
         let rest = Work::FollowHold { held, cursor: Some(cursor) };
         return Ok(app.queue.put_after(rest, AGAIN).await?);
@@ -189,10 +195,11 @@ async fn retime(
     app: &App,
     account: AccountId,
     cursor: Option<PlanCursor>,
+    now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let store = &app.eraser.store;
-    match retention::retime(store, &account, cursor, clock::now(), has_time).await? {
+    match retention::retime(store, &account, cursor, now, has_time).await? {
         Some(cursor) => {
             let rest = Work::Retime { account, cursor: Some(cursor) };
             Ok(app.queue.put_after(rest, AGAIN).await?)
@@ -205,12 +212,12 @@ async fn erase(
     app: &App,
     request: RequestId,
     at: Option<Timestamp>,
+    clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let found = app.eraser.store.request(&request).await.map_err(ErasureError::from)?;
-    // A schedule tried at another time takes its work with it. Looked at once the request has been
-    // read: the marks of one that is shredded are older than this.
-    let now = at.map_or_else(clock::now, |at| clock::now().max(at));
+    // Looked at once the request has been read: the marks of one that is shredded are older.
+    let now = clock.no_earlier_than(at);
     if let Some(found) = found {
         notice::before(app, &found.request, now).await;
         notice::at_risk(app, &found.request, now).await;
@@ -218,7 +225,7 @@ async fn erase(
     match Box::pin(app.eraser.work(&request, now, has_time)).await {
         Ok(Progress::Nothing) => Ok(()),
         Ok(Progress::Completed(done)) => {
-            notice::after(app, &done).await;
+            notice::after(app, &done, clock.now()).await;
             Ok(())
         }
         Ok(Progress::Behind(other)) => {
@@ -265,8 +272,8 @@ async fn reapply_all(
     }))
 }
 
-fn report(records: &[Record], failures: &[Value]) {
-    let mut metrics = Metrics::new(clock::now());
+fn report(records: &[Record], failures: &[Value], now: Timestamp) {
+    let mut metrics = Metrics::new(now);
     metrics.add("WorkSteps", Unit::Count, records.len());
     metrics.add("WorkFailures", Unit::Count, failures.len());
     metrics.emit();

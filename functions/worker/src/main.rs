@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use numib::archive::exports::Exports;
-use numib::edge::{clients, config, config::Config, mail::Mailer, queue::WorkQueue, telemetry};
+use numib::edge::{
+    clients, clock::Clock, config, config::Config, mail::Mailer, queue::WorkQueue, telemetry,
+};
 use numib::{erasure::Eraser, identity::UserPool, seal::receipt::SigningKey, store::Store};
 use worker::{App, Event, handle};
 
@@ -24,7 +26,8 @@ async fn main() -> Result<(), Error> {
     let app = Arc::new(App { eraser, queue, mailer, public_url });
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
-        async move { handle(&app, event.payload, event.context.deadline()).await }
+        let clock = Clock::start_until(event.context.deadline());
+        async move { handle(&app, event.payload, clock).await }
     }))
     .await
 }

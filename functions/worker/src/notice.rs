@@ -7,7 +7,6 @@ use numib::domain::erasure::{Request, Source, State, Target};
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
-use numib::edge::clock;
 use numib::edge::mail::{Mail, MailError, Mailer};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure;
@@ -74,23 +73,23 @@ async fn tell_once(
     now: Timestamp,
 ) {
     match app.eraser.store.note_told(&request.id, told, now).await {
-        Ok(true) => tell(app, account, request, notice).await,
+        Ok(true) => tell(app, account, request, notice, now).await,
         Ok(false) => {}
         Err(error) => tracing::error!(error = %error, "the owners were not told"),
     }
 }
 
 /// Tells the owners what a request has done, where they asked for it.
-pub(crate) async fn after(app: &App, request: &Request) {
+pub(crate) async fn after(app: &App, request: &Request, now: Timestamp) {
     if let [Target::Connection { account, .. }] = request.targets.as_slice()
         && request.source == Source::Disconnect
     {
-        tell(app, account, request, Notice::ChannelErased).await;
+        tell(app, account, request, Notice::ChannelErased, now).await;
     }
 }
 
 /// E-mail is a courtesy: that it fails is counted, and holds up no erasure.
-async fn tell(app: &App, account: &AccountId, request: &Request, notice: Notice) {
+async fn tell(app: &App, account: &AccountId, request: &Request, notice: Notice, now: Timestamp) {
     let Some(mailer) = &app.mailer else { return };
     let url = format!("{}/data-deletion/{}", app.public_url, request.id);
     let failed = match send(app, mailer, account, &mail(notice, &url)).await {
@@ -100,7 +99,7 @@ async fn tell(app: &App, account: &AccountId, request: &Request, notice: Notice)
             1
         }
     };
-    let mut metrics = Metrics::new(clock::now());
+    let mut metrics = Metrics::new(now);
     metrics.add("NoticesFailed", Unit::Count, failed);
     metrics.emit();
 }

@@ -5,8 +5,9 @@
 //! every part takes the place of such a line: first of the other files of `infra/template`, then of
 //! each function's `template.yaml`, in the order of their names. A section begins with its name at
 //! the start of a line and ends before the next name. Blank lines at the end of a section are
-//! dropped; every other line of a section becomes a line of the template as it is. In the part of a
-//! function that the HTTP API calls, the line `#+ Events` stands for an event of each of its routes.
+//! dropped; every other line of a section becomes a line of the template as it is. In the part of
+//! a function that the HTTP API calls, the line `#+ Events` stands for an event of each of its
+//! routes.
 
 use std::collections::BTreeSet;
 use std::fs;

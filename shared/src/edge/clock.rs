@@ -12,13 +12,6 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(exact.as_millisecond()).unwrap_or(exact)
 }
 
-/// The time left until then; zero once it has passed.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
-pub fn until(deadline: SystemTime) -> Duration {
-    deadline.duration_since(SystemTime::now()).unwrap_or_default()
-}
-
 /// The time of an invocation. The clock is read once, when the invocation begins; a stopwatch adds
 /// what passes from then on.
 #[derive(Debug, Clone, Copy)]
@@ -27,19 +20,29 @@ pub struct Clock {
     pub began: Timestamp,
     /// Runs since then.
     pub stopwatch: Stopwatch,
+    /// How long the invocation may take.
+    pub lasts: Duration,
 }
 
 impl Clock {
-    /// Begins an invocation now.
+    /// Begins an invocation now, which answers before anybody looks how long it has taken.
     #[must_use]
     pub fn start() -> Self {
         Self::set_to(now())
     }
 
+    /// Begins an invocation now, which ends at this deadline.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
+    pub fn start_until(deadline: SystemTime) -> Self {
+        let lasts = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        Self { lasts, ..Self::start() }
+    }
+
     /// Begins an invocation as if it were this time now.
     #[must_use]
     pub fn set_to(began: Timestamp) -> Self {
-        Self { began, stopwatch: Stopwatch::start() }
+        Self { began, stopwatch: Stopwatch::start(), lasts: Duration::MAX }
     }
 
     /// The time by now.
@@ -48,6 +51,19 @@ impl Clock {
         let passed = i64::try_from(self.stopwatch.elapsed().as_millis()).unwrap_or(i64::MAX);
         let passed = SignedDuration::from_millis(passed);
         self.began.saturating_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The time by now, but never before `at`: a schedule tried at another time takes its work with
+    /// it.
+    #[must_use]
+    pub fn no_earlier_than(&self, at: Option<Timestamp>) -> Timestamp {
+        at.map_or(self.now(), |at| self.now().max(at))
+    }
+
+    /// Whether more than this is left of the invocation.
+    #[must_use]
+    pub fn has_more_than(&self, reserve: Duration) -> bool {
+        self.stopwatch.elapsed().saturating_add(reserve) < self.lasts
     }
 }
 

@@ -25,7 +25,7 @@ use xtask::account::random_id;
 
 use crate::database::Database;
 use crate::erasure::{self, restore::plant};
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{Shop, now};
 
 on_both_databases!(
@@ -93,8 +93,8 @@ async fn attesting(db: &Database) -> App {
 }
 
 async fn run(app: &App, at: Timestamp, task: &str) -> Value {
-    let deadline = deadline_in(SignedDuration::from_mins(5));
-    Box::pin(handle(app, event(at, task), deadline)).await.unwrap()
+    let clock = clock_for(SignedDuration::from_mins(5));
+    Box::pin(handle(app, event(at, task), clock)).await.unwrap()
 }
 
 /// Attests a day, as the schedule does, half an hour after its end.

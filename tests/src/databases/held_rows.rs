@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::expiry::shop;
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
 use crate::wire::{Call, Wire};
@@ -273,7 +273,7 @@ async fn every_held_record_is_looked_after_each_day_once(db: &Database) {
     }
     let app = app(db, db.day_keys().await, queue(db, "https://sqs/queue"));
     db.wire.calls();
-    let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
+    let ran = handle(&app, event(now(), "keep-held"), clock_for(DAY)).await.unwrap();
     assert_eq!(ran, json!({"task": "keep-held", "records": 3, "complete": true}));
     let queued = db.wire.calls().into_iter().filter_map(|call| {
         let work: Value = serde_json::from_str(call.body["MessageBody"].as_str()?).unwrap();
@@ -289,11 +289,11 @@ async fn every_held_record_is_looked_after_each_day_once(db: &Database) {
         }
     }
     // Nobody has followed yet, so they are not forgotten.
-    let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
+    let ran = handle(&app, event(now(), "keep-held"), clock_for(DAY)).await.unwrap();
     assert_eq!(ran["records"], 3);
     for on in &all {
         follow(db, on, now()).await;
     }
-    let ran = handle(&app, event(now(), "keep-held"), deadline_in(DAY)).await.unwrap();
+    let ran = handle(&app, event(now(), "keep-held"), clock_for(DAY)).await.unwrap();
     assert_eq!(ran["records"], 0);
 }

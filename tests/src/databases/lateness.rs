@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType, TimeToLiveSpecification};
 use dynoxide::actions::{describe_stream, get_records, get_shard_iterator, list_streams};
@@ -13,6 +13,7 @@ use numib::domain::ids::{ConversationId, MessageId};
 use numib::domain::sealed::Sealed;
 use numib::domain::tally::{Peak, Tallies, Tally};
 use numib::domain::time::Day;
+use numib::edge::clock;
 use numib::edge::queue::WorkQueue;
 use numib::seal::kms::DataKeys;
 use numib::store::messages::{MessageKey, NewMessage};
@@ -108,7 +109,8 @@ impl Watched {
         let queue = WorkQueue::new(aws_sdk_sqs::Client::new(&self.db.sdk), String::new());
         let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&self.db.sdk), String::new());
         let app = app(&self.db, day_keys, queue);
-        handle(&app, event, SystemTime::UNIX_EPOCH).await.unwrap()
+        let invoked = clock::Clock { lasts: Duration::ZERO, ..clock::Clock::start() };
+        handle(&app, event, invoked).await.unwrap()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Key provisioning: one key per connection and day, a week ahead, whatever happens to a run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ use numib::domain::key_window;
 use numib::domain::plan::Plan;
 use numib::domain::time::Day;
 use numib::edge::queue::{ExportQueue, WorkQueue};
-use numib::edge::{clients, clock};
+use numib::edge::{clients, clock::Clock};
 use numib::erasure::{self, Asked};
 use numib::seal::key_name::KeyName;
 use numib::seal::kms::DataKeys;
@@ -81,12 +81,11 @@ async fn run(app: &App, at: Timestamp) -> Value {
 
 async fn run_for(app: &App, at: Timestamp, time: SignedDuration) -> Value {
     let event = event(at, "provision-day-keys");
-    Box::pin(handle(app, event, deadline_in(time))).await.unwrap()
+    Box::pin(handle(app, event, clock_for(time))).await.unwrap()
 }
 
-pub(crate) fn deadline_in(time: SignedDuration) -> SystemTime {
-    let since_epoch = (clock::now() + time).duration_since(Timestamp::UNIX_EPOCH);
-    SystemTime::UNIX_EPOCH + since_epoch.unsigned_abs()
+pub(crate) fn clock_for(time: SignedDuration) -> Clock {
+    Clock { lasts: Duration::try_from(time).unwrap_or_default(), ..Clock::start() }
 }
 
 async fn shops(db: &Database, count: usize) -> Vec<Shop> {
@@ -336,12 +335,12 @@ async fn runs_at_the_same_time_agree_on_one_key_a_day(db: &Database) {
 
 async fn an_event_of_no_task_is_refused(db: &Database) {
     let (app, _) = function(db).await;
-    let deadline = deadline_in(SignedDuration::from_mins(5));
-    let unknown = handle(&app, event(now(), "make-coffee"), deadline).await;
+    let clock = clock_for(SignedDuration::from_mins(5));
+    let unknown = handle(&app, event(now(), "make-coffee"), clock).await;
     assert!(matches!(unknown, Err(RetentionError::UnknownTask)));
     let resources = vec!["numib-provision-day-keys".to_owned()];
     let timeless = Event::Schedule(Schedule { time: "yesterday".to_owned(), resources });
-    assert!(matches!(handle(&app, timeless, deadline).await, Err(RetentionError::BadTime)));
+    assert!(matches!(handle(&app, timeless, clock).await, Err(RetentionError::BadTime)));
 }
 
 //= R5.8
@@ -360,8 +359,8 @@ async fn erasures_that_are_stuck_are_queued_again_and_no_others(db: &Database) {
     db.store.save_progress(request).await.unwrap();
     db.wire.calls();
     let event = event(now(), "resume-erasures");
-    let deadline = deadline_in(SignedDuration::from_mins(5));
-    let done = handle(&app, event, deadline).await.unwrap();
+    let clock = clock_for(SignedDuration::from_mins(5));
+    let done = handle(&app, event, clock).await.unwrap();
     assert_eq!(done, json!({"task": "resume-erasures", "resumed": 1}));
     let sent: Vec<_> = db.wire.calls();
     let sent: Vec<_> = sent.iter().filter(|call| call.operation == "SendMessage").collect();
@@ -377,8 +376,8 @@ async fn an_erasure_that_a_worker_is_at_is_not_stuck_and_still_open(db: &Databas
     let asked_at = now() - SignedDuration::from_mins(45);
     let id = erasure::begin(&db.store, asked, asked_at).await.unwrap().id;
     let run = async |task: &str, at: Timestamp| {
-        let deadline = deadline_in(SignedDuration::from_mins(5));
-        Box::pin(handle(&app, event(at, task), deadline)).await.unwrap()
+        let clock = clock_for(SignedDuration::from_mins(5));
+        Box::pin(handle(&app, event(at, task), clock)).await.unwrap()
     };
     let mut request = db.store.request(&id).await.unwrap().unwrap().request;
     request.state = State::Sweeping;

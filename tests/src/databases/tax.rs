@@ -21,7 +21,7 @@ use serde_json::json;
 use xtask::account::random_id;
 
 use crate::database::Database;
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{key_pair, now};
 
 on_both_databases!(
@@ -212,8 +212,7 @@ async fn the_task_is_tallied_with_what_it_purged_and_how_late(db: &Database) {
     let keys = DataKeys::new(aws_sdk_kms::Client::new(&db.sdk), String::new());
     let app = app(db, keys, queue(db, "https://sqs/queue"));
     let at: Timestamp = "2031-11-26T00:10:00Z".parse().unwrap();
-    let run =
-        handle(&app, event(at, "purge-tax-records"), deadline_in(SignedDuration::from_mins(5)));
+    let run = handle(&app, event(at, "purge-tax-records"), clock_for(SignedDuration::from_mins(5)));
     let done = Box::pin(run).await.unwrap();
     let task = "purge-tax-records";
     let expected = json!({

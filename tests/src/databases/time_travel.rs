@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::database::Database;
 use crate::inbox::Desk;
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::Shop;
 
 on_ministack!(
@@ -31,7 +31,7 @@ fn time(text: &str) -> Timestamp {
 /// Runs a scheduled task at that time.
 async fn run(db: &Database, task: &str, at: Timestamp) -> Value {
     let app = app(db, db.day_keys().await, queue(db, "https://sqs/queue"));
-    Box::pin(handle(&app, event(at, task), deadline_in(DAY))).await.unwrap()
+    Box::pin(handle(&app, event(at, task), clock_for(DAY))).await.unwrap()
 }
 
 /// How many messages the inbox shows its agent at that time.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::expiry::shop;
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{Shop, now};
 use crate::wire::constant;
 
@@ -48,14 +48,14 @@ async fn work(db: &Database, bodies: &[String], time: SignedDuration) {
     let record = |body: &String| Record { message_id: "m".to_owned(), body: body.clone() };
     let records = bodies.iter().map(record).collect();
     let worker = worker(db);
-    let done = handle(&worker, Event::Queue { records }, deadline_in(time));
+    let done = handle(&worker, Event::Queue { records }, clock_for(time));
     assert_eq!(Box::pin(done).await.unwrap(), json!({"batchItemFailures": []}));
 }
 
 async fn run(db: &Database, task: &str, at: Timestamp, time: SignedDuration) -> Value {
     let keys = DataKeys::new(aws_sdk_kms::Client::new(&db.sdk), String::new());
     let app = app(db, keys, queue(db, "https://sqs/queue"));
-    let ran = retention::handle(&app, event(at, task), deadline_in(time));
+    let ran = retention::handle(&app, event(at, task), clock_for(time));
     Box::pin(ran).await.unwrap()
 }
 

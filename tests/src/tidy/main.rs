@@ -7,6 +7,7 @@
 mod arrows;
 mod circles;
 mod citations;
+mod clocks;
 mod source;
 
 use std::fs;

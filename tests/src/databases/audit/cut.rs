@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use numib::domain::audit::export::Checkpoint;
 use numib::domain::audit::{self, Link};
 use numib::domain::ids::AccountId;
-use numib::edge::clock;
+use numib::edge::clock::Clock;
 use numib::edge::queue::WorkQueue;
 use numib::seal::receipt;
 use retention::{App, Event, Schedule, handle};
@@ -42,9 +42,9 @@ async fn try_run(app: &App, at: Timestamp, time: SignedDuration) -> Option<Value
     let schedule = "arn:aws:scheduler:us-east-1:111122223333:schedule/default/numib-cut-audit";
     let event = Schedule { time: at.to_string(), resources: vec![schedule.to_owned()] };
     let event = Event::Schedule(event);
-    let since_epoch = (clock::now() + time).duration_since(Timestamp::UNIX_EPOCH);
-    let deadline = std::time::SystemTime::UNIX_EPOCH + since_epoch.unsigned_abs();
-    Box::pin(handle(app, event, deadline)).await.ok()
+    let lasts = std::time::Duration::try_from(time).unwrap_or_default();
+    let clock = Clock { lasts, ..Clock::start() };
+    Box::pin(handle(app, event, clock)).await.ok()
 }
 
 async fn run(app: &App, at: Timestamp) -> Value {

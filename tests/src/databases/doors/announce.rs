@@ -1,10 +1,11 @@
 //! How owners are told of a new version of the privacy policy.
 
-use std::time::SystemTime;
+use std::time::Duration;
 
 use ::worker::{App, Event};
 use numib::domain::ids::{AccountId, MemberId, PolicyVersion};
 use numib::domain::role::Role;
+use numib::edge::clock::Clock;
 use numib::edge::mail::Mailer;
 use numib::edge::queue::WorkQueue;
 use numib::identity::UserPool;
@@ -46,7 +47,8 @@ impl Worker {
     async fn work(&self, body: &str) -> Option<String> {
         let records = json!({"Records": [{"messageId": "m", "body": body}]});
         let event: Event = serde_json::from_value(records).unwrap();
-        let answer = ::worker::handle(&self.app, event, SystemTime::UNIX_EPOCH).await.unwrap();
+        let clock = Clock { lasts: Duration::ZERO, ..Clock::start() };
+        let answer = ::worker::handle(&self.app, event, clock).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         let left = |call: crate::wire::Call| call.body["MessageBody"].as_str().map(str::to_owned);
         self.queue.calls().into_iter().find_map(left)

@@ -75,10 +75,8 @@ async fn an_address_is_taken_for_somebodys_only_once_it_is_verified(db: &Databas
     let sub = random_id().unwrap();
     let claimed = [("new@shop.example", false), ("other@shop.example", true)];
     for (email, is_verified) in claimed {
-        let wire;
-        let asked = pool(db, Some((&sub, email, is_verified)));
-        office.ask(asked.0);
-        wire = asked.1;
+        let (identities, wire) = pool(db, Some((&sub, email, is_verified)));
+        office.ask(identities);
         assert_problem(&add(&office, &owner, Role::Agent).await, 409, "conflict");
         let open = json!({"owner_email": "new@shop.example", "plan_days": 30});
         assert_problem(&office.post(&staff, OPEN, &open).await, 409, "conflict");
@@ -98,10 +96,8 @@ async fn an_account_that_is_being_deleted_invites_nobody_and_changes_nobody(db: 
     let owner = sign_in(db, &account, Role::Owner).await;
     let agent = sign_in(db, &account, Role::Agent).await;
     assert_eq!(office.delete(&owner, DELETE_ACCOUNT, json!({})).await.status, 202);
-    let wire;
-    let asked = pool(db, None);
-    office.ask(asked.0);
-    wire = asked.1;
+    let (identities, wire) = pool(db, None);
+    office.ask(identities);
     assert_problem(&add(&office, &owner, Role::Agent).await, 409, "conflict");
     assert_problem(&change(&office, &owner, &id(&agent), "\"agent\"").await, 409, "conflict");
     assert!(asked(&wire).is_empty(), "no e-mail, no identity");
@@ -152,10 +148,8 @@ async fn an_account_has_so_many_members_and_invites_so_many_a_day(db: &Database)
     for _ in 0..50 {
         store.count_invitation(&account, today, 50).await.unwrap();
     }
-    let wire;
-    let asked = pool(db, None);
-    office.ask(asked.0);
-    wire = asked.1;
+    let (identities, wire) = pool(db, None);
+    office.ask(identities);
     assert_problem(&add(&office, &owner, Role::Agent).await, 429, "too-many-requests");
     store.count_invitation(&account, today.plus(1), 50).await.unwrap();
     let crowd = an_account();
@@ -218,10 +212,8 @@ async fn a_change_of_role_that_died_halfway_may_be_repeated(db: &Database) {
     assert_problem(&change(&office, &owner, &agent, "\"agent\"").await, 500, "internal");
     let admin = Member { account: account.clone(), role: Role::Admin };
     assert_eq!(db.store.member(&agent).await.unwrap(), Some(admin));
-    let wire;
-    let asked = pool(db, None);
-    office.ask(asked.0);
-    wire = asked.1;
+    let (identities, wire) = pool(db, None);
+    office.ask(identities);
     for version in ["\"agent\"", "\"admin\"", "*"] {
         let again = change(&office, &owner, &agent, version).await;
         assert_eq!(again.status, 200, "{}", again.text);

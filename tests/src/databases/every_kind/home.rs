@@ -40,7 +40,7 @@ use xtask::account::random_id;
 
 use crate::cloud::Cloud;
 use crate::database::{Database, Place};
-use crate::retention::{deadline_in, event};
+use crate::retention::{clock_for, event};
 use crate::shop::{Shop, ago, key_pair, now};
 use crate::webhook::Intake;
 
@@ -301,8 +301,8 @@ impl<'a> Home<'a> {
             export_queue: self.export_queue(),
         };
         for task in TASKS {
-            let deadline = deadline_in(SignedDuration::from_mins(5));
-            Box::pin(handle(&app, event(at, task), deadline)).await.unwrap();
+            let clock = clock_for(SignedDuration::from_mins(5));
+            Box::pin(handle(&app, event(at, task), clock)).await.unwrap();
         }
         // Before the database's own time to live, which would leave nothing to see.
         assert!(sweep_expired_rows(&self.db.store, at, &|| true).await.unwrap().complete);

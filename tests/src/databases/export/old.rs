@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Desk;
 use crate::database::Database;
-use crate::retention::{app, deadline_in, event, queue};
+use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{ago, now};
 
 on_both_databases!(
@@ -21,8 +21,8 @@ async fn run(desk: &Desk<'_>, at: Timestamp) -> Value {
     let expiring = app(desk.db, desk.app.keys.clone(), queue(desk.db, "https://sqs/queue"));
     let (exports, export_queue) = (desk.app.exports.clone(), desk.app.queue.clone());
     let app = App { exports, export_queue, ..expiring };
-    let deadline = deadline_in(SignedDuration::from_mins(5));
-    Box::pin(handle(&app, event(at, "carry-on-exports"), deadline)).await.unwrap()
+    let clock = clock_for(SignedDuration::from_mins(5));
+    Box::pin(handle(&app, event(at, "carry-on-exports"), clock)).await.unwrap()
 }
 
 fn said(removed: u64, resumed: u64) -> Value {
