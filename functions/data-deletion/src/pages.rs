@@ -1,5 +1,5 @@
-//! The public pages: HTML without scripts, cookies or anything from elsewhere, so a strict policy
-//! holds.
+//! The public pages: HTML without scripts, without cookies, and without anything from elsewhere, so
+//! they have a strict policy.
 
 use askama::Template;
 use aws_lc_rs::digest;
@@ -18,7 +18,7 @@ use crate::text::{Language, Texts};
 
 const STYLE: &str = include_str!("../templates/style.css");
 
-/// What every page has.
+/// What every page shows.
 struct Frame {
     language: Language,
     texts: &'static Texts,
@@ -48,7 +48,7 @@ struct StatusPage<'a> {
     has_receipt: bool,
 }
 
-/// One milestone, and whether it is behind.
+/// One milestone, and whether the request has passed it.
 struct Step {
     name: &'static str,
     is_done: bool,
@@ -93,7 +93,7 @@ pub(crate) fn status(
     private(html(StatusCode::OK, &page))
 }
 
-/// The same for machines.
+/// The status of a request as JSON, for programs.
 pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
     let kept: Vec<Value> = kept_of(request)
         .into_iter()
@@ -118,13 +118,13 @@ pub(crate) fn status_json(request: &Request, now: Timestamp) -> Value {
     })
 }
 
-/// A code that is none of ours: what to do about it, and the form with what was typed.
+/// The page for an unknown code: it says what to do, and has the form with what was typed.
 pub(crate) fn unknown(code: &str, language: Language) -> Response<Body> {
     let frame = Frame::new(language, format!("?lang={}", language.other().code()));
     private(html(StatusCode::NOT_FOUND, &UnknownPage { frame, wrong_code: Some(code) }))
 }
 
-/// How to ask, and where to follow.
+/// The page that says how to ask for deletion, and where to follow it.
 pub(crate) fn instructions(language: Language) -> Response<Body> {
     let other_url = format!("/{}/data-deletion", language.other().code());
     let frame = Frame::new(language, other_url);
@@ -166,7 +166,7 @@ fn facts(request: &Request, language: Language) -> Vec<(&'static str, String)> {
         if let Some(due_at) = request.due_at.filter(|_| request.is_revocable()) {
             facts.push((texts.carried_out_on, language.moment(due_at)));
         }
-        // A hold outlasts the date, and what is over has none.
+        // A hold outlasts the deadline, and a request that has ended has none.
         if request.state.is_work() {
             facts.push((texts.due, language.day(request.deadline)));
         }
@@ -174,7 +174,7 @@ fn facts(request: &Request, language: Language) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What is kept: a part of it, once the rest is gone; before that, everything is still there.
+/// What is kept once the rest is gone. Before that, everything is still there.
 fn kept_of(request: &Request) -> Vec<(DataKind, Reason)> {
     let is_erased = (State::Shredded..=State::Completed).contains(&request.state);
     if is_erased { request.kept() } else { Vec::new() }
@@ -184,7 +184,8 @@ fn kept_words(request: &Request, language: Language) -> Vec<(&'static str, &'sta
     let kept = kept_of(request).into_iter();
     let mut kept: Vec<_> =
         kept.map(|(kind, reason)| (language.kind(kind), language.reason(reason))).collect();
-    // What a connection's keys opened is unreadable in backups too; the rest only ends with them.
+    // Backups of an erased connection are unreadable: its keys are gone. Other data ends with the
+    // backups.
     let in_backups = |target: &Target| !matches!(target, Target::Connection { .. });
     if !kept.is_empty() && request.targets.iter().any(in_backups) {
         kept.push(language.texts().backups);
@@ -192,14 +193,14 @@ fn kept_words(request: &Request, language: Language) -> Vec<(&'static str, &'sta
     kept
 }
 
-/// A page for whoever has its code: no search engine shows it.
+/// Marks a page as private: no search engine shows it.
 fn private(mut response: Response<Body>) -> Response<Body> {
     let noindex = HeaderValue::from_static("noindex");
     response.headers_mut().insert("x-robots-tag", noindex);
     response
 }
 
-/// A page under a policy that allows its own style sheet and form, and nothing else.
+/// A page with a policy that allows its own style sheet and form, and nothing else.
 fn html(status: StatusCode, page: &impl Template) -> Response<Body> {
     let Ok(text) = page.render() else {
         return answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new());

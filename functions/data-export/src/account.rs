@@ -1,4 +1,4 @@
-//! What is an account's own, besides what its channels brought: opened where it is sealed.
+//! The account's own data, besides its channels' messages. What is sealed is opened.
 
 use numib::archive::part::PartError;
 use numib::archive::record;
@@ -15,15 +15,15 @@ use serde_json::Value;
 use crate::writer::WriteError;
 use crate::{App, ExportError};
 
-/// Things of one page.
+/// Items of one page.
 const PAGE: i32 = 100;
-/// Requests, and invoices, that an archive has at most.
+/// Requests, and invoices, of an archive at most.
 const RECORDS_MAX: usize = 10_000;
 
-/// The account with its profile, and which versions of the privacy policy it accepted.
+/// The account with its profile, and the versions of the privacy policy that it accepted.
 pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, ExportError> {
     let mut profile = Profile::default();
-    // Its key goes with the account, which then is in no archive.
+    // The key goes with the account, and then no archive has the account.
     if let Some(sealed) = &account.profile
         && let Some(mut opener) = opener(app, &account.id, Use::Profile).await?
     {
@@ -33,7 +33,7 @@ pub(crate) async fn of_itself(app: &App, account: &Account) -> Result<Value, Exp
     Ok(record::account(account, &profile, &acceptances))
 }
 
-/// Its members, with the addresses that the identity provider has.
+/// The members, with their addresses from the user pool.
 pub(crate) async fn members(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
     let mut members = Vec::new();
     for id in app.store.account_members(account).await? {
@@ -47,12 +47,12 @@ pub(crate) async fn members(app: &App, account: &AccountId) -> Result<Vec<Value>
     Ok(members)
 }
 
-/// What it decided about optional purposes.
+/// The decisions about optional purposes.
 pub(crate) async fn consents(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
     Ok(app.store.decisions(account).await?.iter().map(record::decision).collect())
 }
 
-/// Its invoices, opened.
+/// The invoices, opened.
 //= R6.3
 pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value>, ExportError> {
     let mut invoices = Vec::new();
@@ -77,7 +77,7 @@ pub(crate) async fn invoices(app: &App, account: &AccountId) -> Result<Vec<Value
     Ok(invoices)
 }
 
-/// The requests about it that were asked until the export was, the latest first.
+/// The requests about the account that were made before the export, the latest first.
 pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, ExportError> {
     let mut requests = Vec::new();
     let mut after = None;
@@ -87,7 +87,7 @@ pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, E
         after = Some(last.clone());
         for place in page.iter().filter(|place| place.asked_at <= export.asked_at) {
             let found = app.store.request(&place.request).await?;
-            // It may have come to be about several accounts while it waited.
+            // The request may be about several accounts by now: it took others in while it waited.
             if let Some(found) = found.filter(|found| found.request.is_of(&export.account)) {
                 requests.push(record::request(&found.request));
             }
@@ -96,7 +96,7 @@ pub(crate) async fn requests(app: &App, export: &Export) -> Result<Vec<Value>, E
     Ok(requests)
 }
 
-/// What opens what was sealed to a key of the account; `None` where there is no such key.
+/// The opener for what is sealed to a key of the account; `None` if there is no such key.
 async fn opener(app: &App, account: &AccountId, of: Use) -> Result<Option<Opener>, ExportError> {
     let Some(wrapped) = app.store.wrapped_account_key(account, of).await? else { return Ok(None) };
     let name = KeyName::of_account(account, of);

@@ -13,7 +13,7 @@ use crate::scene::Scene;
 use crate::writer::{WriteError, Writer};
 use crate::{App, ExportError, account};
 
-/// Writes it behind what the writer has not saved, and saves it.
+/// Writes the last part behind what the writer has not saved, and saves it.
 pub(crate) async fn write_rest(
     app: &App,
     export: Export,
@@ -62,7 +62,7 @@ async fn entries(app: &App, export: &Export) -> Result<Vec<Entry>, ExportError> 
     Ok(parts.into_iter().flat_map(|part| part.entries).collect())
 }
 
-/// A file of each kind of data that an archive has and that is not written as it is read.
+/// A file for each exported kind of data that is not written as it is read.
 //= R5.1
 async fn lists(
     app: &App,
@@ -80,7 +80,7 @@ async fn lists(
     Ok(())
 }
 
-/// What an account has of a kind of data; `None`, where that is not written here.
+/// The account's records of a kind; `None` for kinds that are written elsewhere.
 async fn records(
     app: &App,
     export: &Export,
@@ -97,7 +97,7 @@ async fn records(
         DataKind::Account => vec![account::of_itself(app, &scene.account).await?],
         DataKind::Invoice => account::invoices(app, account).await?,
         DataKind::Request => account::requests(app, export).await?,
-        // Written part by part, as they are read; and those that are in no archive.
+        // Kinds that are written part by part as they are read, and kinds that no archive has.
         DataKind::Message
         | DataKind::Contact
         | DataKind::AuditEvent

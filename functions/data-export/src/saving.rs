@@ -1,4 +1,4 @@
-//! Saves an archive part by part: each is uploaded while the next one is written.
+//! Saves an archive part by part. A part is uploaded while the next one is written.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::{App, ExportError};
 /// Uploads and saves a part while the next one is written.
 pub(crate) struct Saving<'a> {
     app: &'a Arc<App>,
-    /// As it will be once what is under way is saved.
+    /// The export as it will be once the part under way is saved.
     ahead: Export,
-    /// One at a time; none goes on once this is dropped.
+    /// The save under way: one at a time, and none once this is dropped.
     under_way: JoinSet<Result<Export, ExportError>>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Saving<'a> {
         Ok(part.map_err(WriteError::from)?)
     }
 
-    /// Has the part saved; returns the writer of the next.
+    /// Begins to save a part, and returns the writer of the next.
     pub(crate) async fn save(
         &mut self,
         mut writer: Writer,
@@ -66,7 +66,7 @@ impl<'a> Saving<'a> {
         Ok(writer)
     }
 
-    /// Waits for what is under way.
+    /// Waits for the save under way.
     async fn saved(&mut self) -> Result<Option<Export>, ExportError> {
         match self.under_way.join_next().await {
             Some(saved) => saved.map_err(|_| ExportError::Stopped)?.map(Some),
@@ -81,14 +81,14 @@ impl<'a> Saving<'a> {
     }
 }
 
-/// Ends a part, on the other processor.
+/// Ends a part, on another thread.
 pub(crate) async fn pack(part: PartWriter, goes_on: bool) -> Result<Segment, ExportError> {
     let packed = spawn_blocking(move || part.finish(goes_on));
     let packed: Result<_, PartError> = packed.await.map_err(|_| ExportError::Stopped)?;
     Ok(packed.map_err(WriteError::from)?)
 }
 
-/// Uploads the last part of what is written, and saves that it is.
+/// Uploads a part, and saves that it is uploaded.
 pub(crate) async fn save(
     app: &App,
     export: Export,

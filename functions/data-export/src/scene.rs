@@ -1,4 +1,4 @@
-//! What a run knows of its account, and of the time.
+//! What a run knows: its account, and the time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use numib::domain::export::Export;
 use numib::edge::clock::Stopwatch;
 use numib::store::{Store, StoreError};
 
-/// What a run knows of its account, and of the time.
+/// What a run knows: its account, and the time.
 pub(crate) struct Scene {
     pub(crate) account: Account,
     pub(crate) connections: Vec<Arc<Connection>>,
@@ -19,13 +19,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The time, which goes on while it runs.
+    /// The time, which goes on during the run.
     pub(crate) fn now(&self) -> Timestamp {
         self.now.saturating_add(self.stopwatch.elapsed()).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// The account, while it serves, with the channels that it had at the time of asking.
+/// The account, while it serves, with the channels that it had when it asked.
 pub(crate) async fn scene(
     store: &Store,
     export: &Export,
@@ -42,7 +42,7 @@ pub(crate) async fn scene(
     Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
 }
 
-/// Its account, while that serves.
+/// The export's account, while it serves.
 pub(crate) async fn active(store: &Store, export: &Export) -> Result<Option<Account>, StoreError> {
     let account = store.account(&export.account).await?;
     Ok(account.filter(|account| account.state == AccountState::Active))

@@ -1,5 +1,5 @@
-//! Opens what is read, and writes it into a part of the archive. Not asynchronous: it is what the
-//! second processor does.
+//! Opens what was read, and writes it into a part of the archive. It is not asynchronous: another
+//! thread does it.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use crate::reader::{Conversation, Step};
 /// Why something was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The archive.
+    /// The archive could not be written.
     #[error(transparent)]
     Part(#[from] PartError),
-    /// A stored message is not as it was sealed.
+    /// A stored value is not as it was sealed.
     #[error("a stored message does not open")]
     Seal(#[from] SealError),
 }
 
-/// Writes one part after the other, with the keys it was given.
+/// Writes one part after the other, with the given keys.
 pub(crate) struct Writer {
     pub(crate) part: PartWriter,
-    /// The connection whose keys these are: no other's are needed at the same time.
+    /// The connection that the keys belong to. One connection is written at a time.
     connection: Option<ConnectionId>,
     openers: BTreeMap<Day, Opener>,
-    /// What was written into this part.
+    /// How many messages this part has.
     pub(crate) messages: u64,
     pub(crate) contacts: u64,
     pub(crate) unreadable: u64,
@@ -45,7 +45,7 @@ impl Writer {
         Self { part, connection: None, openers, messages: 0, contacts: 0, unreadable: 0, began }
     }
 
-    /// Goes on with another part; returns the one it has written.
+    /// Goes on with another part, and returns the written one.
     pub(crate) const fn next_part(&mut self, part: PartWriter) -> PartWriter {
         (self.messages, self.contacts, self.unreadable) = (0, 0, 0);
         std::mem::replace(&mut self.part, part)
@@ -85,7 +85,7 @@ impl Writer {
         for stored in &messages {
             let place = Place { conversation: &id, message: &stored.id };
             let Ok(opened) = self.open(place, stored) else {
-                // One that was damaged is no reason to withhold the others.
+                // A damaged message is no reason to withhold the others.
                 self.unreadable = self.unreadable.saturating_add(1);
                 continue;
             };
@@ -112,8 +112,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Opens a message and its edit; `None` when its key is gone, which is what erased and expired
-    /// mean.
+    /// Opens a message and its edit. `None` if the key is gone: then the message is erased or
+    /// expired.
     fn open(
         &mut self,
         place: Place<'_>,

@@ -15,11 +15,11 @@ use numib::store::{Store, StoreError};
 use crate::prepare::{What, Write};
 use crate::{App, CONCURRENCY};
 
-/// Conversations a warm container remembers having moved.
+/// Conversations that a warm container remembers, at most.
 const MOVED_MAX: usize = 4096;
 
-/// Conversations that this container moved in the inbox index, and when to. It spares a conditional
-/// write per message, and is only ever a hint: the look after the write decides.
+/// The conversations that this container moved in the inbox index, and where to. It saves a
+/// conditional write per message. It is only a hint: the look after the write decides.
 #[derive(Debug, Default)]
 pub(crate) struct Moved(BTreeMap<ConversationId, Timestamp>);
 
@@ -29,8 +29,8 @@ pub(crate) struct Move {
     account: AccountId,
     person: PersonId,
     at: Timestamp,
-    /// When its oldest new message is to be swept. If it has none, its contact is only made known,
-    /// so that an erasure finds the edit or the tombstone by it.
+    /// The day of the visit for the oldest new message. Without a new message, this only makes the
+    /// contact known, so that an erasure finds the edit or the tombstone.
     sweep_on: Option<Day>,
     expires_at: Timestamp,
 }
@@ -41,7 +41,7 @@ impl Move {
         Parties { conversation, account, person }
     }
 
-    /// Whether it has a new message.
+    /// Whether the conversation has a new message.
     const fn shows(&self) -> bool {
         self.sweep_on.is_some()
     }
@@ -56,7 +56,7 @@ pub(crate) fn kept_out_until(now: Timestamp) -> Timestamp {
     now.saturating_add(SUPPRESSION).unwrap_or(Timestamp::MAX)
 }
 
-/// Where each conversation stands after this body.
+/// The moves that this body asks for.
 pub(crate) fn moves(writes: &[Write], now: Timestamp) -> Vec<Move> {
     let mut moves: BTreeMap<&ConversationId, Move> = BTreeMap::new();
     for write in writes {
@@ -87,8 +87,8 @@ fn move_of(write: &Write, now: Timestamp) -> Move {
         What::Edit(edit) => (now, None, edit.expires_at),
         What::Unsend => (now, None, Timestamp::MIN),
     };
-    // Not before the marks on it have served, or a redelivery could pass them (R8.3); nor before
-    // its tombstones are gone, which are found by it.
+    // A contact must outlive its marks, or a redelivery could pass them (R8.3). It must also
+    // outlive its tombstones, which are found by it.
     let last = row_expires_at.max(kept_out_until(now));
     Move {
         conversation: write.key.conversation.clone(),
@@ -100,7 +100,7 @@ fn move_of(write: &Write, now: Timestamp) -> Move {
     }
 }
 
-/// Moves conversations in the inbox index, but for those this container moved just now.
+/// Moves conversations in the inbox index, except those that this container has just moved.
 pub(crate) async fn move_due(app: &App, moves: &[Move]) -> Result<(), StoreError> {
     let due: Vec<&Move> = {
         let moved = app.moved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +133,7 @@ async fn move_one(store: &Store, one: &Move) -> Result<(), StoreError> {
 }
 
 impl Move {
-    /// Whether the contact that was seen has not moved as far as this.
+    /// Whether the contact that was seen is behind this move.
     pub(crate) fn is_ahead_of(&self, seen: Option<&Contact>) -> bool {
         let Some(contact) = seen else { return true };
         let shown_at = contact.last_message_at.filter(|at| !contact.marks.erases(*at));
@@ -144,9 +144,9 @@ impl Move {
         is_ahead && contact.marks.restricted_at.is_none()
     }
 
-    /// The day on which its new messages are to be swept, where the contact that was seen, after
-    /// they were stored, names none or a later one: it was visited meanwhile, or an older message
-    /// came late.
+    /// The day of the visit for the new messages, if the contact names none or a later one after
+    /// they were stored. That happens when the conversation was visited meanwhile, or when an older
+    /// message came late.
     //= R6.2
     pub(crate) fn sweep_before(&self, seen: &Contact) -> Option<Day> {
         self.sweep_on.filter(|day| seen.sweep_on.is_none_or(|seen| seen > *day))

@@ -1,8 +1,9 @@
-//! Puts a message or an edit on its row, whatever is there.
+//! Writes a message or an edit to its row, whatever is there.
 //!
-//! Deliveries cross: a message can come in one body while its edit comes in another. A write then
-//! meets a row that is no longer as it was when this delivery looked. Rows only move up, so one
-//! more look and try is enough against one crossing; what meets a second one is redelivered.
+//! Deliveries cross: a message can come in one body while its edit comes in another. Then a write
+//! meets a row that has changed since this delivery looked. Rows only move up, so one more look and
+//! try is enough against one crossing. A write that meets a second crossing is left to the
+//! redelivery.
 
 use numib::domain::row::Arrival;
 use numib::domain::update::Ignored;
@@ -16,18 +17,18 @@ pub(crate) struct Effect {
     pub(crate) edited: bool,
     pub(crate) unsent: bool,
     pub(crate) ignored: Vec<Ignored>,
-    /// Why this row alone was not written, or not all of it: its neighbours are, and Meta is told
+    /// Why this row was not written, or only in part. The other rows are written, and Meta is told
     /// to come again.
     pub(crate) failure: Option<StoreError>,
 }
 
 impl Effect {
-    /// None, for this reason.
+    /// No effect, for this reason.
     pub(crate) fn ignored(reason: Ignored) -> Self {
         Self { ignored: vec![reason], ..Self::default() }
     }
 
-    /// What was done; a failure of this row alone is a part of it.
+    /// The effect. A failure of this row alone is part of the effect.
     ///
     /// # Errors
     /// Any other failure.
@@ -40,7 +41,7 @@ impl Effect {
         }
     }
 
-    /// Both, of the same row.
+    /// Two effects on the same row.
     fn and(mut self, other: Self) -> Self {
         self.stored |= other.stored;
         self.edited |= other.edited;
@@ -54,7 +55,7 @@ impl Effect {
 /// Stores a message, or joins it to the edit that came before it.
 ///
 /// # Errors
-/// [`StoreError`]; `Conflict` when the row changed under both tries.
+/// [`StoreError`]. `Conflict` if the row changed during both tries.
 //= R8.1, R8.2
 pub(crate) async fn put_message(
     store: &Store,
@@ -63,7 +64,7 @@ pub(crate) async fn put_message(
     edit: Option<&NewEdit>,
 ) -> Result<Effect, StoreError> {
     let mut put = put_or_join(store, key, message, edit).await;
-    // The edit that waited went in between: the message is put in its place.
+    // The waiting edit went meanwhile: now the message is put where the edit was.
     if matches!(put, Err(StoreError::Conflict)) {
         put = put_or_join(store, key, message, edit).await;
     }
@@ -76,11 +77,11 @@ pub(crate) async fn put_message(
     }
 }
 
-/// What became of a message and of the edit that came along.
+/// The result for a message and the edit that came along.
 enum Put {
     /// Both are stored.
     Whole(Effect),
-    /// A row was there: the edit is still to be put on it.
+    /// A row was there. The edit must still be written to it.
     WithoutItsEdit(Effect),
 }
 
@@ -99,7 +100,7 @@ async fn put_or_join(
         Arrival::Ignore(reason) => Effect::ignored(reason),
         Arrival::Join => match store.join_message(key, message.clone()).await? {
             Written::Done => stored,
-            // A copy of this delivery, or an unsend, came in between and is final.
+            // A copy of this delivery, or an unsend, came in between, and is final.
             Written::Met(row) => match row.message_arrives() {
                 Arrival::Ignore(reason) => Effect::ignored(reason),
                 Arrival::Join => return Err(StoreError::Conflict),
@@ -120,7 +121,7 @@ pub(crate) async fn put_edit(
     edit: &NewEdit,
 ) -> Result<Effect, StoreError> {
     let mut put = try_edit(store, key, edit).await;
-    // Its message came in between, with another body: the second try finds it.
+    // The message came in between, with another body. The second try finds it.
     if matches!(put, Err(StoreError::Conflict)) {
         put = try_edit(store, key, edit).await;
     }

@@ -1,4 +1,4 @@
-//! Looks again after the writes: whatever was erased or restricted meanwhile is removed before
+//! Looks again after the writes, and removes whatever was erased or restricted meanwhile, before
 //! anything is acknowledged.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use crate::row::Effect;
 use crate::taken::Taken;
 use crate::{App, CONCURRENCY};
 
-/// Reads what the writes depend on, consistently, after them.
+/// Reads the connections and contacts of the writes, consistently, after the writes.
 pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight, StoreError> {
     let routes: BTreeSet<_> = writes.iter().map(|write| write.connection.route.clone()).collect();
     let conversations: BTreeSet<_> =
@@ -24,14 +24,14 @@ pub(crate) async fn look_again(store: &Store, writes: &[Write]) -> Result<Sight,
     store.look_again(&routes, &conversations).await
 }
 
-/// Removes what turned out to be restricted, or erased for good, and counts the rest.
+/// Removes what is restricted, or erased for good, and counts the rest.
 ///
-/// What an erasure covers that is still to be swept is left where it is: the sweep finds it, and
-/// counts what it deletes. Nobody can read it meanwhile.
+/// Rows that a pending sweep covers are left: the sweep finds and counts them. Nobody can read them
+/// meanwhile.
 ///
 /// # Errors
-/// What the database says; the failure of a row that was not written; `Conflict` when the
-/// connection was replaced: what was sent to the new one is the next delivery's to store there.
+/// The database's errors; the failure of a row that was not written; `Conflict` if the connection
+/// was replaced: then the next delivery stores the message at the new one.
 //= R2.3, R8.3
 pub(crate) async fn settle(
     app: &App,
@@ -77,32 +77,32 @@ pub(crate) async fn settle(
     Ok(taken)
 }
 
-/// What becomes of a row, now that its connection and contact have been seen.
+/// What becomes of a row, after a look at its connection and contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lot {
-    /// It stays, and is shown.
+    /// The row stays, and is shown.
     Stays,
-    /// It is left where it is, and not shown: the sweep of an erasure is still to come, or it is a
-    /// tombstone from before.
+    /// The row is left, and not shown: a sweep is still to come, or the row is a tombstone from
+    /// before.
     Left,
     /// An edit whose message is not there, and must not come.
     RemoveWaitingEdit,
     Remove,
 }
 
-/// `erasure/sweep.rs` has the argument why a row that is left to a sweep is met by it.
+/// `erasure/sweep.rs` says why the sweep meets every row that is left to it.
 //= R8.3, R2.3
 fn lot(write: &Write, effect: &Effect, sight: &Sight) -> Lot {
     let contact = sight.contacts.get(&write.key.conversation);
     if !connection_lives(write, sight) {
-        // The sweep ends a contact once it has read its rows, and reads them again after that.
-        // Where it has ended, this row may have come later.
+        // The sweep reads a contact's rows, ends the contact, and reads the rows again. If the
+        // contact has ended, this row may have come later.
         return if contact.is_some() { Lot::Left } else { Lot::Remove };
     }
     let contact = contact.copied().unwrap_or_default();
     if contact.marks.erases(write.at) {
-        // What is met of an erasure that is over came after it: by this delivery, or by one that
-        // died before it looked. A tombstone did not, and stays.
+        // The erasure is over, so this row came after it: from this delivery, or from one that died
+        // before it looked. A tombstone came before, and stays.
         let is_tombstone = |reason| matches!(reason, &Ignored::Unsent | &Ignored::DuplicateUnsend);
         let is_left = contact.is_erasing || effect.ignored.iter().any(is_tombstone);
         return if is_left { Lot::Left } else { Lot::Remove };
@@ -110,7 +110,7 @@ fn lot(write: &Write, effect: &Effect, sight: &Sight) -> Lot {
     if !contact.marks.restricts(write.at) {
         return Lot::Stays;
     }
-    // Unsends and edits of earlier messages are honoured (R8.2): only what is new is dropped.
+    // Unsends and edits of earlier messages are honoured (R8.2). Only new messages are dropped.
     match write.what {
         What::Store { .. } if effect.ignored.contains(&Ignored::Unsent) => Lot::Stays,
         What::Store { .. } => Lot::Remove,
@@ -119,7 +119,7 @@ fn lot(write: &Write, effect: &Effect, sight: &Sight) -> Lot {
     }
 }
 
-/// Returns whether nothing of the row is shown.
+/// Carries a lot out. Returns whether nothing of the row is shown.
 async fn carry_out(store: &Store, write: &Write, lot: Lot) -> Result<bool, StoreError> {
     match lot {
         Lot::Stays => Ok(false),
@@ -136,7 +136,7 @@ fn connection_lives(write: &Write, sight: &Sight) -> bool {
     active_connection(write, sight).is_some_and(|current| current.id == write.connection.id)
 }
 
-/// Whether another connection has the channel by now, and this update is that one's.
+/// Whether another connection has the channel by now, and the update belongs to it.
 fn is_replaced(write: &Write, sight: &Sight) -> bool {
     active_connection(write, sight)
         .is_some_and(|current| current.id != write.connection.id && current.is_sent_to(write.at))

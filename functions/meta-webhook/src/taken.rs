@@ -1,10 +1,10 @@
-//! What became of a body, in counts.
+//! The result of a body, in counts.
 
 use std::collections::BTreeMap;
 
 use numib::domain::update::Ignored;
 
-/// What became of a body's updates: `items = stored + edited + unsent + ignored`.
+/// The counts of a body's updates: `items = stored + edited + unsent + ignored`.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) items: usize,
@@ -23,7 +23,7 @@ impl Taken {
         *count = count.saturating_add(updates);
     }
 
-    /// Both, of the same body.
+    /// The sum of two counts of the same body.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.items = self.items.saturating_add(other.items);
         self.stored = self.stored.saturating_add(other.stored);

@@ -1,9 +1,9 @@
 //! Cuts audit chains: what is about to be 90 days old is replaced by a signed checkpoint.
 //!
-//! Accounts with old events are found by index, the oldest day first. Of each, a page at a time, a
-//! checkpoint is signed and written first, and what it stands for is deleted after that. So a run
-//! that dies leaves links that the checkpoint names, which the next run deletes; and of two runs at
-//! the same time one writes the checkpoint, and the other leaves the account to it.
+//! An index finds accounts with old events, the oldest day first. For each page, a checkpoint is
+//! signed and written first, and then the links that it stands for are deleted. If a run dies, the
+//! next run deletes the links that the checkpoint names. Of two runs at the same time, one writes
+//! the checkpoint, and the other leaves the account to it.
 
 use jiff::Timestamp;
 use numib::domain::audit::export::Checkpoint;
@@ -26,11 +26,11 @@ pub(crate) struct Run {
     /// Days of accounts that have no event left.
     pub(crate) days_done: u64,
     pub(crate) events_cut: u64,
-    /// Of those, the ones that were kept for longer than promised.
+    /// How many of the events were kept for longer than promised.
     pub(crate) events_late: u64,
     /// Days of accounts that could not be cut.
     pub(crate) failed: u64,
-    /// Cuts that met a chain which is not as it was written.
+    /// Cuts of chains that are not as they were written.
     pub(crate) broken: u64,
     /// Whether nothing is left to do.
     pub(crate) complete: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Run {
 /// Why a chain was not cut.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The checkpoint was not signed.
@@ -51,13 +51,13 @@ pub enum CutError {
 struct Cut<'a> {
     app: &'a App,
     now: Timestamp,
-    /// What the checkpoints are signed with.
+    /// The key that signs the checkpoints.
     key: Jwk,
     has_time: HasTime<'a>,
     run: Run,
 }
 
-/// Cuts until every chain is short enough or time runs out, and tallies it for the attestation.
+/// Cuts until every chain is short enough or time runs out. Adds the result to the tallies.
 //= R4.6, R6.4
 pub(crate) async fn run(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Result<Run, CutError> {
     let run = cut_all(app, now, has_time).await?;
@@ -95,11 +95,11 @@ impl Cut<'_> {
         is_out
     }
 
-    /// Cuts what is due of an account; one that fails costs the others nothing.
+    /// Cuts what is due of an account. A failure costs other accounts nothing.
     async fn one(&mut self, audited: &Audited) -> Result<(), CutError> {
         match self.account(audited).await {
             Ok(()) => {}
-            // Another run is at it.
+            // Another run has the account.
             Err(CutError::Store(StoreError::Conflict)) => self.run.complete = false,
             Err(CutError::Store(error)) if !error.is_of_one_item() => return Err(error.into()),
             Err(error) => {
@@ -116,7 +116,7 @@ impl Cut<'_> {
         while !self.is_out_of_time() {
             let page = store.audit_page(&audited.account, None).await?;
             let before = self.read(&page, &audited.account);
-            // What a checkpoint stands for already: a run died before it had deleted it.
+            // Links that a checkpoint stands for already: a run died before it deleted them.
             let is_cut = |link: &Link| {
                 let place = (link.day, link.number);
                 before.as_ref().is_some_and(|cut| (cut.last.day, cut.last.number) >= place)
@@ -170,7 +170,7 @@ impl Cut<'_> {
         Ok(())
     }
 
-    /// The day is done with when the chain goes on after it.
+    /// Takes the day off the list, if the chain goes on after it.
     async fn end(&mut self, audited: &Audited, first: Option<&Link>) -> Result<(), CutError> {
         if first.is_none_or(|link| link.day > audited.day) {
             self.app.store.forget_audited(audited).await?;
@@ -179,15 +179,15 @@ impl Cut<'_> {
         Ok(())
     }
 
-    /// The checkpoint of the cut before, if we signed it for this account.
+    /// The checkpoint of the last cut, if we signed it for this account.
     fn read(&self, page: &AuditPage, account: &AccountId) -> Option<Checkpoint> {
         let claims = receipt::verify(page.checkpoint.as_ref()?, std::slice::from_ref(&self.key));
         Checkpoint::parse(&claims.ok()?).filter(|cut| cut.account == *account)
     }
 
-    /// Whether these links are as they were written, and follow what was cut before. They are cut
-    /// even if not, for their time is over; but then the checkpoint says so, and so do all after
-    /// it, and an alarm rings.
+    /// Whether these links are as they were written, and follow the last cut. If not, they are cut
+    /// all the same, for their time is over. But then this checkpoint says so, as do all later
+    /// ones, and an alarm rings.
     fn is_intact(&mut self, page: &AuditPage, before: Option<&Checkpoint>, due: &[Link]) -> bool {
         let Some(account) = due.first().map(|link| &link.account) else { return true };
         let is_forged = page.checkpoint.is_some() && before.is_none();

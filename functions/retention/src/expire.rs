@@ -1,4 +1,4 @@
-//! Destroys the keys of days whose last message has expired.
+//! Destroys day keys on their shredding day.
 
 use jiff::Timestamp;
 use numib::domain::work::Work;
@@ -7,7 +7,7 @@ use numib::retention::{Expired, destroy_expired_keys};
 
 use crate::{App, HasTime, RetentionError};
 
-/// Destroys them while there is time, and has a worker go on with what is left.
+/// Destroys day keys while there is time, and queues the rest for the worker.
 //= R6.2
 pub(crate) async fn run(
     app: &App,

@@ -1,5 +1,5 @@
-//! Removes exports of a week ago with their archives, and queues those again that nobody goes on
-//! with.
+//! Removes exports that are a week old, with their archives. Queues exports again that no worker
+//! goes on with.
 
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
@@ -16,21 +16,21 @@ use serde::Serialize;
 
 use crate::App;
 
-/// What nobody saved for longer than this is queued again.
+/// An export that nobody saved for longer than this is queued again.
 const STUCK: SignedDuration = SignedDuration::from_mins(20);
-/// Exports of one run, of each sort; the next run goes on.
+/// Exports of each sort in one run. The next run goes on.
 const RUN_MAX: i32 = 200;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportsError {
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The queue.
+    /// The queue failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The bucket.
+    /// The bucket failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
 }
@@ -42,14 +42,14 @@ pub(crate) struct Done {
     pub(crate) removed: usize,
     /// Exports that were queued again.
     pub(crate) resumed: usize,
-    /// Exports that could not be removed, or looked at: the next run meets them again.
+    /// Exports that could not be removed or read. The next run tries again.
     pub(crate) failed: usize,
 }
 
-/// Removes and queues them. One that cannot be is counted, and holds up no other.
+/// Removes and queues exports. An export that fails is counted, and holds up no other.
 ///
 /// # Errors
-/// [`ExportsError`]; what was done stays done.
+/// [`ExportsError`]. What was done stays done.
 //= R5.4
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError> {
     let mut done = Done { removed: 0, resumed: 0, failed: 0 };
@@ -93,15 +93,15 @@ async fn remove(app: &App, id: &ExportId, now: Timestamp) -> Result<(), ExportsE
         && verdict(Clock::Export { kept_until: export.kept_until() }, false, now)
             == Verdict::EraseNow
     {
-        // The object first: without the record nobody would know of it any more.
+        // The object goes first: without the record, nobody would know of the object.
         app.exports.discard(&export).await?;
         app.store.delete_export(&export).await?;
     }
     Ok(())
 }
 
-/// Marks an export as nobody's, and as looked at now, so that a queue that is slow does not get a
-/// message more with every run; false when somebody has it after all.
+/// Marks an export as free, and as saved now, so that a slow queue does not get one more message
+/// with every run. False if a worker has the export after all.
 async fn is_left(app: &App, id: &ExportId, now: Timestamp) -> Result<bool, StoreError> {
     let Some(export) = app.store.export(id).await? else { return Ok(false) };
     if !export.state.is_work() || export.is_taken_at(now) {

@@ -9,7 +9,7 @@ use numib::store::StoreError;
 
 use crate::{App, HasTime};
 
-/// Purges them while there is time, and tallies it for the day's attestation.
+/// Purges tax records while there is time, and adds the result to the tallies.
 //= R6.3
 pub(crate) async fn run(
     app: &App,

@@ -1,5 +1,5 @@
-//! Has the rows swept that time to live has left: by the worker, since this function has no right
-//! to any row.
+//! Queues the visits that delete what time to live has left. The worker makes them, since this
+//! function has no right to any row.
 
 use jiff::Timestamp;
 use numib::domain::work::Work;
@@ -11,11 +11,11 @@ use crate::App;
 /// What a run did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Run {
-    /// Whether the sweep is queued.
+    /// Whether the visits are queued.
     queued: bool,
 }
 
-/// Queues the sweep of what has expired by now.
+/// Queues the visits of what has expired by now.
 //= R6.2
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Run, QueueError> {
     app.queue.put(Work::SweepRows { at: now }).await?;

@@ -1,5 +1,6 @@
-//! Attestations: `attestations/YYYY/MM/DD/` with one object per form. Each is written once; the
-//! bucket's lock keeps it from being deleted, and the condition of the write from being replaced.
+//! Attestations: `attestations/YYYY/MM/DD/` has one object for each form. An object is written
+//! once. The bucket's lock keeps it from being deleted, and the condition of the write keeps it
+//! from being replaced.
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
@@ -12,7 +13,7 @@ use crate::domain::time::Day;
 pub enum Form {
     /// For programs.
     Report,
-    /// The same, signed: a JWS.
+    /// The same report, signed: a JWS.
     Signed,
     /// For people.
     Page,
@@ -42,7 +43,7 @@ impl Form {
         }
     }
 
-    /// Its name in the bucket.
+    /// The object's key in the bucket.
     #[must_use]
     pub fn key(self, day: Day) -> String {
         format!("attestations/{}/{}", day.to_string().replace('-', "/"), self.name())
@@ -56,10 +57,7 @@ impl Attestations {
         Self { client, bucket }
     }
 
-    /// Files a form of a day's attestation; false when it was filed before, and stays as it is.
-    ///
-    /// # Errors
-    /// [`ArchiveError`].
+    /// Files a form of a day's attestation. False if it was filed before: then it stays as it is.
     pub async fn file(&self, day: Day, form: Form, bytes: Vec<u8>) -> Result<bool, ArchiveError> {
         let put = self
             .client
@@ -78,10 +76,10 @@ impl Attestations {
         }
     }
 
-    /// What was filed.
+    /// Reads what was filed.
     ///
     /// # Errors
-    /// [`ArchiveError::Denied`] when nothing was.
+    /// [`ArchiveError::Denied`] if nothing was filed.
     pub async fn filed(&self, day: Day, form: Form) -> Result<Vec<u8>, ArchiveError> {
         let get = self.client.get_object().bucket(&self.bucket).key(form.key(day));
         let answer = get.send().await.map_err(|error| classify(&error))?;

@@ -1,15 +1,15 @@
-//! Rows for spreadsheets: quoted by RFC 4180, and nothing that a spreadsheet would run.
+//! Rows for spreadsheets, quoted by RFC 4180, without anything that a spreadsheet would run.
 
 use std::borrow::Cow;
 
-/// Excel takes a CSV for UTF-8 only if it begins so.
+/// Excel reads a CSV as UTF-8 only if it begins with this mark.
 pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Starts of cells that spreadsheets take for formulas, or skip to find one (OWASP: CSV injection);
-/// full-width signs are taken for the plain ones in some languages.
+/// Beginnings of cells that spreadsheets take for formulas, or skip to find one (OWASP: CSV
+/// injection). In some languages full-width signs count as the plain ones.
 const FORMULAS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// Bytes of most rows.
+/// Most rows have no more bytes.
 const CELLS_LEN: usize = 1024;
 
 /// Appends a row.
@@ -25,11 +25,11 @@ pub(super) fn write(to: &mut Vec<u8>, cells: &[&str]) -> Result<(), csv::Error> 
     Ok(writer.flush()?)
 }
 
-/// What some languages' spreadsheets part cells at, whatever the quotes say.
+/// Some languages' spreadsheets split cells at these characters, whatever the quotes say.
 const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
-/// The cell, with an apostrophe before whatever would be run, at its start and where a spreadsheet
-/// may begin another: it is shown as text then.
+/// The cell with an apostrophe before whatever a spreadsheet would run, at its start and where a
+/// spreadsheet may split it. Spreadsheets show such a cell as text.
 //= R5.4
 fn guarded(cell: &str) -> Cow<'_, str> {
     let begins = |rest: &str| rest.trim_start_matches(['"', ' ']).starts_with(FORMULAS);
@@ -73,7 +73,7 @@ mod tests {
         }
         assert_eq!(row(&["=HYPERLINK(\"x\")"]), "\"'=HYPERLINK(\"\"x\"\")\"\r\n");
         assert_eq!(guarded("3 - 1 = 2"), "3 - 1 = 2");
-        // Where cells are parted at semicolons, quotes or not, each part begins a cell.
+        // If cells are split at semicolons in spite of quotes, each part begins a cell.
         assert_eq!(guarded("hola;=cmd|' /C calc'!A1;x"), "hola;'=cmd|' /C calc'!A1;x");
         assert_eq!(guarded("a\n=1;\"+2\"; -3; b"), "a\n'=1;'\"+2\";' -3; b");
         assert_eq!(guarded("=1;=2"), "'=1;'=2");

@@ -1,5 +1,5 @@
-//! Archives of exports in their bucket: written in parts, read through links that live for
-//! minutes, removed for good.
+//! Archives of exports in their bucket: written in parts, read through links that live for minutes,
+//! and removed for good.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::{ArchiveError, classify};
 use crate::domain::export::{self, Export, Part};
 use crate::domain::ids::AccountId;
 
-/// A link to an archive lives for so long (R5.4).
+/// How long a link to an archive lives (R5.4).
 pub const LINK_LIFE: Duration = Duration::from_mins(5);
-/// A part is some megabytes: it may take longer than other calls do.
+/// The time-out of a part. A part has some megabytes, so it may take longer than other calls.
 const PART_TIMEOUT: Duration = Duration::from_secs(30);
 const CONTENT_TYPE: &str = "application/zip";
 
@@ -34,10 +34,7 @@ impl Exports {
         Self { client, bucket }
     }
 
-    /// Begins an upload; returns its name.
-    ///
-    /// # Errors
-    /// [`ArchiveError`].
+    /// Begins an upload, and returns its name.
     pub async fn begin(&self, export: &Export) -> Result<String, ArchiveError> {
         let begun = self
             .client
@@ -51,10 +48,10 @@ impl Exports {
         begun.upload_id.ok_or_else(|| ArchiveError::Unavailable("no upload".to_owned()))
     }
 
-    /// Uploads a part; returns its mark. A part of that number that is there is replaced.
+    /// Uploads a part, and returns its tag. It replaces an earlier part of the same number.
     ///
     /// # Errors
-    /// [`ArchiveError::Denied`] when there is no such upload any more.
+    /// [`ArchiveError::Denied`] if the upload is gone.
     pub async fn put_part(
         &self,
         key: &str,
@@ -82,10 +79,10 @@ impl Exports {
         put.e_tag.ok_or_else(|| ArchiveError::Unavailable("no mark".to_owned()))
     }
 
-    /// Makes one object of the parts; one that was made of them before stays.
+    /// Makes one object of the parts. If that was done before, the object stays.
     ///
     /// # Errors
-    /// [`ArchiveError::Denied`] when the parts are not there any more, or are others.
+    /// [`ArchiveError::Denied`] if the parts are gone, or are others.
     pub async fn complete(
         &self,
         export: &Export,
@@ -108,7 +105,7 @@ impl Exports {
             .await;
         match completed {
             Ok(_) => Ok(()),
-            // A worker that died right after it leaves no upload, but the object.
+            // If a worker died right after this call, the upload is gone and the object is there.
             Err(error) if error.code() == Some("NoSuchUpload") => {
                 let len = self.len(export).await?;
                 let is_it = len == Some(export.written.bytes);
@@ -123,7 +120,7 @@ impl Exports {
         let head = self.client.head_object().bucket(&self.bucket).key(export.object_key());
         match head.send().await {
             Ok(head) => Ok(head.content_length.and_then(|len| u64::try_from(len).ok())),
-            // A HEAD has no body to say why.
+            // The answer to a HEAD has no body that would say why.
             Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() < 500) => {
                 Ok(None)
             }
@@ -131,7 +128,7 @@ impl Exports {
         }
     }
 
-    /// Removes an export's archive, and what is uploaded of one.
+    /// Removes an export's archive and its upload.
     ///
     /// # Errors
     /// [`ArchiveError`]; it may be repeated.
@@ -179,10 +176,7 @@ impl Exports {
         delete.send().await.map(|_| ()).map_err(|error| classify(&error))
     }
 
-    /// Whether nothing of an account is there: no archive, and no upload of one.
-    ///
-    /// # Errors
-    /// [`ArchiveError`].
+    /// Whether the bucket has nothing of an account: no archive, and no upload.
     pub async fn is_empty(&self, account: &AccountId) -> Result<bool, ArchiveError> {
         let prefix = export::prefix(account);
         let objects = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
@@ -192,10 +186,10 @@ impl Exports {
         Ok(objects.contents().is_empty() && uploads.uploads().is_empty())
     }
 
-    /// A link to an archive, for whoever has it, as long as it lives.
+    /// A link to an archive. Whoever has the link can download, as long as it lives.
     ///
     /// # Errors
-    /// [`ArchiveError::Unavailable`] when the function has no credentials.
+    /// [`ArchiveError::Unavailable`] if the function has no credentials.
     //= R5.4
     pub async fn link(&self, export: &Export) -> Result<String, ArchiveError> {
         let failed = |_| ArchiveError::Unavailable("presigning".to_owned());

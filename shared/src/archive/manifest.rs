@@ -1,4 +1,4 @@
-//! What an archive says of itself: `manifest.json`, and the index that people begin with.
+//! What an archive says about itself: `manifest.json`, and the index that people begin with.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::pages::{STYLE, Words, moment};
 use crate::domain::data_kind::{DataKind, Exported};
 use crate::domain::export::{Entry, Export};
 
-/// Counts changes of the format that a reader would notice.
+/// The version of the format. It grows with every change that a reader would notice.
 const SCHEMA_VERSION: u32 = 1;
 const RULE: &str = "Messages sent up to the high-water mark. What expired, was unsent or was \
                     erased before it was read is left out; texts, edits and marks are as they \
@@ -40,7 +40,7 @@ enum Kind {
     Exported {
         records: u64,
         files: String,
-        /// Of messages: how many did not open, and are missing.
+        /// How many messages did not open, and are missing.
         #[serde(skip_serializing_if = "is_zero")]
         unreadable: u64,
     },
@@ -65,7 +65,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// Records of a kind: those of its native files.
+/// How many records of a kind there are: those of its native files.
 fn records(folder: &str, entries: &[Entry]) -> u64 {
     let of_kind = entries.iter().filter(|entry| {
         let name = entry.name.strip_prefix("data/").and_then(|name| name.strip_suffix(".ndjson"));
@@ -115,7 +115,7 @@ const fn is_zero(count: &u64) -> bool {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // To a text in memory, which does not fail.
+        // Writing to a text in memory does not fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

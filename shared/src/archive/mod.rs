@@ -1,4 +1,5 @@
-//! S3: what is filed for people to fetch, and the archives of exports: their bucket, their format.
+//! S3: attestations, which are filed for people to fetch, and the archives of exports, with their
+//! bucket and format.
 
 pub mod attestations;
 mod csv_row;
@@ -12,14 +13,14 @@ pub mod zip;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-/// Why S3 did not do what was asked.
+/// Why a call to S3 failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
-    /// No answer, or a failure of the service; come back later.
+    /// S3 did not answer, or failed. The call may be tried again later.
     #[error("S3 did not answer ({0})")]
     Unavailable(String),
-    /// The role may not do this, or there is nothing under that name: S3 tells the two apart only
-    /// to those who may list.
+    /// The role may not do this, or there is nothing under that name. S3 tells the two apart only
+    /// to roles that may list.
     #[error("the role may not do this, or there is nothing of that name")]
     Denied,
 }
@@ -29,7 +30,7 @@ where
     E: ProvideErrorMetadata,
 {
     match error.code() {
-        // Its own words name the stage it failed at, and nothing of the request.
+        // The error's own words name the stage that failed, and nothing of the request.
         None => ArchiveError::Unavailable(error.to_string()),
         Some("AccessDenied" | "NoSuchKey" | "NoSuchUpload") => ArchiveError::Denied,
         Some(code) => ArchiveError::Unavailable(code.to_owned()),

@@ -1,5 +1,5 @@
-//! The conversations as pages that any browser shows, offline and without scripts, in English and
-//! Spanish.
+//! Conversations as pages, in English and Spanish. Any browser shows them, offline and without
+//! scripts.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -10,11 +10,11 @@ use crate::domain::personal::Personal;
 use crate::domain::update::Direction;
 
 pub(super) const STYLE: &str = include_str!("../../templates/archive.css");
-/// A page is full with so many messages, or so much text.
+/// A page is full with this many messages, or with this much text.
 const MESSAGES_MAX: usize = 500;
 const TEXT_MAX: usize = 256 * 1024;
 
-/// In English and in Spanish.
+/// A text in English and in Spanish.
 pub(super) type Words = (&'static str, &'static str);
 
 #[derive(Template)]
@@ -70,13 +70,13 @@ impl ContentsRow {
     }
 }
 
-/// A time, as people read it, in UTC.
+/// A time in UTC, as people read it.
 pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// Pages of a segment: the one that is being filled, and the list of conversations that began in
-/// the segment.
+/// The pages of a segment: the page that is being filled, and the list of conversations that began
+/// in the segment.
 pub(super) struct Pages {
     /// The number of the page that is being filled.
     number: u32,
@@ -89,11 +89,11 @@ pub(super) struct Pages {
 /// A finished file of HTML.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// Its path in the archive.
+    /// The page's path in the archive.
     pub(super) name: String,
-    /// What it says.
+    /// The page's HTML.
     pub(super) html: String,
-    /// Messages, or conversations, that it shows.
+    /// How many messages, or conversations, the page shows.
     pub(super) records: usize,
 }
 
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// After so many pages.
+    /// Pages that follow so many earlier ones.
     #[must_use]
     pub(super) const fn after(pages: u32) -> Self {
         Self {
@@ -116,7 +116,7 @@ impl Pages {
         }
     }
 
-    /// Pages that are finished by now, those of earlier segments among them.
+    /// How many pages are finished by now, including those of earlier segments.
     #[must_use]
     pub(super) const fn finished(&self) -> u32 {
         self.number.saturating_sub(1)
@@ -194,8 +194,8 @@ impl Pages {
         self.messages >= MESSAGES_MAX || self.text >= TEXT_MAX
     }
 
-    /// Ends the page, if there is anything on it; `goes_on` when its last conversation does, on the
-    /// next.
+    /// Ends the page, if anything is on it. `goes_on` says that its last conversation continues on
+    /// the next page.
     ///
     /// # Errors
     /// [`askama::Error`]: never, in memory.
@@ -219,7 +219,7 @@ impl Pages {
         Ok(Some(page))
     }
 
-    /// The list of the conversations that began since the last one, if there are any.
+    /// The list of the conversations that began since the last list; `None` if there are none.
     ///
     /// # Errors
     /// [`askama::Error`]: never, in memory.

@@ -1,4 +1,5 @@
-//! One part of an archive: what is read until it is large enough, in all the forms that it has.
+//! One part of an archive. It takes records until it is large enough, and writes each in all its
+//! forms.
 
 use jiff::Timestamp;
 
@@ -31,16 +32,16 @@ const LINKED_TAIL: &[u8] = b"\n]}\n";
 /// Why a part was not written: memory ran out.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
-    /// A file of the archive.
+    /// A file of the archive failed.
     #[error(transparent)]
     Zip(#[from] ZipError),
-    /// A line of JSON.
+    /// A line of JSON failed.
     #[error("a record was not written")]
     Json(#[from] serde_json::Error),
-    /// A row of CSV.
+    /// A row of CSV failed.
     #[error("a row was not written")]
     Csv(#[from] csv::Error),
-    /// A page.
+    /// A page failed.
     #[error("a page was not written")]
     Page(#[from] askama::Error),
 }
@@ -56,15 +57,12 @@ pub struct PartWriter {
     linked: File,
     table: File,
     pages: Pages,
-    /// The conversation that was begun last, once a message told with whom it is.
+    /// The conversation that was begun last. Its first message names the contact.
     open: Option<(ConversationId, Names)>,
 }
 
 impl PartWriter {
-    /// The part of this number, after so many pages, of an archive that was asked for then.
-    ///
-    /// # Errors
-    /// [`PartError`].
+    /// A new part: its number, how many pages are before it, and when the archive was asked for.
     pub fn new(number: u32, pages: u32, asked_at: Timestamp) -> Result<Self, PartError> {
         let named = |folder: &str, name: &str, ending: &str| {
             File::new(format!("{folder}/{name}-{number:05}.{ending}"))
@@ -91,14 +89,14 @@ impl PartWriter {
         })
     }
 
-    /// Bytes of it, about.
+    /// About how many bytes the part has.
     #[must_use]
     pub fn len(&self) -> usize {
         let files = [&self.messages, &self.contacts, &self.audit, &self.linked, &self.table];
         files.iter().fold(self.segment.bytes.len(), |sum, file| sum.saturating_add(file.held()))
     }
 
-    /// Whether nothing is in it.
+    /// Whether the part has nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.segment.entries.is_empty()
@@ -107,16 +105,13 @@ impl PartWriter {
             && self.audit.is_empty()
     }
 
-    /// Pages of the archive once this part has ended.
+    /// How many pages the archive has once this part has ended.
     #[must_use]
     pub fn pages(&self) -> u32 {
         self.pages.finished().saturating_add(u32::from(!self.pages.is_empty()))
     }
 
     /// Adds a contact.
-    ///
-    /// # Errors
-    /// [`PartError`].
     pub fn contact(
         &mut self,
         id: &ConversationId,
@@ -128,11 +123,8 @@ impl PartWriter {
         Ok(self.contacts.end_record()?)
     }
 
-    /// Adds a message. Those of a conversation come one after the other; `is_first` tells that it
-    /// is the conversation's first.
-    ///
-    /// # Errors
-    /// [`PartError`].
+    /// Adds a message. The messages of a conversation come one after the other; `is_first` marks
+    /// the first.
     //= R5.4
     pub fn message(&mut self, message: &Message<'_>, is_first: bool) -> Result<(), PartError> {
         let names = match self.open.take() {
@@ -200,20 +192,14 @@ impl PartWriter {
     }
 
     /// Adds an audit event, in the form in which its chain is verified.
-    ///
-    /// # Errors
-    /// [`PartError`].
     pub fn audit_event(&mut self, link: Link) -> Result<(), PartError> {
         self.audit.text().extend_from_slice(Line::Link(Box::new(link)).write().as_bytes());
         self.audit.text().push(b'\n');
         Ok(self.audit.end_record()?)
     }
 
-    /// Ends it: whole files. `goes_on` when the conversation of its last message does, in the next
-    /// part.
-    ///
-    /// # Errors
-    /// [`PartError`].
+    /// Ends the part, which then has whole files. `goes_on` says that the last conversation
+    /// continues in the next part.
     pub fn finish(mut self, goes_on: bool) -> Result<Segment, PartError> {
         let page = self.pages.finish(goes_on)?;
         self.page(page)?;

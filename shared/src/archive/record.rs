@@ -1,5 +1,5 @@
-//! What an archive says of each thing, one line of JSON each: in native shape, as the API shows it,
-//! and as schema.org has it.
+//! The records of an archive, each a line of JSON: in native shape, as the API shows it, and in the
+//! shape of schema.org.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::domain::update::{Content, Direction};
 pub struct Message<'a> {
     /// The conversation.
     pub conversation: &'a ConversationId,
-    /// The channel of that.
+    /// The connection of the conversation.
     pub connection: &'a Connection,
     /// The message.
     pub id: &'a MessageId,
@@ -31,11 +31,11 @@ pub struct Message<'a> {
     pub sent_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// What it said first.
+    /// The message's original content.
     pub content: &'a Content,
-    /// What it says since it was edited, where it was.
+    /// The text after the latest edit, if there was one.
     pub edit: Option<&'a Personal<String>>,
-    /// Meta's id of it.
+    /// Meta's id of the message.
     pub meta_id: &'a Personal<String>,
     /// Meta's id of the contact.
     pub meta_contact: &'a Personal<String>,
@@ -80,7 +80,7 @@ struct NativeInvoice<'a> {
     content: &'a Invoiced,
 }
 
-/// Borrowed where it is long: one is made for each message.
+/// One is made for each message, so long texts are borrowed.
 #[derive(Serialize)]
 struct LinkedMessage<'a> {
     #[serde(rename = "@type")]
@@ -106,14 +106,14 @@ struct Link<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// What a reader is shown.
+    /// The text that a reader is shown.
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
         let first = self.content.text.as_ref();
         self.edit.or(first).map(|text| text.expose().as_str())
     }
 
-    /// Appends it as a line of its own, as the inbox shows it, with what is held besides.
+    /// Appends the message as a line: what the inbox shows, and what else is held.
     ///
     /// # Errors
     /// Never, in memory.
@@ -136,7 +136,7 @@ impl<'a> Message<'a> {
         line(to, &native)
     }
 
-    /// Appends it as a schema.org `Message`.
+    /// Appends the message as a line: a `Message` of schema.org.
     ///
     /// # Errors
     /// Never, in memory.
@@ -161,7 +161,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What is said of a conversation again and again.
+/// The ids of a conversation that many lines repeat.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The conversation's id.
@@ -172,7 +172,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those of a conversation.
+    /// The ids of a conversation.
     #[must_use]
     pub fn of(conversation: &ConversationId, connection: &Connection) -> Self {
         Self {
@@ -183,8 +183,8 @@ impl Names {
         }
     }
 
-    /// The conversation, and the person it is with, as schema.org has them. Of the person Meta's
-    /// id is known once a message told it.
+    /// The conversation and its person, in the shape of schema.org. A message told the person's
+    /// Meta id.
     #[must_use]
     pub fn linked(&self, meta_contact: &Personal<String>) -> [Value; 2] {
         [
@@ -234,8 +234,8 @@ pub fn connection(connection: &Connection) -> Value {
     })
 }
 
-/// An account, what it says about itself, and the versions of the privacy policy that it accepted,
-/// the latest first.
+/// An account with its profile, and the versions of the privacy policy that it accepted, the latest
+/// first.
 #[must_use]
 pub fn account(account: &Account, profile: &Profile, acceptances: &[Acceptance]) -> Value {
     let accepted = |it: &Acceptance| {
@@ -265,7 +265,7 @@ pub fn decision(decision: &Decision) -> Value {
     })
 }
 
-/// An invoice: when it was issued, until when it is kept, and what it says.
+/// An invoice: its day of issue, its last day, and its content.
 ///
 /// # Errors
 /// Never, in memory.
@@ -291,7 +291,7 @@ pub fn member(id: &MemberId, role: Role, email: Option<&Personal<String>>) -> Va
     json!({ "id": id.as_str(), "role": role.as_str(), "email": email.map(Personal::expose) })
 }
 
-/// An erasure request, as whoever follows it is shown it.
+/// An erasure request, as the API shows it.
 #[must_use]
 pub fn request(request: &Request) -> Value {
     json!({

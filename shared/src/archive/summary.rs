@@ -1,4 +1,5 @@
-//! What is held, what for, who gets it and until when (R5.1): for people, and for programs.
+//! The summary of an archive (R5.1): what is held, what for, who gets it, and until when. For
+//! people, and for programs.
 
 use askama::Template;
 use serde_json::{Value, json};

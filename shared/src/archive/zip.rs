@@ -1,8 +1,8 @@
 //! The records of a ZIP archive that is written in parts, by processes that may be killed.
 //!
-//! A part is made of whole files, so that all a later process needs to know of it is its
-//! [`Entry`]s: the directory at the end is written by going through the motions of writing them
-//! again, into nothing. `rawzip` writes every record, ZIP64 ones where they are needed.
+//! A part is made of whole files, so a later process needs only the part's [`Entry`]s. To write the
+//! directory at the end, all files are written once more into nothing. `rawzip` writes every
+//! record, and ZIP64 records where they are needed.
 
 use std::io::{self, Write};
 
@@ -15,9 +15,9 @@ use rawzip::{CompressionMethod, DataDescriptorOutput, ZipArchiveWriter};
 
 use crate::domain::export::Entry;
 
-/// Texts become a fifth already by the cheapest level; the dearer ones take several times as long.
+/// The cheapest level shrinks texts to a fifth. Higher levels take several times as long.
 const LEVEL: Compression = Compression::new(1);
-/// What is hashed and packed at a time.
+/// Bytes that are hashed and packed at a time.
 const CHUNK: usize = 64 * 1024;
 static ZEROS: [u8; CHUNK] = [0; CHUNK];
 
@@ -74,27 +74,24 @@ impl File {
         }
     }
 
-    /// Where the next of its text is appended. It is packed once there is enough of it.
+    /// The buffer to append text to. It is packed once there is enough of it.
     pub const fn text(&mut self) -> &mut Vec<u8> {
         &mut self.pending
     }
 
-    /// Says that the text has one more record, and packs it where there is enough.
-    ///
-    /// # Errors
-    /// [`ZipError::Pack`].
+    /// Counts one more record, and packs the text if there is enough of it.
     pub fn end_record(&mut self) -> Result<(), ZipError> {
         self.records = self.records.saturating_add(1);
         if self.pending.len() >= CHUNK { self.pack() } else { Ok(()) }
     }
 
-    /// Whether it lists nothing.
+    /// Whether the file has no record.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.records == 0
     }
 
-    /// Bytes that it takes in memory, about.
+    /// About how many bytes the file takes in memory.
     #[must_use]
     pub fn held(&self) -> usize {
         self.encoder.get_ref().len()
@@ -110,10 +107,7 @@ impl File {
         Ok(())
     }
 
-    /// Packs the rest of it.
-    ///
-    /// # Errors
-    /// [`ZipError::Pack`].
+    /// Packs the rest of the file.
     pub fn finish(mut self) -> Result<Packed, ZipError> {
         self.pack()?;
         let bytes = self.encoder.finish()?;
@@ -135,7 +129,7 @@ impl File {
 /// Whole files, one after the other, as they are in the archive.
 #[derive(Debug)]
 pub struct Segment {
-    /// When the archive was asked for: the time of all its files.
+    /// When the archive was asked for. All files get this time.
     at: Timestamp,
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -144,16 +138,13 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// An empty one, of an archive that was asked for then.
+    /// An empty segment of an archive that was asked for at this time.
     #[must_use]
     pub const fn new(at: Timestamp) -> Self {
         Self { at, bytes: Vec::new(), entries: Vec::new() }
     }
 
     /// Adds a file.
-    ///
-    /// # Errors
-    /// [`ZipError::Record`].
     pub fn add(&mut self, Packed { entry, bytes }: Packed) -> Result<(), ZipError> {
         let mut writer = ZipArchiveWriter::new(&mut self.bytes);
         write_file(&mut writer, &entry, self.at, |to| to.write_all(&bytes))?;
@@ -173,10 +164,10 @@ impl Segment {
     }
 }
 
-/// The directory that ends an archive of these files, whose bytes are so many.
+/// The directory that ends an archive of these files, given how many bytes the files have.
 ///
 /// # Errors
-/// [`ZipError::Length`] when the files are not all that is before it.
+/// [`ZipError::Length`] if the files do not have that many bytes.
 pub fn directory<'a>(
     entries: impl Iterator<Item = &'a Entry>,
     at: Timestamp,
@@ -216,7 +207,7 @@ fn write_file<W: Write>(
     Ok(())
 }
 
-/// Keeps what comes after so many bytes.
+/// A writer that keeps only what comes after so many bytes.
 struct Tail {
     to_skip: u64,
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What every door does: open, and shred before the answer.
+//! What every door does: it opens a request, and shreds before the answer.
 
 use jiff::Timestamp;
 
@@ -9,25 +9,22 @@ use crate::domain::erasure::Request;
 use crate::domain::ids::RequestId;
 use crate::store::{Store, StoreError};
 
-/// Tries while another door, or a worker, has the same request.
+/// How often this tries again while another door, or a worker, has the same request.
 const TRIES_MAX: u32 = 4;
 
-/// Opens a request, or finds the one under way for the same subject, and shreds it: what it covers
-/// is unreadable when this returns, unless a hold keeps it. A worker has to go on where
+/// Opens a request, or finds the one under way for the same subject, and shreds it. When this
+/// returns, its targets are unreadable, unless a hold keeps them. A worker has to go on if
 /// [`is_work`](crate::domain::erasure::State::is_work) says so.
 ///
 /// # Errors
-/// [`ErasureError`]; the same question may be asked again.
+/// [`ErasureError`]. The caller may ask the same again.
 //= R8.3
 pub async fn begin(store: &Store, asked: Asked, now: Timestamp) -> Result<Request, ErasureError> {
     begin_as(store, asked, None, now).await
 }
 
-/// Begins what is asked once only, under a name: asked again, it leads to the same request, even
-/// after that has ended.
-///
-/// # Errors
-/// As [`begin`].
+/// Begins a request that is made only once, under a name. The same name leads to the same request
+/// for good, even after it has ended.
 pub async fn begin_once(
     store: &Store,
     asked: Asked,
@@ -48,7 +45,7 @@ async fn begin_as(
         if !is_conflict(&opened) {
             break;
         }
-        // The one that was under way has just ended, or is just being opened.
+        // The request that was under way has just ended, or is just being opened.
         opened = open(store, asked.clone(), once, now).await;
     }
     let Parts { held, followed } = opened?;
@@ -58,10 +55,7 @@ async fn begin_as(
     shred_whoever_does(store, followed, now).await
 }
 
-/// Goes on with a request that has been opened: shreds it, if that has not been done.
-///
-/// # Errors
-/// [`ErasureError`].
+/// Goes on with a request that was opened: shreds it, unless that is done.
 pub async fn resume(
     store: &Store,
     id: &RequestId,
@@ -71,8 +65,8 @@ pub async fn resume(
     shred_whoever_does(store, found.request, now).await
 }
 
-/// Where somebody else is at it, it is read again, so that it is unreadable when this returns,
-/// whoever made it so.
+/// Shreds a request. If somebody else has it, this reads the request again. So the targets are
+/// unreadable when this returns, whoever shredded them.
 async fn shred_whoever_does(
     store: &Store,
     mut request: Request,

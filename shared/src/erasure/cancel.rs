@@ -1,4 +1,4 @@
-//! Taking back what has not been carried out yet.
+//! Taking back a request that has not been carried out yet.
 
 use super::ErasureError;
 use crate::domain::erasure::{Request, State};
@@ -8,19 +8,16 @@ use crate::store::Store;
 /// Why a request was not taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// It is not one to be taken back, or is being carried out.
+    /// The request cannot be taken back, or is being carried out.
     #[error("the request cannot be taken back any more")]
     TooLate,
-    /// It may be tried again.
+    /// It failed, and may be tried again.
     #[error(transparent)]
     Failed(#[from] ErasureError),
 }
 
-/// Takes a request back; the account that it was to erase serves again. One that is taken back
-/// already stays so.
-///
-/// # Errors
-/// [`CancelError`].
+/// Takes a request back. The account that it would have erased serves again. A request that is
+/// taken back already stays so.
 //= R6.1
 pub async fn cancel(store: &Store, id: &RequestId) -> Result<Request, CancelError> {
     let found = store.request(id).await.map_err(ErasureError::Store)?;
@@ -32,6 +29,6 @@ pub async fn cancel(store: &Store, id: &RequestId) -> Result<Request, CancelErro
         return Err(CancelError::TooLate);
     }
     request.state = request.state.to(State::Cancelled).map_err(ErasureError::Transition)?;
-    // A worker that has begun meanwhile has saved that it has: then this is a conflict.
+    // A worker that began meanwhile has saved the request: then this is a conflict.
     Ok(store.cancel_request(request).await.map_err(ErasureError::Store)?)
 }

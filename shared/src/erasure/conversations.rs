@@ -1,5 +1,5 @@
-//! What a sweep deletes of messages: the conversations of a connection, with their contacts; of a
-//! contact, what it sent until a moment.
+//! How a sweep deletes messages: of a connection all conversations with their contacts, of a
+//! contact what it sent until a moment.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::store::messages::MessageKey;
 use crate::store::sweep::SweepRow;
 
 impl Sweeper<'_> {
-    /// Every contact of a connection with its conversation.
+    /// Sweeps every contact of a connection with its conversation.
     pub(super) async fn connection(
         &mut self,
         connection: &ConnectionId,
@@ -31,7 +31,8 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// Gathers these contacts with their conversations, whose first pages are read side by side.
+    /// Gathers these contacts with their conversations. The first pages of the conversations are
+    /// read at once.
     async fn contacts(
         &mut self,
         connection: &ConnectionId,
@@ -49,7 +50,7 @@ impl Sweeper<'_> {
             if self.conversation(&conversation, Some(page), None).await? == Outcome::More {
                 return Ok(Outcome::More);
             }
-            // Its rows are read to the end and gathered: it goes after them.
+            // All rows of the contact are gathered, so the contact goes after them.
             self.batch.contacts.push(conversation);
             if !(self.has_time)() {
                 return Ok(Outcome::More);
@@ -61,8 +62,8 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// What a contact sent until then, and then once more: intake leaves rows to the sweep for as
-    /// long as the contact says that one is to come.
+    /// Sweeps what a contact sent until then, and then once more: intake leaves rows to the sweep
+    /// as long as the contact says that a sweep is to come.
     pub(super) async fn contact(
         &mut self,
         conversation: &ConversationId,
@@ -87,8 +88,8 @@ impl Sweeper<'_> {
         Ok(outcome)
     }
 
-    /// Gathers a conversation's rows, and deletes them whenever a batch is full. `page` is its
-    /// first page, where that has been read.
+    /// Gathers a conversation's rows, and deletes them whenever a batch is full. `page` is the
+    /// first page, if it was read already.
     async fn conversation(
         &mut self,
         conversation: &ConversationId,

@@ -1,4 +1,4 @@
-//! The receipt: what was erased, when, and what is kept and why, signed.
+//! The receipt: a signed statement of what was erased, when, and what is kept and why.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,15 +10,15 @@ use crate::domain::policy::BACKUPS;
 use crate::seal::receipt::{self, SigningKey};
 use crate::store::Store;
 
-/// Who the receipts are from.
+/// The issuer of receipts.
 const ISSUER: &str = "tag:numib.app,2026:erasure";
 
-/// Completes a verified request: signs its receipt, and lets its subject ask anew. That comes
-/// before the last save: a worker that dies in between is followed by another, but nobody comes
-/// back to one that is completed.
+/// Completes a verified request: signs its receipt, and lets its subject ask anew. Both come before
+/// the last save: if a worker dies in between, another one follows, but nobody comes back to a
+/// completed request.
 ///
 /// # Errors
-/// [`ErasureError`]; a receipt that was signed but not saved is signed again, and only one is kept.
+/// [`ErasureError`]. A receipt that was signed and not saved is signed again. Only one is kept.
 //= R8.5
 pub(super) async fn complete(
     store: &Store,
@@ -34,7 +34,8 @@ pub(super) async fn complete(
     Ok(store.save_progress(request).await?)
 }
 
-/// Until when backups have ciphertext that its own keys still open: a connection's went with it.
+/// Until when backups have ciphertext that a key still opens. The keys of an erased connection are
+/// gone, so connections do not count.
 //= R6.6
 fn in_backups_until(request: &Request) -> Option<Timestamp> {
     let keeps_keys = |target: &Target| !matches!(target, Target::Connection { .. });
@@ -42,7 +43,7 @@ fn in_backups_until(request: &Request) -> Option<Timestamp> {
     shredded_at.saturating_add(BACKUPS).ok()
 }
 
-/// How many keys a request has destroyed.
+/// How many keys a request destroyed.
 fn keys_destroyed(request: &Request) -> u64 {
     let is_key = |kind: DataKind| {
         request.targets.iter().any(|target| kind.fate(target.scope()) == Fate::Shredded)
@@ -51,8 +52,8 @@ fn keys_destroyed(request: &Request) -> u64 {
     keys.fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-/// What a receipt says. Of its targets it has digests, which we can compute from the ledger again:
-/// nobody else can tell which account they are in, or whether two receipts are about the same.
+/// What a receipt says. It names targets by digests, which we can compute again from the ledger.
+/// Nobody else can tell the account of a target, or whether two receipts are about the same one.
 fn claims(request: &Request) -> Value {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
     let target = |target: &Target| {

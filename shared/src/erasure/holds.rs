@@ -34,9 +34,6 @@ fn own_records(target: &Target) -> Vec<Held> {
 }
 
 /// Whether a hold keeps a target.
-///
-/// # Errors
-/// [`ErasureError`].
 //= R6.7
 pub async fn is_held(store: &Store, target: &Target) -> Result<bool, ErasureError> {
     Ok(!holds_on(store, target).await?.is_empty())

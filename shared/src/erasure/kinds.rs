@@ -1,6 +1,6 @@
-//! What an erasure does with each kind of stored data: counts and destroys its keys, removes it,
-//! looks for what is left. Whatever an erasure does goes through these, kind by kind, so a new kind
-//! of data does not compile until each of them covers it.
+//! What an erasure does with each kind of stored data: it counts and destroys keys, removes items,
+//! and looks for what is left. An erasure does nothing else, so a new kind of data does not compile
+//! until each of these functions covers it.
 
 use jiff::Timestamp;
 
@@ -51,7 +51,7 @@ pub(super) async fn keys(store: &Store, kind: Kind, target: &Target) -> Result<u
     })
 }
 
-/// Destroys the keys of a kind that a target has: what they open is unreadable from then on.
+/// Destroys a target's keys of a kind. What they open is unreadable from then on.
 //= R8.3
 pub(super) async fn destroy(store: &Store, kind: Kind, target: &Target) -> Result<(), StoreError> {
     match (kind, target) {
@@ -89,7 +89,7 @@ pub(super) async fn destroy(store: &Store, kind: Kind, target: &Target) -> Resul
     }
 }
 
-/// Destroys whatever day keys a connection has; returns how many there were.
+/// Destroys all day keys of a connection, and returns how many there were.
 async fn destroy_day_keys(store: &Store, connection: &ConnectionId) -> Result<usize, StoreError> {
     let days = store.day_key_days(connection).await?;
     store.delete_day_keys(connection, &days).await?;
@@ -97,8 +97,9 @@ async fn destroy_day_keys(store: &Store, connection: &ConnectionId) -> Result<us
 }
 
 impl Sweeper<'_> {
-    /// Removes what a target has of a kind. Of a kind that is shredded, removes what came while it
-    /// was shredded; of a kind that is kept, what the reason for keeping it does not cover.
+    /// Removes what a target has of a kind. Of a kind that was shredded, this removes what came
+    /// during the shredding. Of a kind that is kept, it removes what the reason for keeping does
+    /// not cover.
     pub(super) async fn remove(
         &mut self,
         kind: Kind,
@@ -123,7 +124,7 @@ impl Sweeper<'_> {
                 self.count(Kind::DayKey, late);
             }
             (Kind::IndexKey, Target::Connection { .. }) => destroy(store, kind, target).await?,
-            // Its mark stays, by its route.
+            // The mark stays, under the route.
             (Kind::Connection, Target::Connection { account, connection, .. }) => {
                 store.delete_place(account, connection).await?;
             }
@@ -138,8 +139,8 @@ impl Sweeper<'_> {
                 store.delete_decisions(account).await?;
             }
             (Kind::Account, Target::Account { account }) => store.delete_account(account).await?,
-            // Without a tax record nothing is left for its key to open. Looked for once the account
-            // is gone, for then none is added.
+            // Without a tax record, the key opens nothing. This looks once the account is gone, for
+            // then no record is added.
             (Kind::TaxKey, Target::Account { account }) => {
                 if !store.has_invoices(account).await? {
                     store.delete_account_key(account, Use::TaxRecords).await?;
@@ -172,7 +173,7 @@ impl Sweeper<'_> {
     }
 }
 
-/// Whether more is left of a kind than erasing the target leaves.
+/// Whether more is left of a kind than an erasure of the target may leave.
 //= R8.3
 pub(super) async fn is_left(
     eraser: &Eraser,
@@ -242,7 +243,7 @@ pub(super) async fn is_left(
     })
 }
 
-/// Whether a conversation has a row that an erasure of its contact until then covers.
+/// Whether a conversation has a row that the erasure of its contact until then covers.
 async fn is_any_covered(
     store: &Store,
     conversation: &ConversationId,

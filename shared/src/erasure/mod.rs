@@ -1,8 +1,9 @@
 //! The erasure engine: `open → shred → sweep → verify → complete`.
 //!
-//! Shredding happens before a request is answered and makes its targets unreadable: keys destroyed,
-//! marks set. All else is work for later: deleting rows, proving that none is left, signing the
-//! receipt. Every step may be repeated; what a dead worker left half done, the next one finishes.
+//! Shredding happens before a request is answered. It sets marks and destroys keys, so the targets
+//! are unreadable. Everything else is work for later: deleting rows, proving that none is left,
+//! signing the receipt. Every step may be repeated: the next worker finishes what a dead worker
+//! left half done.
 
 mod archives;
 pub mod astray;
@@ -42,17 +43,17 @@ use crate::store::requests::StoredRequest;
 use crate::store::{Store, StoreError};
 use sweeper::Outcome;
 
-/// Targets that are worked on at once: a person may have written to hundreds of accounts, and
+/// Targets that are worked on at once. A person may have written to hundreds of accounts, and
 /// whoever asked is waiting.
 const TARGETS_AT_ONCE: usize = 16;
 
-/// Why a step was not taken. All of it may be tried again.
+/// Why a step failed. Every step may be tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The state machine: a defect of this code.
+    /// The request cannot take this step: a defect of this code.
     #[error(transparent)]
     Transition(#[from] InvalidTransition),
     /// The random source failed.
@@ -70,7 +71,7 @@ pub enum ErasureError {
     /// There is no such request.
     #[error("there is no such request")]
     Unknown,
-    /// A person is more to us than one request takes.
+    /// A person has more targets than one request takes.
     #[error("more targets than one request takes")]
     TooManyTargets,
 }
@@ -91,23 +92,23 @@ pub struct Eraser {
 /// How far a request has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Another run goes on.
+    /// There is more to do, and another run goes on.
     More,
-    /// Another request has to end first: of the channels of an account, which nobody has queued.
+    /// Another request has to end first: that of the account's channels, which nobody has queued.
     Behind(RequestId),
-    /// It was completed by this very run.
+    /// This run completed the request.
     Completed(Box<Request>),
-    /// There is nothing to do: it is over, or waits for a hold or for its day.
+    /// There is nothing to do: the request has ended, or waits for a hold or for its day.
     Nothing,
 }
 
 impl Eraser {
-    /// Removes the identity of someone who was to be a member of an account, where they are
-    /// nobody's member: their invitation came to nothing, and no erasure would ever find them. Who
-    /// has a place in the account, and is no member, is being erased, or kept by a hold.
+    /// Removes the identity of someone who was invited and is nobody's member: no erasure would
+    /// ever find them. Someone who is no member but has a place in the account is being erased, or
+    /// kept by a hold, and stays.
     ///
     /// # Errors
-    /// [`ErasureError`]; may be repeated.
+    /// [`ErasureError`]. The call may be repeated.
     //= R1.2, R6.1
     pub async fn forget_unless_member(
         &self,
@@ -124,7 +125,7 @@ impl Eraser {
     /// Takes a request as far as it gets while `has_time` says so.
     ///
     /// # Errors
-    /// [`ErasureError`]; the work so far is kept.
+    /// [`ErasureError`]. The work so far is kept.
     pub async fn work(
         &self,
         id: &RequestId,
@@ -136,7 +137,7 @@ impl Eraser {
         while stored.request.is_work(now) || stored.request.state == State::Held {
             let request = stored.request;
             let request = match request.state {
-                // The marks are younger than `now` then: another run, with a later one, begins the
+                // The marks are younger than `now`. Another run, with a later `now`, begins the
                 // time in which intake settles.
                 State::Requested | State::Held => {
                     let request = shred(store, request, now).await?;

@@ -1,4 +1,4 @@
-//! The negative proof, which every erasure ends with.
+//! The proof that ends every erasure: nothing of its targets is left.
 
 use super::kinds::is_left;
 use super::{Eraser, ErasureError};

@@ -1,4 +1,4 @@
-//! After a restore: what the ledger says was erased is erased again (R8.6).
+//! After a restore, everything that the ledger lists is erased again (R8.6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,31 +17,31 @@ use crate::domain::row::SUPPRESSION;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 
-/// What applying a page of the ledger found and did.
+/// What a run found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reapplied {
-    /// The last position it looked at: where the next page starts.
+    /// The last position that the run looked at. The next run starts there.
     pub position: u64,
-    /// Entries of the page.
+    /// How many entries it looked at.
     pub entries: u64,
-    /// Targets of which something had come back.
+    /// How many targets had come back, in whole or in part.
     pub found: u64,
-    /// Those of them that a hold keeps now: they are left (R6.7).
+    /// How many of them a hold keeps now: these are left (R6.7).
     pub held: u64,
-    /// What was removed of them.
+    /// What was removed.
     pub removed: Counts,
-    /// Whether that was the end of the ledger, behind which every row has been looked at.
+    /// Whether the run reached the end of the ledger, and looked at every row after that.
     pub complete: bool,
 }
 
 impl Eraser {
-    /// Applies a page of the ledger after `position` to the tables as they are now, while there is
-    /// time: data that came back is removed, and marks that are still to serve are set. Behind its
-    /// end, every row is looked at, and what belongs to something erased is removed. What is there
-    /// already stays as it is, so that it may be run at any time, and again.
+    /// Applies the ledger after `position` to the tables, while there is time. It removes data that
+    /// came back, and sets marks that still have to serve. At the end of the ledger it looks at
+    /// every row, and removes rows of something erased. It changes nothing else, so it may run at
+    /// any time, and again.
     ///
     /// # Errors
-    /// [`ErasureError`]; the next run starts at the same position.
+    /// [`ErasureError`]. The next run starts at the same position.
     //= R8.6, R6.6
     pub async fn reapply(
         &self,
@@ -59,7 +59,7 @@ impl Eraser {
             if !has_time() {
                 break;
             }
-            // A mark that would have gone by itself is not set again.
+            // A mark that would be gone by now is not set again.
             let is_marked = now.duration_since(entry.shredded_at) < SUPPRESSION;
             for target in &entry.targets {
                 let is_back = !is_clean(self, target).await?;
@@ -85,9 +85,9 @@ impl Eraser {
         Ok(done)
     }
 
-    /// Removes rows of what is erased that no contact, and no target of the ledger, leads to. Each
-    /// connection and each contact they belong to counts as a target that was found again. Not
-    /// complete, where there was no time to look at every row.
+    /// Removes rows of something erased that neither a contact nor a target of the ledger leads to.
+    /// Each connection and contact of such rows counts as a target that had come back. The result
+    /// is not complete if there was no time to look at every row.
     ///
     /// # Errors
     /// [`ErasureError`]; it may be repeated.
@@ -107,7 +107,7 @@ impl Eraser {
         let (mut found, mut gone) = (BTreeSet::new(), Vec::new());
         for (conversation, rows) in conversations {
             let connection = conversation.connection.clone();
-            // Of a connection without keys nothing can be read, whoever would hold it.
+            // Nothing of a connection without keys can be read, so a hold on it would keep nothing.
             let Some(account) = store.account_of_keys(&connection).await? else {
                 found.insert((connection, None));
                 gone.extend(rows);

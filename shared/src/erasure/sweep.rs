@@ -1,5 +1,5 @@
-//! Sweeping: deletes the rows that shredding left unreadable, in batches that are written down,
-//! with their counts, before they are deleted. Ends with the negative proof.
+//! Sweeping deletes the rows that shredding left unreadable. Each batch is written down with its
+//! counts before it is deleted. A sweep ends with the proof.
 //!
 //! Why no row of an erased connection is missed, though rows are found by their contacts alone, and
 //! intake goes on writing while the connection is being marked:
@@ -8,21 +8,22 @@
 //!    contact outlives its rows and tombstones by a week. So a row has a contact, until a sweep
 //!    ends that contact.
 //! 2. Whatever intake began before the marks is over [`SETTLED`] later: its requests do not leave
-//!    once its own time is up (`edge::fence`). What it begins later reads the mark, of a connection
-//!    before it writes, of a contact after that, and removes what it wrote. The sweep begins after
-//!    that time, so it meets every row that stays.
-//! 3. A contact is ended by deleting it, and its conversation is read once more after that. Intake
-//!    looks for the contact after it has written. If it sees the contact, the row was written
-//!    before the contact ended, and is met by that last read. If it does not, it deletes what it
-//!    wrote itself. So even a webhook that outlives the time of 2 leaves nothing of a conversation
+//!    once its own time is up (`edge::fence`). What intake begins later reads the mark of a
+//!    connection before it writes. It reads the mark of a contact after it writes, and then removes
+//!    what it wrote. The sweep begins after that time, so it meets every row that stays.
+//! 3. A sweep ends a contact by deleting it, and then reads the conversation once more. Intake
+//!    looks for the contact after it has written. If intake sees the contact, the row was written
+//!    before the contact ended, and that last read meets the row. If not, intake deletes the row
+//!    itself. So even a webhook that outlives the time of step 2 leaves nothing in a conversation
 //!    that it had made known before.
-//! 4. What all of it could not foresee (a process that is frozen between its clock and its socket)
-//!    is found each day by a look at every row (`erasure::astray`).
+//! 4. A process that is frozen between its clock and its socket escapes all of this. A daily look
+//!    at every row finds what it left (`erasure::astray`).
 //!
-//! Of an erased contact's messages the same is true; the contact stays, and says in `erasing`
+//! The same holds for the messages of an erased contact. The contact stays, and its `erasing` says
 //! whether the sweep is still to come.
 //!
-//! Rows are counted once, whoever asked how often, because one request at a time sweeps in a lane.
+//! Rows are counted once, however often someone asks, because one request at a time sweeps in a
+//! lane.
 
 use jiff::Timestamp;
 
@@ -37,13 +38,13 @@ use crate::domain::erasure::{Request, State, Target};
 use crate::domain::ids::{AccountId, MemberId};
 use crate::store::requests::InFlight;
 
-/// Members of one batch: the user pool takes a few calls a second.
+/// Members of one batch. The user pool takes a few calls a second.
 const MEMBERS: usize = 10;
 
 /// Sweeps a request's targets from where the last worker stopped, then proves that nothing is left.
 ///
 /// # Errors
-/// [`ErasureError`]; `Store(Conflict)` when another worker has the request.
+/// [`ErasureError`]. `Store(Conflict)` if another worker has the request.
 pub(super) async fn sweep(
     eraser: &Eraser,
     request: Request,
@@ -61,7 +62,7 @@ pub(super) async fn sweep(
     }
     let swept = sweeper.targets_swept();
     if let Some(last) = swept.checked_sub(1).and_then(|last| targets.get(last)) {
-        // A worker that died may have saved that it is swept, and not left its lane.
+        // A worker may have saved that the target is swept, and died before it left the lane.
         sweeper.leave(&last.lane()).await?;
     }
     for target in targets.iter().skip(swept) {
@@ -79,7 +80,8 @@ pub(super) async fn sweep(
     }
     for target in &targets {
         if !is_clean(eraser, target).await? {
-            // A key made or a row written at the very moment of shredding: once more.
+            // A key was made, or a row was written, at the very moment of shredding: sweep once
+            // more.
             sweeper.start_again().await?;
             return sweeper.stop(Outcome::More);
         }
@@ -110,9 +112,9 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// The channels of an account that nobody has asked for: whoever asked for the account may have
-    /// died before. A request of their own erases them, with a receipt of its own; or this sweep
-    /// does, where no request is at it. None is connected once the account is locked.
+    /// Sweeps the channels of an account that no request covers: the door may have died before it
+    /// asked for them. A request of their own erases them, with a receipt of its own; without such
+    /// a request, this sweep does. No channel is connected once the account is locked.
     pub(super) async fn channels(
         &mut self,
         account: &AccountId,
@@ -136,7 +138,7 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// The members of an account, with their identities.
+    /// Sweeps the members of an account, with their identities.
     pub(super) async fn members(&mut self, account: &AccountId) -> Result<Outcome, ErasureError> {
         for member in self.store.account_members(account).await? {
             self.batch.members.push((account.clone(), member));
@@ -152,7 +154,7 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// A member, with their identity.
+    /// Sweeps a member, with their identity.
     pub(super) async fn member(
         &mut self,
         account: &AccountId,

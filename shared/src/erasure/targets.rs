@@ -1,4 +1,4 @@
-//! What there is to erase: of whom or what a request names by a Meta id, and of an account.
+//! Finds the targets of a request that names a Meta id or an account.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,8 @@ use crate::domain::ids::{AccountId, Channel, ConversationId, MetaId, RouteId};
 use crate::seal::pseudonym::Pepper;
 use crate::store::Store;
 
-/// Everything held of a person: conversations with them, and the channels they connected or are.
-/// What began after the request was issued is not part of it.
-///
-/// # Errors
-/// [`ErasureError`].
+/// Everything that is held of a person: conversations with them, and channels that they connected
+/// or are. What began after the request was issued does not count.
 pub async fn of_person(
     store: &Store,
     pepper: &Pepper,
@@ -26,7 +23,8 @@ pub async fn of_person(
 ) -> Result<Vec<Target>, ErasureError> {
     let held = store.person(&pepper.person(id)).await?;
     let until = erased_until(issued_at, now);
-    // The index may be a moment old: who was erased, and has not written since, is not held.
+    // The index may be a moment old: nothing is held of a person who was erased and has not written
+    // since.
     let conversations = held.contacts.iter().map(|(_, conversation)| conversation.clone());
     let sight = store.look_again(&BTreeSet::new(), &conversations.collect()).await?;
     let is_known = |conversation: &ConversationId| {
@@ -42,10 +40,7 @@ pub async fn of_person(
     Ok(targets)
 }
 
-/// The channels that a person connected, by the id of their login at Meta.
-///
-/// # Errors
-/// [`ErasureError`].
+/// The channels that a person connected, found by the id of their login at Meta.
 pub async fn connected_by(
     store: &Store,
     pepper: &Pepper,
@@ -58,9 +53,6 @@ pub async fn connected_by(
 }
 
 /// The channel that is this Page or Instagram account.
-///
-/// # Errors
-/// [`ErasureError`].
 pub async fn of_channel(
     store: &Store,
     pepper: &Pepper,
@@ -72,10 +64,7 @@ pub async fn of_channel(
     channels(store, routes, connected_by_then(issued_at, now)).await
 }
 
-/// The channels that an account still has, in whatever state.
-///
-/// # Errors
-/// [`ErasureError`].
+/// The channels that an account still has, in any state.
 pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Target>, ErasureError> {
     let channel = |(route, connection)| {
         let account = account.clone();
@@ -84,8 +73,9 @@ pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Target
     Ok(store.account_channels(account).await?.into_iter().map(channel).collect())
 }
 
-/// The active connections at these routes that were there by then: the answer to our own
-/// unsubscribe, or a callback that is sent again, must not take a channel that was connected anew.
+/// The active connections at these routes that were there by then. Our own unsubscribing makes Meta
+/// send a callback, and callbacks may come again: neither may take a channel that was connected
+/// anew.
 async fn channels(
     store: &Store,
     routes: Vec<RouteId>,

@@ -1,19 +1,19 @@
-//! The days that a run looks back over: it may not have run for so long, and still misses nothing.
+//! The days that a run looks back over. It misses nothing even if nothing ran for that long.
 
 use crate::domain::time::Day;
 use crate::store::expiries::DueAfter;
 
-/// A day on which nothing is due costs half a read unit.
+/// How many days. A day on which nothing is due costs half a read unit.
 const DAYS: i32 = 60;
-/// What is left of so many things is counted: from there on the count says "so many or more".
+/// A count of what is left ends here: then it says "so many or more".
 pub(super) const COUNTED_MAX: usize = 10_000;
 
-/// That day and those before it, the latest first.
+/// The days up to that day, the latest first.
 pub(super) fn days(until: Day) -> impl DoubleEndedIterator<Item = Day> {
     (0..=DAYS).map(move |back| until.plus(0_i32.saturating_sub(back)))
 }
 
-/// A walk over what is due on each of some days, page by page.
+/// A walk over what is due on each of these days, page by page.
 pub(super) struct Walk<I> {
     days: I,
     on: Option<Day>,
@@ -27,7 +27,7 @@ impl<I: Iterator<Item = Day>> Walk<I> {
         Self { days, on, after: None }
     }
 
-    /// The page to read: its day, and where the one before it ended; `None` at the end.
+    /// The page to read: its day, and where the page before it ended; `None` at the end.
     pub(super) fn page(&mut self) -> Option<(Day, Option<DueAfter>)> {
         Some((self.on?, self.after.take()))
     }

@@ -1,8 +1,8 @@
-//! The sweep: what has expired and time to live has left is deleted (R6.2), conversation by
-//! conversation, each on the day that its contact names. That day is never after the one on which
-//! the oldest of its messages is to be swept: whoever gives a message its time writes that first,
-//! and looks at the contact after that; a visit moves the day on first, and looks at the messages
-//! again after that. So one of the two sees the other, and has it visited earlier.
+//! Visits delete what has expired and time to live has left (R6.2). A conversation is visited on
+//! the day that its contact names. That day is never later than the day on which its oldest message
+//! must go: whoever gives a message its expiry first writes the message, and then looks at the
+//! contact. A visit first moves the day on, and then looks at the messages again. So one of the two
+//! sees the other, and makes the day earlier.
 
 use jiff::Timestamp;
 
@@ -21,11 +21,11 @@ use crate::store::{Store, StoreError};
 
 /// Conversations that are visited at once.
 const VISITS: usize = 16;
-/// Rows of one that are deleted at once.
+/// Rows of a conversation that are deleted at once.
 const DELETIONS: usize = 16;
-/// Rows of a visit's first page: most visits find that time to live has been there.
+/// Rows of a visit's first page. Time to live has mostly been there before.
 const FIRST_PAGE: i32 = 25;
-/// Rows of each page after it.
+/// Rows of each further page.
 const PAGE: i32 = 250;
 
 /// What a run found and did.
@@ -35,22 +35,21 @@ pub struct Swept {
     pub visited: u64,
     /// Rows that were deleted.
     pub rows: u64,
-    /// Conversations that a legal hold keeps: they are visited again tomorrow (R6.7).
+    /// Conversations that a legal hold keeps. They are visited again tomorrow (R6.7).
     pub held: u64,
-    /// Rows and conversations that could not be read or written; they are looked at again.
+    /// Rows and conversations that could not be read or written. Another visit looks at them.
     pub failed: u64,
-    /// Seconds from its expiry to the run, of the deleted row that waited longest.
+    /// Of the deleted row that waited longest: seconds from its expiry to the run.
     pub seconds_late: u64,
     /// Whether nothing is left to do.
     pub complete: bool,
 }
 
-/// Deletes every row that has expired by `now` of the conversations whose day has come, the oldest
-/// day first, while there is time. Found by index: what lives on costs nothing.
+/// Visits every conversation that is due, the oldest day first, while there is time, and deletes
+/// the rows that expired by `now`. An index finds the conversations, so the others cost nothing.
 ///
 /// # Errors
-/// [`StoreError`], but for those of one item, which are counted; what was deleted is deleted, and
-/// another run goes on.
+/// [`StoreError`]. Errors of a single item are only counted. Another run goes on from there.
 //= R6.2
 pub async fn sweep_expired_rows(
     store: &Store,
@@ -84,10 +83,7 @@ pub async fn sweep_expired_rows(
 }
 
 impl Swept {
-    /// Counts it for the attestation of the run's day.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds the result to the tallies of the run's day.
     pub async fn tally(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let today = Day::of(now);
         store.add_tally(today, &[(Tally::RowsSwept, self.rows)]).await?;
@@ -114,19 +110,19 @@ impl Swept {
     }
 }
 
-/// A conversation, as it is while it is visited.
+/// A conversation during its visit.
 struct Visit<'a> {
     store: &'a Store,
     due: &'a DueVisit,
     now: Timestamp,
-    /// By whose plan its messages expire; `None` once that is gone.
+    /// The account of the conversation; `None` once it is gone.
     account: Option<Account>,
     done: Swept,
-    /// When it is to be visited again.
+    /// When the conversation is due again.
     next: Option<Day>,
 }
 
-/// Deletes what has expired of one conversation, and notes when it is to be visited again.
+/// Deletes what has expired of one conversation, and notes when it is due again.
 async fn visit(
     store: &Store,
     due: &DueVisit,
@@ -147,7 +143,7 @@ async fn visit(
             break;
         }
         if !has_time() {
-            // It keeps its day, so the next run goes on.
+            // The conversation keeps its day, so the next run goes on.
             visit.done.complete = false;
             return Ok(visit.done);
         }
@@ -157,8 +153,8 @@ async fn visit(
 }
 
 impl Visit<'_> {
-    /// Deletes what has expired of a page; false once nothing behind it can have. Messages expire
-    /// in the order in which they were sent.
+    /// Deletes what has expired of a page. False once nothing behind it can have expired: messages
+    /// expire in the order in which they were sent.
     async fn page(&mut self, rows: Vec<Result<SweepRow, StoreError>>) -> Result<bool, StoreError> {
         let (mut gone, mut goes_on, mut lives) = (Vec::new(), false, false);
         for row in rows {
@@ -180,15 +176,16 @@ impl Visit<'_> {
         if gone.is_empty() {
             return Ok(goes_on);
         }
-        // Looked for right before, in the place where it would be too late: a hold that comes after
-        // this finds rows that had expired before it.
+        // Looks for holds right before the deletion. A hold that comes after this finds rows that
+        // expired before the hold.
         let DueVisit { account, conversation, .. } = self.due;
         if is_any_held(self.store, &Held::of_conversation(account, conversation)).await? {
             self.done.held = 1;
             self.again(self.tomorrow());
             return Ok(false);
         }
-        // So is the plan: a longer one may keep what has only just expired by the one before.
+        // Reads the plan again, too: a longer plan may keep what has just expired by the earlier
+        // one.
         self.account = self.store.account(account).await?;
         let (gone, kept): (Vec<_>, Vec<_>) =
             gone.into_iter().partition(|row| self.has_expired(row));
@@ -205,31 +202,31 @@ impl Visit<'_> {
                 let late = u64::try_from(late).unwrap_or_default();
                 self.done.seconds_late = self.done.seconds_late.max(late);
             } else {
-                // It is gone, or is not what it was.
+                // The row is gone, or has changed.
                 self.again(self.tomorrow());
             }
         }
         Ok(goes_on || !lives)
     }
 
-    /// Moves the contact on to its next day, and then looks again.
+    /// Moves the contact on to its next day, and then looks at the messages again.
     async fn end(&mut self) -> Result<(), StoreError> {
         let (store, conversation) = (self.store, &self.due.conversation);
-        // Refused, where somebody has it visited earlier, or was here: that day stands.
+        // Refused if somebody made the day earlier, or visited meanwhile: then that day stands.
         if !store.end_visit(self.due, self.next).await? {
             return Ok(());
         }
-        // A message that was stored, or re-timed, after it was looked for; and a plan that changed:
-        // whoever wrote it has looked at the contact before it was moved on.
+        // A message may have been stored or re-timed since, or the plan may have changed, and
+        // whoever did so may have looked at the contact before it was moved on.
         let looked = self.look_again().await;
         if looked.is_err() {
-            // Unseen, it may be there.
+            // The look failed, so something may be there.
             store.visit_by(conversation, self.tomorrow()).await?;
         }
         looked
     }
 
-    /// Has it visited earlier, where that is due by now.
+    /// Makes the day earlier, if that is due by now.
     async fn look_again(&mut self) -> Result<(), StoreError> {
         let (store, conversation) = (self.store, &self.due.conversation);
         self.account = store.account(&self.due.account).await?;
@@ -245,7 +242,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Has it visited again on that day at the latest.
+    /// Makes the conversation due on that day at the latest.
     fn again(&mut self, day: Day) {
         self.next = Some(self.next.map_or(day, |next| next.min(day)));
     }
@@ -254,14 +251,14 @@ impl Visit<'_> {
         !row.is_held && self.ends_at(row) <= self.now
     }
 
-    /// The day on which a row is to be swept: of one that a hold keeps, each day, since its time
-    /// comes back when that is lifted.
+    /// The day on which a row must go. A row that a hold keeps is looked at each day, since its
+    /// expiry comes back when the hold is lifted.
     fn day_of(&self, row: &SweepRow) -> Day {
         let tomorrow = self.tomorrow();
         if row.is_held { tomorrow } else { sweep_on(self.ends_at(row)).max(tomorrow) }
     }
 
-    /// By the plan of the account, to which not every row may have been re-timed yet.
+    /// When a row expires by the account's plan, even if the row is not re-timed to it yet.
     fn ends_at(&self, row: &SweepRow) -> Timestamp {
         self.account.as_ref().map_or(row.expires_at, |account| ends_at(row, account, self.now))
     }
@@ -271,11 +268,8 @@ impl Visit<'_> {
     }
 }
 
-/// How many conversations were to be visited until the end of that day, and were not, though no
-/// hold keeps them. By the same index, which may be a moment old, and as far back.
-///
-/// # Errors
-/// [`StoreError`].
+/// How many conversations were due by the end of that day, had no visit, and no hold keeps them. It
+/// uses the same index, which may be a moment old, and looks as far back.
 //= R6.2
 pub async fn visits_left(store: &Store, until: Day) -> Result<u64, StoreError> {
     let (mut found, mut walk) = (Vec::new(), Walk::over(days(until)));
@@ -290,7 +284,7 @@ pub async fn visits_left(store: &Store, until: Day) -> Result<u64, StoreError> {
         Ok(DueVisit { account, conversation, .. }) => {
             is_any_held(store, &Held::of_conversation(account, conversation)).await
         }
-        // What cannot be read was not visited.
+        // A conversation that cannot be read was not visited.
         Err(_) => Ok(false),
     });
     let held = try_all(held, VISITS).await?;

@@ -1,12 +1,12 @@
-//! The words that do not depend on the request.
+//! The texts that do not depend on the request.
 
-/// What the pages say whatever the request.
+/// The fixed texts of the pages.
 #[derive(Debug)]
 pub(crate) struct Texts {
     pub(crate) language: &'static str,
     pub(crate) skip: &'static str,
     pub(crate) status_title: &'static str,
-    /// What is shown for a state when nothing was held.
+    /// The texts for a request of which nothing was held.
     pub(crate) nothing_held: (&'static str, &'static str),
     pub(crate) progress: &'static str,
     pub(crate) done: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Texts {
     pub(crate) held_part: &'static str,
     pub(crate) removed: &'static str,
     pub(crate) kept: &'static str,
-    /// What backups keep of what was not shredded with its key, and why.
+    /// What backups keep, and why, of data that was not shredded with its key.
     pub(crate) backups: (&'static str, &'static str),
     pub(crate) receipt: &'static str,
     pub(crate) receipt_how: &'static str,

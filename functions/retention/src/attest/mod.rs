@@ -1,8 +1,9 @@
-//! Attests, each day, what retention did on the day before: a report, the same signed, and a page.
+//! Attests each day what retention did on the day before: a report, the signed report, and a page.
 //!
-//! The report is filed first, and once; the other two are made of the filed one. So a run that is
-//! repeated, or comes late, finishes what is there and changes nothing. Rows of what was erased are
-//! found by a look at every row and stated as a violation; after that, a worker removes them.
+//! The report is filed first, and once. The signed report and the page are made of the filed one.
+//! So a run that is repeated, or comes late, completes what is there and changes nothing. A look at
+//! every row finds rows astray. The report states them as violations, and then a worker removes
+//! them.
 
 mod page;
 
@@ -27,19 +28,19 @@ use crate::{App, HasTime, deadlines};
 /// Why a day was not attested.
 #[derive(Debug, thiserror::Error)]
 pub enum AttestError {
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The removal of what that found was not queued.
+    /// The removal of rows astray was not queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The bucket.
+    /// The bucket failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// The report was not signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
-    /// The report was not written, or the filed one is none.
+    /// The report was not written, or the filed report cannot be read.
     #[error("the report cannot be written or read")]
     Unreadable(#[from] serde_json::Error),
     /// The page was not written.
@@ -52,7 +53,7 @@ pub enum AttestError {
 pub(crate) struct Run {
     day: Day,
     violations: u64,
-    /// Whether this run filed the report, and found none there.
+    /// Whether this run filed the report, and not an earlier one.
     new: bool,
 }
 
@@ -65,7 +66,8 @@ pub(crate) async fn run(
 ) -> Result<Run, AttestError> {
     let day = Day::of(now).plus(-1);
     let facts = facts(app, day, now).await?;
-    // Last, for it may take all the time there is; a look that fails has seen nothing, and counts.
+    // The look at every row comes last, for it may take all the time. If it fails, that counts as a
+    // violation.
     let astray = rows_astray(&app.store, has_time).await.unwrap_or_else(|error| {
         tracing::error!(%error, "not every row was looked at");
         Astray::default()
@@ -88,7 +90,7 @@ pub(crate) async fn run(
     Ok(Run { day, violations: report.violations, new: is_new })
 }
 
-/// What is known of the day, at its end, but for rows that are astray.
+/// The facts at the end of the day, without the rows astray.
 async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, StoreError> {
     let first = day.plus(1_i32.saturating_sub(HISTORY_DAYS));
     let tallies = app.store.tallies(first, day).await?;
@@ -120,13 +122,13 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     })
 }
 
-/// Exports so many of which are counted: from there on it says "so many or more".
+/// A count of exports ends here: then it says "so many or more".
 const EXPORTS_COUNTED_MAX: i32 = 1000;
 
-/// Days of accounts so many of which are counted: from there on it says "so many or more".
+/// A count of days of accounts ends here: then it says "so many or more".
 const COUNTED_MAX: usize = 10_000;
 
-/// Days of accounts with audit events that are too old at the end of that day.
+/// How many days of accounts have audit events that are too old at the end of that day.
 //= R6.4
 async fn audit_left(store: &Store, day: Day) -> Result<u64, StoreError> {
     let kept_days = i32::try_from(KEPT.as_hours() / 24).unwrap_or(i32::MAX);
@@ -147,7 +149,7 @@ fn announce(report: &Report, astray: &Astray, now: Timestamp) {
     tracing::info!(looked_at, erased, unlisted, unreadable, complete, "every row looked at");
     tracing::info!(day = %report.day, violations, "retention attested");
     let mut metrics = Metrics::new(now);
-    // A repeated run says so again: it is what there is, not what this run did.
+    // A repeated run counts it again: it says what there is, not what this run did.
     metrics.add("AttestationsWritten", Unit::Count, 1);
     metrics.add("RetentionViolations", Unit::Count, violations);
     metrics.emit();

@@ -1,5 +1,5 @@
-//! The page of an attestation: one sheet, in English and Spanish, without scripts and without
-//! anything from elsewhere, so that it reads the same in years.
+//! The page of an attestation: one sheet in English and Spanish. It has no scripts and nothing from
+//! elsewhere, so it reads the same in years.
 
 use askama::Template;
 use numib::domain::attestation::{DayTotal, How, Kept, Report, Requests, Rule, Why};
@@ -7,7 +7,7 @@ use numib::domain::time::Day;
 
 const STYLE: &str = include_str!("../../templates/attestation.css");
 
-/// In English and in Spanish.
+/// A text in English and in Spanish.
 type Words = (&'static str, &'static str);
 
 #[derive(Template)]
@@ -17,13 +17,13 @@ struct Page<'a> {
     report: &'a Report,
     violations: String,
     rows: Vec<Row>,
-    /// Open, at risk, late.
+    /// The numbers of open requests, those at risk, and late ones.
     requests: (String, String, String),
     chart: Chart,
     days: Vec<DayRow>,
 }
 
-/// A rule, as the table has it.
+/// A rule, as a row of the table.
 struct Row {
     name: Words,
     requirements: String,
@@ -39,7 +39,7 @@ struct Row {
     is_broken: bool,
 }
 
-/// A day, as the table has it.
+/// A day, as a row of the table.
 struct DayRow {
     day: Day,
     rows: String,
@@ -51,9 +51,9 @@ struct DayRow {
 /// Bars of the last days, and marks below them.
 struct Chart {
     panels: [Panel; 2],
-    /// Where days are with violations.
+    /// The places of days with violations.
     broken: Vec<usize>,
-    /// Where days are without an attestation.
+    /// The places of days without an attestation.
     unattested: Vec<usize>,
     first: String,
 }
@@ -70,11 +70,11 @@ struct Bar {
     height: u64,
 }
 
-/// From one day to the next.
+/// The distance from one day to the next.
 const STEP: usize = 24;
 /// The highest bar.
 const BAR_MAX: u64 = 64;
-/// Where bars stand.
+/// The line that bars stand on.
 const BASE: u64 = 66;
 
 /// The page of a report.
@@ -205,14 +205,14 @@ const fn x(place: usize) -> usize {
     place.saturating_mul(STEP).saturating_add(4)
 }
 
-/// Of `most`, which has the whole height; whatever is not nothing is seen.
+/// The height of a bar. `most` has the whole height, and any count above zero is visible.
 fn height(count: u64, most: u64) -> u64 {
     let share = u128::from(count).saturating_mul(u128::from(BAR_MAX));
     let height = share.checked_div(u128::from(most)).unwrap_or_default();
     u64::try_from(height).unwrap_or(BAR_MAX).clamp(2, BAR_MAX)
 }
 
-/// With a narrow space between each three digits, as both languages read it.
+/// A number with a narrow space between groups of three digits, as both languages write it.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -225,7 +225,7 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// In its two largest units, which have the same signs in both languages.
+/// A duration in its two largest units. The units have the same signs in both languages.
 fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {
