@@ -30,16 +30,19 @@ const CHANNELS_AT_ONCE: usize = 16;
 /// A real callback has about 300 bytes.
 const BODY_LEN_MAX: usize = 16 * 1024;
 
-const TOO_LARGE: Problem =
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 16 KiB.");
+const TOO_LARGE: Problem = Problem::new(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "too-large",
+    "The body is larger than 16 KiB. Please send less.",
+);
 const UNSIGNED: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
     "signature",
-    "signed_request is not signed with this app's secret.",
+    "Please sign the signed_request with this app's secret.",
 );
 const MALFORMED: Problem = Problem::bad_request(
     "signed-request",
-    "One signed_request is needed: an HMAC-SHA256 signature, a dot and a payload, in base64url.",
+    "Please send one signed_request: an HMAC-SHA256 signature, a dot and a payload, in base64url.",
 );
 
 pub(crate) static DATA_DELETION: Route = Route {

@@ -13,9 +13,11 @@ use numib::store::contacts::Contact;
 /// Who reads messages: not staff, nor data-protection officers, and nobody while the account is
 /// being deleted.
 //= R4.3, R2.1, R6.1
-pub(crate) const READERS: Who =
-    Who::new(Role::READERS, "Reading messages takes the role agent, admin or owner of an account.")
-        .of_active_account();
+pub(crate) const READERS: Who = Who::new(
+    Role::READERS,
+    "Only agents, admins and owners read messages. Please ask an owner for such a role.",
+)
+.of_active_account();
 
 /// The account's active connections.
 pub(crate) async fn connections(

@@ -18,10 +18,11 @@ pub(crate) const MESSAGES_LIMIT: usize = 50;
 /// Longer than any cursor we make.
 pub(crate) const CURSOR_LEN_MAX: usize = 256;
 
-const BAD_LIMIT: Problem = Problem::field("limit", "`limit` is a number from 1 to 100.");
+const BAD_LIMIT: Problem = Problem::field("limit", "`limit` must be a number from 1 to 100.");
 const BAD_CURSOR: Problem =
-    Problem::field("cursor", "The cursor is not one that this list gave out.");
-const TWO_CURSORS: Problem = Problem::field("cursor", "`older` and `newer` exclude each other.");
+    Problem::field("cursor", "Please send a cursor that this list gave you.");
+const TWO_CURSORS: Problem =
+    Problem::field("cursor", "Please send `older` or `newer`, and not both.");
 
 /// A page of conversations, asked for.
 #[derive(Debug)]

@@ -80,24 +80,24 @@ impl Refusal {
             Self::Method => Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
-                "Only GET (handshake) and POST (updates) are served here.",
+                "Please use GET (handshake) or POST (updates).",
             ),
             Self::TooLarge => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
-                "The body is larger than 4 MiB.",
+                "The body is larger than 4 MiB. Please send less.",
             ),
-            Self::Handshake(HandshakeError::Forbidden) => {
-                Problem::forbidden("The verify token is not one of ours.")
-            }
+            Self::Handshake(HandshakeError::Forbidden) => Problem::forbidden(
+                "The verify token is unknown. Please check it in the app's settings at Meta.",
+            ),
             Self::Handshake(HandshakeError::BadRequest) => Problem::bad_request(
                 "handshake",
-                "hub.mode=subscribe, hub.verify_token and a plain hub.challenge are needed.",
+                "Please send hub.mode=subscribe, hub.verify_token and a plain hub.challenge.",
             ),
             Self::Signature(_) => Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "signature",
-                "X-Hub-Signature-256 is missing, malformed or not made with this app's secret.",
+                "Please sign the body: X-Hub-Signature-256 is missing or wrong.",
             ),
             Self::Secrets(_) | Self::Intake(_) => Problem::internal(),
         }

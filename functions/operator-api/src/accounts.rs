@@ -21,7 +21,7 @@ use crate::app::{Call, Route};
 use crate::plan::{BAD_PLAN, subject as plan_subject};
 
 const BAD_EMAIL: Problem =
-    Problem::field("owner_email", "`owner_email` is the e-mail address of the owner.");
+    Problem::field("owner_email", "`owner_email` must be the owner's e-mail address.");
 const TAKEN: Problem = Problem::conflict(
     "This person is a member of an account already, or somebody has this address unverified.",
 );

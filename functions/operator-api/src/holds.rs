@@ -31,13 +31,14 @@ const AT_ONCE: usize = 32;
 
 const BAD_ON: Problem = Problem::field(
     "on",
-    "`on` is account:ID, connection:ID or contact:ID; a contact's id is its conversation's.",
+    "`on` must be account:ID, connection:ID or contact:ID; a contact's id is its conversation's.",
 );
 const BAD_REASON: Problem = Problem::field(
     "reason",
-    "`reason` is 1 to 500 characters on one line: the law or the order, never a person.",
+    "`reason` must be one line of 1 to 500 characters: the law or the order, never a person.",
 );
-const BAD_HOLD: Problem = Problem::field("hold", "A hold's id is 1 to 64 of A–Z a–z 0–9 _ and -.");
+const BAD_HOLD: Problem =
+    Problem::field("hold", "Please give the hold an id of 1 to 64 of A–Z a–z 0–9 _ and -.");
 
 /// What a hold is on: a contact's id is that of its conversation.
 const RECORD: &str = "^(account:|connection:|contact:[A-Za-z0-9_-]{1,64}[.])[A-Za-z0-9_-]{1,64}$";

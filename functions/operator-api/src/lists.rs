@@ -40,23 +40,26 @@ const AT_ONCE: usize = 16;
 const NOT_A_LIST: Problem = Problem::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "content-type",
-    "The body must be of type text/csv or text/plain.",
+    "Please send a body of type text/csv or text/plain.",
 );
 const TOO_LONG: Problem = Problem::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "too-large",
-    "The list is larger than 4 MiB. Split it.",
+    "The list is larger than 4 MiB. Please split it.",
 );
 const TOO_MANY: Problem = Problem::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "too-large",
-    "The list has more than 20,000 ids. Split it.",
+    "The list has more than 20,000 ids. Please split it.",
 );
-const NOT_TEXT: Problem = Problem::bad_request("list", "The list is not text in UTF-8.");
-const OPEN_QUOTE: Problem =
-    Problem::bad_request("list", "A quote of the list is never closed. Nothing of it was done.");
-const EMPTY: Problem = Problem::bad_request("list", "The list has no line with an id.");
-const BAD_FROM: Problem = Problem::field("from", "`from` is the number of a line, from 1.");
+const NOT_TEXT: Problem = Problem::bad_request("list", "Please send the list as text in UTF-8.");
+const OPEN_QUOTE: Problem = Problem::bad_request(
+    "list",
+    "A quote in the list is never closed, so nothing was done. Please close it.",
+);
+const EMPTY: Problem =
+    Problem::bad_request("list", "The list has no line with an id. Please check the file.");
+const BAD_FROM: Problem = Problem::field("from", "`from` must be the number of a line, from 1.");
 
 /// What became of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -17,14 +17,14 @@ use crate::app::{Call, Route};
 
 pub(crate) const BAD_REFERENCE: Problem = Problem::field(
     "reference",
-    "`reference` is the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and spaces within.",
+    "`reference` must be the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and inner spaces.",
 );
 /// A case's number: no blank at either end.
 pub(crate) const REFERENCE: &str = "^[A-Za-z0-9_./:#-]([A-Za-z0-9 _./:#-]*[A-Za-z0-9_./:#-])?$";
 
 const BAD_ID: Problem =
-    Problem::field("id", "`id` is a Meta id: decimal digits, at most 64, not all zero.");
-const BAD_SOURCE: Problem = Problem::field("source", "`source` is `operator` or `minor`.");
+    Problem::field("id", "`id` must be a Meta id: at most 64 decimal digits, not all zero.");
+const BAD_SOURCE: Problem = Problem::field("source", "`source` must be `operator` or `minor`.");
 
 /// What an operator lodges for a person.
 #[derive(Deserialize, JsonSchema)]

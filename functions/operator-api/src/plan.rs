@@ -19,9 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{Call, Route};
 
-pub(crate) const BAD_PLAN: Problem =
-    Problem::field("plan_days", "`plan_days` is how long messages are kept: 7, 30, 90 or 365.");
-const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
+pub(crate) const BAD_PLAN: Problem = Problem::field(
+    "plan_days",
+    "`plan_days` must be 7, 30, 90 or 365: the days for which messages are kept.",
+);
+const NOT_ACTIVE: Problem =
+    Problem::conflict("This account does not exist, or is being deleted. Please check its id.");
 /// So long until nobody writes by the old plan any more: what this may take, and then intake.
 const SETTLED: Duration = Duration::from_secs(45);
 

@@ -19,13 +19,15 @@ use crate::app::{Call, Route};
 
 const BAD_VERSION: Problem = Problem::field(
     "version",
-    "`version` is what the version is called: 1 to 64 of A–Z a–z 0–9 - _, and not digits alone.",
+    "`version` must be 1 to 64 of A–Z a–z 0–9 - _, and not digits alone.",
 );
 const BAD_DAY: Problem = Problem::field(
     "effective_on",
-    "`effective_on` is the day from which the version is in force, YYYY-MM-DD.",
+    "`effective_on` must be the day from which the version is in force, YYYY-MM-DD.",
 );
-const OTHER_DAY: Problem = Problem::conflict("This version is in force from another day on.");
+const OTHER_DAY: Problem = Problem::conflict(
+    "This version is already in force from another day. Please publish a new version.",
+);
 
 /// A version of the privacy policy, and from when on it is in force.
 #[derive(Deserialize, JsonSchema)]

@@ -22,16 +22,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{Call, Route};
 
-const NO_ACCOUNT: Problem = Problem::conflict("There is no such account, or it is erased.");
+const NO_ACCOUNT: Problem =
+    Problem::conflict("This account does not exist, or is erased. Please check its id.");
 const BAD_JURISDICTION: Problem =
-    Problem::field("jurisdiction", "`jurisdiction` is one whose term is known: GT.");
+    Problem::field("jurisdiction", "`jurisdiction` must be GT: no other is known yet.");
 const BAD_DAY: Problem = Problem::field(
     "issued_on",
     "`issued_on` is a day, YYYY-MM-DD: not in the future, and not so long ago that nothing has to \
      be kept of it.",
 );
-const OTHER: Problem =
-    Problem::conflict("There is another invoice of this id. A tax record is never changed.");
+const OTHER: Problem = Problem::conflict(
+    "There is another invoice with this id. Tax records never change: please file a new one.",
+);
 
 /// An invoice, as it is filed.
 #[derive(Deserialize, JsonSchema)]

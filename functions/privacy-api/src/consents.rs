@@ -17,10 +17,10 @@ use crate::policies;
 use crate::who::DECIDERS;
 
 const BAD_DECISION: Problem =
-    Problem::field("decision", "`decision` is granted, withdrawn or objected.");
+    Problem::field("decision", "`decision` must be granted, withdrawn or objected.");
 const BAD_VERSION: Problem = Problem::field(
     "policy_version",
-    "`policy_version` is the version of the privacy policy that was shown: one that was published.",
+    "`policy_version` must be the published version of the privacy policy that was shown.",
 );
 
 /// A decision.

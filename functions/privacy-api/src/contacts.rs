@@ -20,8 +20,10 @@ use crate::account;
 use crate::app::{Call, Route};
 use crate::who::ERASERS;
 
-const BAD_META_ID: Problem =
-    Problem::field("meta_id", "`meta_id` is a Meta id: decimal digits, at most 64, not all zero.");
+const BAD_META_ID: Problem = Problem::field(
+    "meta_id",
+    "`meta_id` must be a Meta id: at most 64 decimal digits, not all zero.",
+);
 
 /// Whom to look for. In a body, for ids of people are never in URLs, which are logged everywhere.
 #[derive(Deserialize, JsonSchema)]

@@ -24,7 +24,7 @@ use crate::requests::{Followed, status_page};
 use crate::who::OWNER;
 
 const TOO_LATE: Problem = Problem::conflict(
-    "The request cannot be taken back: only the deletion of an account can, until its day.",
+    "This request cannot be cancelled. Only the deletion of an account can, until its day.",
 );
 const AT_ONCE: usize = 8;
 

@@ -24,18 +24,20 @@ use crate::who::{DECIDERS, OWNER};
 /// Exports that are looked at at once; an account has a week's.
 const AT_ONCE: usize = 8;
 
-const NOT_READY: Problem = Problem::conflict("The archive is not ready yet.");
-const NONE: Problem = Problem::conflict("The export has failed: there is no archive. Ask again.");
+const NOT_READY: Problem =
+    Problem::conflict("The archive is not ready yet. Please try again later.");
+const NONE: Problem =
+    Problem::conflict("The export has failed, so there is no archive. Please ask for another.");
 const GONE: Problem = Problem::new(
     StatusCode::GONE,
     "gone",
-    "The archive is gone: its week is over, or something in it was erased. Ask for another.",
+    "The archive is gone: its week is over, or something in it was erased. Please ask for another.",
 );
 
 const TOO_MANY: Problem = Problem::new(
     StatusCode::TOO_MANY_REQUESTS,
     "exports",
-    "The account has had 20 exports in seven days. Download one of those, or ask again later.",
+    "The account had 20 exports in seven days. Please download one of them, or ask again later.",
 );
 
 /// An export, as far as it has come.

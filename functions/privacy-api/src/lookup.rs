@@ -27,10 +27,12 @@ use crate::who::{ADMINS, DECIDERS, FOLLOWERS};
 const AT_ONCE: usize = 16;
 
 const NO_ACCOUNT: Problem =
-    Problem::field("account_id", "An operator says whose requests: `account_id`.");
-const NOT_YOURS: Problem =
-    Problem::field("account_id", "`account_id` is for operators: yours is known.");
-const BAD_DAY: Problem = Problem::field("day", "`day` is a date in UTC, such as 2026-12-01.");
+    Problem::field("account_id", "Please name the account whose requests to list: `account_id`.");
+const NOT_YOURS: Problem = Problem::field(
+    "account_id",
+    "Please leave `account_id` out: it is for operators, and your account is known.",
+);
+const BAD_DAY: Problem = Problem::field("day", "`day` must be a date in UTC, such as 2026-12-01.");
 
 /// The channels of an account.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -35,21 +35,23 @@ const INVITATIONS_MAX: u32 = 50;
 /// The roles that a member of an account may have.
 const ROLES: &str = "^(owner|admin|agent|privacy)$";
 
-const BAD_EMAIL: Problem = Problem::field("email", "`email` is an e-mail address.");
+const BAD_EMAIL: Problem = Problem::field("email", "`email` must be an e-mail address.");
 const BAD_ROLE: Problem =
-    Problem::field("role", "`role` is `owner`, `admin`, `agent` or `privacy`.");
-const NOT_ADDED: Problem = Problem::conflict("This person cannot be added to the account.");
+    Problem::field("role", "`role` must be `owner`, `admin`, `agent` or `privacy`.");
+const NOT_ADDED: Problem =
+    Problem::conflict("This person cannot join the account. Please invite another address.");
 const TOO_MANY: Problem =
-    Problem::conflict("An account has 100 members at most, those included who are being erased.");
+    Problem::conflict("An account has 100 members at most. Please remove one first.");
 const TOO_OFTEN: Problem = Problem::new(
     StatusCode::TOO_MANY_REQUESTS,
     "too-many-requests",
-    "An account invites 50 people a day at most. Go on tomorrow (UTC).",
+    "An account can invite 50 people a day. Please go on tomorrow (UTC).",
 );
-const LAST_OWNER: Problem =
-    Problem::conflict("This is the account's last owner: make somebody else one first.");
+const LAST_OWNER: Problem = Problem::conflict(
+    "This is the account's last owner. Please make another member an owner first.",
+);
 const NOT_YOURS: Problem = Problem::forbidden(
-    "Owners, admins and data-protection officers are for an owner to make and to change.",
+    "Only an owner can make or change owners, admins and data-protection officers.",
 );
 
 /// A page of an account's members.

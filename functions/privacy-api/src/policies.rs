@@ -22,7 +22,7 @@ const LISTED: i32 = 100;
 
 const NOT_PUBLISHED: Problem = Problem::field(
     "version",
-    "`version` is a version of the privacy policy that was published: see /v1/policy-versions.",
+    "`version` must be a published version of the privacy policy: see /v1/policy-versions.",
 );
 /// The version of that name and its day, if it was published.
 ///

@@ -161,7 +161,7 @@ fn rules() -> Vec<Problem> {
 const fn unsound(field: Field) -> Problem {
     let detail = match field {
         Field::Name => "`name` is one line of 1 to 120 characters.",
-        Field::Email => "`email` is an e-mail address.",
+        Field::Email => "`email` must be an e-mail address.",
         Field::Phone => "`phone` is `+` and 7 to 15 digits, the first of them not 0 (E.164).",
         Field::Company => "`company` is one line of 1 to 120 characters.",
         Field::Address => {

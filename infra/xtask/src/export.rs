@@ -93,9 +93,6 @@ pub async fn run(stack: &Stack, options: &Options, password: &str) -> anyhow::Re
 }
 
 /// Exports an account and says what is in the archive; returns where its summary is.
-///
-/// # Errors
-/// As [`run`].
 pub(crate) async fn show(stack: &Stack, account: &str, password: &str) -> anyhow::Result<PathBuf> {
     let account = AccountId::parse(account).context("that is no account's id")?;
     let owner = owner(stack, &account, password).await?;
@@ -131,9 +128,6 @@ pub async fn owner(stack: &Stack, account: &AccountId, password: &str) -> anyhow
 }
 
 /// Asks for an archive as an owner, follows, downloads and checks it.
-///
-/// # Errors
-/// As [`run`].
 pub fn export(stack: &Stack, owner: &Login) -> anyhow::Result<Archive> {
     let token = owner.access_token.as_str();
     let asked = post(stack, "/v1/exports", token)?;

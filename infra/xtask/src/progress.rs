@@ -65,9 +65,6 @@ impl Step {
     }
 
     /// Runs a command, showing each line it writes to standard error; returns its standard output.
-    ///
-    /// # Errors
-    /// As [`run`].
     pub fn run(&self, command: &mut Command) -> anyhow::Result<String> {
         run(command, |line| self.at(line.trim()))
     }

@@ -14,12 +14,15 @@ use crate::edge::problem::Problem;
 use crate::store::Store;
 use crate::store::accounts::Member;
 
-const CLOSED: Problem =
-    Problem::forbidden("The account is being deleted: until then only its owner gets in.");
-const NOT_ACTIVE: Problem = Problem::forbidden("The account is being deleted.");
+const CLOSED: Problem = Problem::forbidden(
+    "The account is being deleted, so only its owner gets in. Please ask its owner.",
+);
+const NOT_ACTIVE: Problem =
+    Problem::forbidden("The account is being deleted. Please ask its owner.");
 /// Its owner gets in, and changes nothing.
-pub const LOCKED: Problem =
-    Problem::conflict("The account is being deleted: nothing of it changes until that is over.");
+pub const LOCKED: Problem = Problem::conflict(
+    "The account is being deleted, so nothing in it can change. Its owner can cancel the deletion.",
+);
 
 /// Lets a caller in, if there is a route and it is for them.
 ///

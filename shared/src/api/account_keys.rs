@@ -10,7 +10,8 @@ use crate::seal::key_pair::Opener;
 use crate::seal::kms::DataKeys;
 use crate::store::{Store, StoreError};
 
-const NOT_ACTIVE: Problem = Problem::conflict("There is no such account, or it is being deleted.");
+const NOT_ACTIVE: Problem =
+    Problem::conflict("This account does not exist, or is being deleted. Please check its id.");
 
 /// What is sealed to, for this use.
 ///

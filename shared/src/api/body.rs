@@ -14,13 +14,16 @@ const JSON_LEN_MAX: usize = 128 * 1024;
 const NOT_JSON: Problem = Problem::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "content-type",
-    "The body must be of type application/json.",
+    "Please send a body of type application/json.",
 );
-const JSON_TOO_LARGE: Problem =
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than 128 KiB.");
+const JSON_TOO_LARGE: Problem = Problem::new(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "too-large",
+    "The body is larger than 128 KiB. Please send less.",
+);
 const UNREADABLE: Problem = Problem::field(
     "body",
-    "The body is a JSON object with the fields of this route, each once, and no others.",
+    "Please send a JSON object with the fields of this route, each once, and no others.",
 );
 
 /// What holds for the fields of a body: each problem is of one, and says its rule.

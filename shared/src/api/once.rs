@@ -22,17 +22,17 @@ const REPLAYED: &str = "idempotency-replayed";
 
 const BAD_KEY: Problem = Problem::bad_request(
     "idempotency-key",
-    "`Idempotency-Key` is 1 to 128 visible characters, in quotes or not; a random UUID is best.",
+    "Please send an `Idempotency-Key` of 1 to 128 visible characters; a random UUID is best.",
 );
 const OTHER: Problem = Problem::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "idempotency-key",
-    "This `Idempotency-Key` was used for another request. Take a new one.",
+    "This `Idempotency-Key` was used for another request. Please take a new one.",
 );
 const UNDER_WAY: Problem = Problem::new(
     StatusCode::CONFLICT,
     "idempotency-key",
-    "A request with this `Idempotency-Key` is under way. Repeat it in a moment.",
+    "A request with this `Idempotency-Key` is under way. Please try again in a moment.",
 )
 .with_header("retry-after", "1");
 

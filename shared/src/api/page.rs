@@ -13,9 +13,9 @@ pub const LIMIT: i32 = 50;
 /// Characters of a cursor.
 pub const CURSOR_LEN_MAX: usize = 128;
 
-const BAD_LIMIT: Problem = Problem::field("limit", "`limit` is a number from 1 to 100.");
+const BAD_LIMIT: Problem = Problem::field("limit", "`limit` must be a number from 1 to 100.");
 const BAD_CURSOR: Problem =
-    Problem::field("cursor", "The cursor is not one that this list gave out.");
+    Problem::field("cursor", "Please send a cursor that this list gave you.");
 
 /// `?limit=`
 ///

@@ -10,13 +10,13 @@ use crate::edge::problem::Problem;
 const NO_VERSION: Problem = Problem::new(
     StatusCode::PRECONDITION_REQUIRED,
     "precondition-required",
-    "Say which version this changes: read it first, and give its ETag back as If-Match.",
+    "Please read this first, and send its ETag back as If-Match.",
 );
 /// It has another version by now.
 pub const STALE: Problem = Problem::new(
     StatusCode::PRECONDITION_FAILED,
     "precondition-failed",
-    "It has changed since it was read. Read it again, and decide again.",
+    "This has changed since you read it. Please read it again, and decide again.",
 );
 
 /// Whether the request names this version, or says that any will do (`*`).

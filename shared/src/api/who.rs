@@ -21,7 +21,7 @@ pub struct Who {
 /// Whoever comes: what they bring is checked where it is read.
 pub const ANYONE: Who = Who::new(&[], "Anyone may do this.");
 /// Our own staff.
-pub const OPERATORS: Who = Who::new(&[Role::Operator], "This takes the role operator.");
+pub const OPERATORS: Who = Who::new(&[Role::Operator], "Only an operator may do this.");
 
 impl Who {
     /// Members with one of these roles; others are told this.

@@ -144,7 +144,7 @@ impl Problem {
 }
 
 fn example() -> Value {
-    let rule = "`limit` is a number from 1 to 100.";
+    let rule = "`limit` must be a number from 1 to 100.";
     value!({
         "type": "tag:numib.app,2026:problem/limit",
         "title": "Bad Request",
