@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::is_any_held;
 use super::look_back::{COUNTED_MAX, Walk, days};
+use super::{Due, is_any_held};
 use crate::domain::hold::Held;
 use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::tally::{Peak, Tally};
@@ -63,18 +63,18 @@ impl Expired {
     /// One key of the index's day.
     fn add(
         &mut self,
-        done: Result<Done, StoreError>,
+        done: Result<Due, StoreError>,
         day: Day,
         today: Day,
     ) -> Result<(), StoreError> {
         match done {
-            Ok(Done::Destroyed) => {
+            Ok(Due::Gone { is_late }) => {
                 self.destroyed = self.destroyed.saturating_add(1);
-                self.late = self.late.saturating_add(u64::from(day < today));
+                self.late = self.late.saturating_add(is_late.into());
                 self.days_late = self.days_late.max(today.days_since(day));
             }
-            Ok(Done::Held) => self.held = self.held.saturating_add(1),
-            Ok(Done::NotDue) => return Ok(()),
+            Ok(Due::Held) => self.held = self.held.saturating_add(1),
+            Ok(Due::NotYet) => return Ok(()),
             Err(error) if error.is_of_one_item() => {
                 tracing::error!(%day, %error, "a day key was not destroyed");
                 self.failed = self.failed.saturating_add(1);
@@ -153,31 +153,23 @@ pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError
     Ok(left)
 }
 
-/// What became of a key that the index says is due.
-enum Done {
-    Destroyed,
-    Held,
-    /// The index was a moment old: it is gone, or was put off.
-    NotDue,
-}
-
 async fn destroy(
     store: &Store,
     key: &DueKey,
     shred_on: Day,
     now: Timestamp,
-) -> Result<Done, StoreError> {
+) -> Result<Due, StoreError> {
     let today = Day::of(now);
     match verdict(Clock::DayKey { shred_on }, is_held(store, key).await?, now) {
-        Verdict::Keep(_) => Ok(Done::NotDue),
+        Verdict::Keep(_) => Ok(Due::NotYet),
         Verdict::EraseNow => {
             let destroyed = store.destroy_due_key(key, today).await?;
-            Ok(if destroyed { Done::Destroyed } else { Done::NotDue })
+            Ok(if destroyed { Due::Gone { is_late: shred_on < today } } else { Due::NotYet })
         }
         Verdict::Held => {
             // Asked anew each day: once the hold is lifted, it is gone within one.
             store.put_off_key(key, today).await?;
-            Ok(Done::Held)
+            Ok(Due::Held)
         }
     }
 }

@@ -19,6 +19,19 @@ pub use visits::{Swept, sweep_expired_rows, visits_left};
 use crate::domain::hold::Held;
 use crate::store::{Store, StoreError};
 
+/// What became of an item that an index says is due.
+enum Due {
+    /// It is gone.
+    Gone {
+        /// Whether it was there for longer than promised.
+        is_late: bool,
+    },
+    /// A legal hold keeps it.
+    Held,
+    /// It is not due, or gone already: the index was a moment old.
+    NotYet,
+}
+
 /// Whether one of these records has a hold.
 //= R6.7
 async fn is_any_held(store: &Store, records: &[Held]) -> Result<bool, StoreError> {

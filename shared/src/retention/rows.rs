@@ -255,7 +255,7 @@ async fn retime_conversation(
             match course(&row, account, is_held, now) {
                 Course::Stays => {}
                 Course::Goes => gone.push(key),
-                Course::Until(until) => kept.push(Kept { key, row, until }),
+                Course::Until(until) => kept.push(Retimed { key, row, until }),
             }
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
@@ -304,7 +304,7 @@ fn visit_by(rows: &[SweepRow], account: &Account, now: Timestamp) -> Option<Day>
 }
 
 /// A row that is shown until another time.
-struct Kept {
+struct Retimed {
     key: MessageKey,
     row: SweepRow,
     until: Timestamp,
@@ -314,7 +314,7 @@ struct Kept {
 async fn keep_contact(
     store: &Store,
     conversation: &ConversationId,
-    kept: &[Kept],
+    kept: &[Retimed],
     is_held: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::is_any_held;
+use super::{Due, is_any_held};
 use crate::domain::account::Use;
 use crate::domain::hold::Held;
 use crate::domain::policy::{Clock, Verdict, verdict};
@@ -66,14 +66,14 @@ pub async fn purge_tax_records(
 
 impl Purged {
     /// One record.
-    fn add(&mut self, done: Result<Done, StoreError>) -> Result<(), StoreError> {
+    fn add(&mut self, done: Result<Due, StoreError>) -> Result<(), StoreError> {
         match done {
-            Ok(Done::Purged { is_late }) => {
+            Ok(Due::Gone { is_late }) => {
                 self.purged = self.purged.saturating_add(1);
                 self.late = self.late.saturating_add(is_late.into());
             }
-            Ok(Done::Held) => self.held = self.held.saturating_add(1),
-            Ok(Done::NotDue) => {}
+            Ok(Due::Held) => self.held = self.held.saturating_add(1),
+            Ok(Due::NotYet) => {}
             Err(error) if error.is_of_one_item() => {
                 tracing::error!(%error, "a tax record was not purged");
                 self.failed = self.failed.saturating_add(1);
@@ -121,24 +121,17 @@ pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, 
     Ok(left)
 }
 
-/// What was done with a record that is listed as due.
-enum Done {
-    Purged { is_late: bool },
-    Held,
-    NotDue,
-}
-
 /// Purges a record, unless a hold keeps it. That it is due is forgotten last, so that a run that
 /// dies is finished by the next.
-async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Done, StoreError> {
+async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Due, StoreError> {
     let clock = Clock::TaxRecord { kept_until: due.kept_until };
     match verdict(clock, is_held(store, due).await?, now) {
         Verdict::EraseNow => {}
-        Verdict::Keep(_) => return Ok(Done::NotDue),
+        Verdict::Keep(_) => return Ok(Due::NotYet),
         Verdict::Held => {
             // Asked anew each day: once the hold is lifted, it is gone within one.
             store.put_off_tax_record(due, Day::of(now)).await?;
-            return Ok(Done::Held);
+            return Ok(Due::Held);
         }
     }
     store.delete_invoice(due).await?;
@@ -150,7 +143,7 @@ async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Done, S
         store.delete_account_key(&due.account, Use::TaxRecords).await?;
     }
     store.forget_due_record(due).await?;
-    Ok(Done::Purged { is_late: due.kept_until.plus(1) < Day::of(now) })
+    Ok(Due::Gone { is_late: due.kept_until.plus(1) < Day::of(now) })
 }
 
 /// Whether a hold on its account keeps a record: nothing smaller is held that it is part of.
