@@ -31,7 +31,13 @@ fn the_template_deploys_every_function() {
 
 #[test]
 fn the_documents_name_every_function() {
-    assert_eq!(rows(&read("ARCHITECTURE.md"), "functions/"), folders());
+    let architecture = read("ARCHITECTURE.md");
+    assert_eq!(rows(&architecture, "functions/"), folders());
+    let (_, picture) = architecture.split_once("```mermaid\n").unwrap();
+    let picture = picture.split("```").next().unwrap();
+    for name in folders() {
+        assert!(picture.contains(&format!("[{name}]")), "the picture lacks {name}");
+    }
     let readme = read("README.md");
     let (_, table) = readme.split_once("| function | what it does |\n").unwrap();
     assert_eq!(rows(table.split("\n\n").next().unwrap(), ""), folders());

@@ -8,7 +8,9 @@
 )]
 
 mod alarms;
+mod deployed;
 mod functions;
+mod limits;
 mod promises;
 mod reader;
 mod released;

@@ -15,6 +15,10 @@ fn days_back(table: &Yaml) -> Option<i64> {
     is_on.then(|| backup["RecoveryPeriodInDays"].as_i64().unwrap())
 }
 
+fn texts(list: &Yaml) -> Vec<&str> {
+    list.as_sequence().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
 /// A backup of the keys would open everything that was erased within its window.
 //= R4.4, R6.6
 #[test]
@@ -35,7 +39,16 @@ fn every_member_may_have_an_authenticator_and_no_code_comes_by_text_message() {
     let pools = template.resources("AWS::Cognito::UserPool");
     let [pool] = pools.values().copied().collect::<Vec<_>>()[..] else { panic!("one user pool") };
     assert!(matches!(pool["MfaConfiguration"].as_str(), Some("OPTIONAL" | "ON")));
-    let factors = pool["EnabledMfas"].as_sequence().unwrap();
-    let factors: Vec<_> = factors.iter().filter_map(Yaml::as_str).collect();
-    assert_eq!(factors, ["SOFTWARE_TOKEN_MFA"]);
+    assert_eq!(texts(&pool["EnabledMfas"]), ["SOFTWARE_TOKEN_MFA"]);
+}
+
+//= R4.3
+#[test]
+fn an_address_is_somebodys_once_it_is_verified_and_is_changed_in_no_other_way() {
+    let template = Template::read();
+    let pool = template.resources("AWS::Cognito::UserPool")["UserPool"];
+    let verified = &pool["UserAttributeUpdateSettings"];
+    assert_eq!(texts(&verified["AttributesRequireVerificationBeforeUpdate"]), ["email"]);
+    let client = template.resources("AWS::Cognito::UserPoolClient")["UserPoolClient"];
+    assert_eq!(texts(&client["WriteAttributes"]), ["locale"]);
 }
