@@ -7,6 +7,7 @@ use numib::api::audit;
 use numib::api::described::Described;
 use numib::api::erase::begin;
 use numib::api::who::ANYONE;
+use numib::concurrent::try_all;
 use numib::domain::audit::{Action, Actor, erased_of_each};
 use numib::domain::erasure::{Request as Erasure, Source, Target};
 use numib::domain::ids::RequestId;
@@ -19,7 +20,6 @@ use numib::erasure::{Asked, targets};
 use numib::meta::signed_request::{self, Callback, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
-use numib::store::concurrent::try_all;
 use schemars::json_schema;
 use serde_json::json;
 

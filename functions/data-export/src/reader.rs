@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::audit::{Link, Point};
 use numib::domain::connection::Connection;
 use numib::domain::export::{Cursor, Export};
@@ -12,7 +13,6 @@ use numib::domain::time::Day;
 use numib::edge::clock::Stopwatch;
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
-use numib::store::concurrent::try_all;
 use numib::store::contacts::Contact;
 use numib::store::messages::{MessagePage, Position, StoredMessage};
 use numib::store::{Store, StoreError};

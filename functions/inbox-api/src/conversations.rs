@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use lambda_http::RequestExt as _;
 use numib::api::described::Described;
 use numib::api::done::Done;
+use numib::concurrent::try_all;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{ConnectionId, ConversationId};
 use numib::domain::plan::Plan;
 use numib::edge::problem::Problem;
-use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, InboxEntry, InboxStart};
 use numib::store::messages::{Order, StoredMessage};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use numib::concurrent::try_all;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{ConnectionId, ConversationId};
 use numib::domain::time::Day;
@@ -11,7 +12,6 @@ use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
 use numib::seal::kms::KmsError;
 use numib::seal::message::{Place, open_edit, open_message};
-use numib::store::concurrent::try_all;
 use numib::store::messages::StoredMessage;
 
 use crate::app::App;

@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::ids::{AccountId, ConversationId, PersonId};
 use numib::domain::row::{CONTACT_SLACK, SUPPRESSION, sweep_on};
 use numib::domain::time::Day;
-use numib::store::concurrent::try_all;
 use numib::store::contacts::{Contact, INBOX_STEP, Parties};
 use numib::store::{Store, StoreError};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use numib::concurrent::all;
 use numib::domain::connection::Connection;
 use numib::domain::fold::{Action, Change, Dated};
 use numib::domain::ids::{Channel, ConnectionId, ConversationId, MetaId, PersonId, RouteId};
@@ -14,7 +15,6 @@ use numib::domain::update::{Content, Edit, Ignored};
 use numib::seal::message::{Place, Recipient, seal_edit, seal_message};
 use numib::seal::pseudonym::{IndexKey, Pepper};
 use numib::store::StoreError;
-use numib::store::concurrent::all;
 use numib::store::messages::{MessageKey, NewEdit, NewMessage};
 use numib::store::routes::RouteOwner;
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::connection::{Connection, ConnectionState};
 use numib::domain::update::Ignored;
-use numib::store::concurrent::try_all;
 use numib::store::look_again::Sight;
 use numib::store::{Store, StoreError};
 

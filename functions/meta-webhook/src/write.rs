@@ -1,8 +1,8 @@
 //! Writes sealed changes. A row that cannot be written does not hold up the others.
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::update::Ignored;
-use numib::store::concurrent::try_all;
 use numib::store::messages::{MessageKey, Written};
 use numib::store::{Store, StoreError};
 

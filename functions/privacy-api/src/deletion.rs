@@ -6,6 +6,7 @@ use lambda_http::http::StatusCode;
 use numib::api::described::Described;
 use numib::api::done::Done;
 use numib::api::erase::{report, void_exports};
+use numib::concurrent::all;
 use numib::domain::account::erased_at;
 use numib::domain::audit::Action;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
@@ -15,7 +16,6 @@ use numib::edge::problem::Problem;
 use numib::erasure::targets::of_account;
 use numib::erasure::{self, Asked, CancelError, ErasureError};
 use numib::store::StoreError;
-use numib::store::concurrent::all;
 use schemars::JsonSchema;
 use serde::Serialize;
 

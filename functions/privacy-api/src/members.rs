@@ -5,6 +5,7 @@ use numib::api::described::Described;
 use numib::api::done::Done;
 use numib::api::invite::{invite, unreached};
 use numib::api::{access, body, erase, page, version};
+use numib::concurrent::try_all;
 use numib::domain::audit::Action;
 use numib::domain::erasure::{Source, Target};
 use numib::domain::ids::MemberId;
@@ -16,7 +17,6 @@ use numib::edge::problem::Problem;
 use numib::erasure::Asked;
 use numib::store::StoreError;
 use numib::store::accounts::Member;
-use numib::store::concurrent::try_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
 //! Watches the deadlines of requests (R5.8): one that is at risk, or late, raises an alarm.
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::deadline::{is_at_risk, is_late};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
-use numib::store::concurrent::try_all;
 
 use serde::Serialize;
 

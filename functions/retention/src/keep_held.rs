@@ -2,9 +2,9 @@
 //! hold has left behind followed up.
 
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::work::Work;
 use numib::edge::telemetry::{Metrics, Unit};
-use numib::store::concurrent::try_all;
 use serde::Serialize;
 
 use crate::{App, HasTime, RetentionError};

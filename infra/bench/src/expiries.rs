@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
+use numib::concurrent::try_all;
 use numib::domain::connection::Connection;
 use numib::domain::ids::{ContactId, ConversationId, MessageId, PersonId};
 use numib::domain::row::sweep_on;
@@ -12,7 +13,6 @@ use numib::domain::time::Day;
 use numib::edge::clock;
 use numib::retention::{Expired, destroy_expired_keys, sweep_expired_rows};
 use numib::store::Store;
-use numib::store::concurrent::try_all;
 use numib::store::contacts::Parties;
 use numib::store::messages::{MessageKey, NewMessage};
 use serde_json::{Value, json};

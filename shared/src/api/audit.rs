@@ -11,6 +11,7 @@ use lambda_http::{Request, RequestExt as _};
 use super::desk::Desk;
 use super::done::Done;
 use super::route::Route;
+use crate::concurrent::all;
 use crate::domain::audit::{self, Action, Actor, Event, Outcome, SUBJECTS_MAX, Subject};
 use crate::domain::ids::AccountId;
 use crate::domain::personal::Personal;
@@ -18,7 +19,6 @@ use crate::edge::auth::{self, Caller};
 use crate::edge::problem::Problem;
 use crate::edge::secrets::SecretsError;
 use crate::seal::{SealError, random};
-use crate::store::concurrent::all;
 use crate::store::{Store, StoreError};
 
 /// The caller waits for the answer, and what was done is done.

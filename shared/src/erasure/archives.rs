@@ -3,9 +3,9 @@
 //! what is erased.
 
 use super::{Eraser, ErasureError};
+use crate::concurrent::try_all;
 use crate::domain::export::State;
 use crate::domain::ids::{AccountId, ExportId};
-use crate::store::concurrent::try_all;
 use crate::store::{Store, StoreError};
 
 /// Tries while a worker saves the same export, which it does every few seconds.

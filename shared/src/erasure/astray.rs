@@ -13,9 +13,9 @@ use jiff::Timestamp;
 
 use super::ErasureError;
 use super::sweeper::is_covered;
+use crate::concurrent::try_all;
 use crate::domain::erasure::Target;
 use crate::domain::ids::{ConnectionId, ConversationId};
-use crate::store::concurrent::try_all;
 use crate::store::every_row::{FoundRow, SEGMENTS};
 use crate::store::messages::MessageKey;
 use crate::store::{Store, StoreError};

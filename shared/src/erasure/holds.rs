@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{ErasureError, TARGETS_AT_ONCE};
+use crate::concurrent::try_all;
 use crate::domain::erasure::Target;
 use crate::domain::hold::Held;
-use crate::store::concurrent::try_all;
 use crate::store::{Store, StoreError};
 
 /// The records whose holds cover a target. An account waits for what keeps any of its channels.

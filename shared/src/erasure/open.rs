@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::holds::holds_on;
 use super::shred::shred;
 use super::{ErasureError, TARGETS_AT_ONCE};
+use crate::concurrent::try_all;
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, RequestId};
 use crate::seal::random;
-use crate::store::concurrent::try_all;
 use crate::store::requests::Opened;
 use crate::store::{Store, StoreError};
 

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::archives::void_archives;
 use super::holds::{holds_on, holds_on_any, records};
 use super::{ErasureError, TARGETS_AT_ONCE, kinds};
+use crate::concurrent::try_all;
 use crate::domain::data_kind::{DataKind, Fate};
 use crate::domain::erasure::{Counts, Request, State, Target};
 use crate::domain::ids::RequestId;
 use crate::domain::row::{CONTACT_SLACK, SUPPRESSION};
-use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::{Store, StoreError};
 

@@ -4,11 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Eraser, ErasureError};
+use crate::concurrent::try_all;
 use crate::domain::data_kind::DataKind;
 use crate::domain::erasure::{Counts, Request, State};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
 use crate::domain::row::SUPPRESSION;
-use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 use crate::store::requests::InFlight;

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::look_back::{COUNTED_MAX, Walk, days};
 use super::{Due, is_any_held};
+use crate::concurrent::{all, try_all};
 use crate::domain::hold::Held;
 use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
-use crate::store::concurrent::{all, try_all};
 use crate::store::day_keys::DueKey;
 use crate::store::{Store, StoreError};
 

@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 
 use super::is_any_held;
+use crate::concurrent::try_all;
 use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, ConnectionId, RouteId};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::tally::Tally;
 use crate::domain::time::Day;
-use crate::store::concurrent::try_all;
 use crate::store::day_keys::DueKey;
 use crate::store::{Store, StoreError};
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::is_any_held;
 use super::plan::change_channel;
+use crate::concurrent::try_all;
 use crate::domain::account::Account;
 use crate::domain::connection::ConnectionState;
 use crate::domain::hold::Held;
@@ -14,7 +15,6 @@ use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::row::{SUPPRESSION, sweep_on};
 use crate::domain::tally::Tally;
 use crate::domain::time::Day;
-use crate::store::concurrent::try_all;
 use crate::store::messages::MessageKey;
 use crate::store::pace::Pace;
 use crate::store::sweep::SweepRow;

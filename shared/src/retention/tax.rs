@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Due, is_any_held};
+use crate::concurrent::{all, try_all};
 use crate::domain::account::Use;
 use crate::domain::hold::Held;
 use crate::domain::policy::{Clock, Verdict, verdict};
 use crate::domain::time::Day;
-use crate::store::concurrent::{all, try_all};
 use crate::store::invoices::DueRecord;
 use crate::store::{Store, StoreError};
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
-use super::concurrent::try_all;
 use super::connections::put;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify};
+use crate::concurrent::try_all;
 use crate::domain::audit::{Action, Actor, Event, Hash, Link, Outcome, Point, Subject};
 use crate::domain::ids::{AccountId, AddressId, EventId, UserAgentId};
 use crate::domain::time::Day;

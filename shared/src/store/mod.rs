@@ -8,7 +8,6 @@ pub mod accounts;
 pub mod answers;
 pub mod audit;
 mod batch;
-pub mod concurrent;
 pub mod connections;
 pub mod consents;
 pub mod contacts;

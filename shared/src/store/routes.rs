@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Asked, BATCH_MAX};
-use super::concurrent::all;
 use super::connections::{connection, connection_id, connection_key};
 use super::schema::{self, Item};
 use super::{Store, StoreError};
+use crate::concurrent::all;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::{ConnectionId, RouteId};
 

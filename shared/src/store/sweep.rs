@@ -4,12 +4,12 @@
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
-use super::concurrent::try_all;
 use super::contacts::{contact_id, contact_key};
 use super::messages::{MessageKey, expiry, primary};
 use super::pace::Pace;
 use super::schema::{self, Item};
 use super::{Store, StoreError, classify, met};
+use crate::concurrent::try_all;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::time::Day;
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 26] = [
+const ARROWS: [(&str, &str, &str); 30] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
+    ("store", "concurrent", "has several requests under way at once"),
     ("archive", "domain", "names what it files by its days"),
     ("edge", "domain", "reads ids and roles at the rim"),
     ("api", "domain", "knows who may, and what is recorded"),
@@ -17,9 +18,11 @@ const ARROWS: [(&str, &str, &str); 26] = [
     ("api", "edge", "is behind the rim"),
     ("api", "store", "records what is done"),
     ("api", "seal", "makes ids, and opens what is the account's own"),
+    ("api", "concurrent", "asks for several things at once"),
     ("edge", "seal::pseudonym::Pepper", "the secret holds it, and only `seal` can make one"),
     ("erasure", "domain", "knows what a request covers, and its states"),
     ("erasure", "store", "marks, destroys, deletes, and proves it"),
+    ("erasure", "concurrent", "works on several targets at once"),
     ("erasure", "seal::receipt", "signs what it proved"),
     ("erasure", "seal::random", "makes unguessable codes"),
     ("erasure", "seal::SealError", "randomness can fail"),
@@ -28,6 +31,7 @@ const ARROWS: [(&str, &str, &str); 26] = [
     ("erasure", "archive", "archives are copies of what it erases"),
     ("retention", "domain", "knows plans, days and what expires when"),
     ("retention", "store", "destroys, deletes and re-times"),
+    ("retention", "concurrent", "works on several accounts and days at once"),
     ("identity", "domain", "knows members by its ids"),
     ("edge", "erasure::ErasureError", "an erasure's failure is a problem with a status"),
     ("edge", "store::Tables", "the environment names them"),

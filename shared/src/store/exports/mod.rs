@@ -7,11 +7,11 @@ mod item;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 use jiff::Timestamp;
 
+use crate::concurrent::try_all;
 use crate::domain::account::AccountState;
 use crate::domain::export::{Export, Part, State};
 use crate::domain::ids::{AccountId, ExportId};
 use crate::store::accounts::account_key;
-use crate::store::concurrent::try_all;
 use crate::store::connections::put;
 use crate::store::schema::{self, Item};
 use crate::store::{Store, StoreError, classify};

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::SignedDuration;
+use numib::concurrent::all;
 use numib::domain::erasure::State;
 use numib::domain::hold::Held;
 use numib::domain::ids::{HoldId, RequestId};
 use numib::domain::role::Role;
 use numib::domain::work::Work;
-use numib::store::concurrent::all;
 use serde_json::{Value, json};
 use xtask::account::random_id;
 
