@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
     run(service_fn(move |event: LambdaEvent<Event>| {
         let app = Arc::clone(&app);
         let clock = Clock::start_until(event.context.deadline());
-        async move { handle(&app, event.payload, clock).await }
+        async move { Box::pin(handle(&app, event.payload, clock)).await }
     }))
     .await
 }

@@ -188,8 +188,8 @@ async fn retime_channel(
             let reached = match reached {
                 // What cannot be read holds up no other conversation. Of this one the sweep deletes
                 // what is over by the plan and not held, and rings an alarm each day.
-                Err(StoreError::Corrupt(name)) => {
-                    tracing::error!(%conversation, attribute = name, "not re-timed");
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%conversation, %error, "not re-timed");
                     store.visit_by(&conversation, Day::of(time.now).plus(1)).await?;
                     Reached::End
                 }

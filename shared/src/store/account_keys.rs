@@ -1,16 +1,18 @@
 //! The key pairs of accounts. The wrapped private halves are in `keys`, `ACCOUNT#account` and
 //! `TAX#account`, `KEY`; the public halves are with the account, where whoever seals finds them.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
-
-use super::accounts::account_key;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
-use crate::domain::account::{AccountState, Use};
+use super::accounts::{account_key, is_active};
+use super::expression::Changes;
+use super::item::{Item, binary};
+use super::read::Get;
+use super::schema::{self, Attribute, Table};
+use super::write::Write;
+use super::{Store, StoreError};
+use crate::domain::account::Use;
 use crate::domain::ids::AccountId;
 use crate::domain::sealed::{PublicKey, WrappedPair};
 
-const fn attribute(of: Use) -> &'static str {
+const fn attribute(of: Use) -> Attribute {
     match of {
         Use::Profile => schema::account::ACCOUNT_KEY,
         Use::TaxRecords => schema::account::TAX_KEY,
@@ -22,7 +24,7 @@ fn key(account: &AccountId, of: Use) -> Item {
         Use::Profile => schema::account_pk(account),
         Use::TaxRecords => schema::account::tax_pk(account),
     };
-    schema::key(pk, schema::account::KEY.to_owned())
+    schema::key(pk, schema::account::KEY)
 }
 
 impl Store {
@@ -37,31 +39,12 @@ impl Store {
         of: Use,
         pair: WrappedPair,
     ) -> Result<PublicKey, StoreError> {
-        let mut item = key(account, of);
-        item.insert(schema::WRAPPED_KEY.to_owned(), schema::binary(pair.wrapped_key));
-        let wrapped = Put::builder()
-            .table_name(&self.tables.keys)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .build();
-        let publish = Update::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(account)))
-            .update_expression("SET #key = :key")
-            .condition_expression("#state = :active AND attribute_not_exists(#key)")
-            .expression_attribute_names("#key", attribute(of))
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":key", schema::binary(pair.public_key.as_bytes()))
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .build();
-        let refused = |_| StoreError::Refused("key".to_owned());
-        self.client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(wrapped.map_err(refused)?).build())
-            .transact_items(TransactWriteItem::builder().update(publish.map_err(refused)?).build())
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let wrapped = key(account, of).with(schema::WRAPPED_KEY, binary(pair.wrapped_key));
+        let publish = Changes::new().set(attribute(of), binary(pair.public_key.as_bytes()));
+        let publish = Write::update(Table::Core, account_key(account), publish)
+            .only_if(is_active().and(attribute(of).is_absent()));
+        let put = self.transaction().with(Write::put_new(Table::Keys, wrapped));
+        put.with(publish).run().await?;
         Ok(pair.public_key)
     }
 
@@ -74,9 +57,8 @@ impl Store {
         account: &AccountId,
         of: Use,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let item = self.item(&self.tables.keys, key(account, of)).await?;
-        let wrapped = |item| Ok(schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec());
-        item.map(wrapped).transpose()
+        let item = self.item(Table::Keys, key(account, of)).await?;
+        item.map(|item| Ok(item.bytes(schema::WRAPPED_KEY)?.to_vec())).transpose()
     }
 
     /// Whether an account has a key for this use, read consistently; without reading it.
@@ -84,16 +66,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_account_key(&self, account: &AccountId, of: Use) -> Result<bool, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(key(account, of)))
-            .projection_expression(schema::PK)
-            .consistent_read(true)
-            .send()
-            .await;
-        Ok(answer.map_err(|error| classify(&error))?.item.is_some())
+        let get = Get::of(Table::Keys, key(account, of)).only(&[schema::PK]);
+        Ok(self.get(get).await?.is_some())
     }
 
     /// Destroys a key of an account: nothing opens what was sealed to it, in any table or backup.
@@ -102,8 +76,6 @@ impl Store {
     /// [`StoreError`].
     //= R6.1, R6.3, R6.6
     pub async fn delete_account_key(&self, account: &AccountId, of: Use) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(&self.tables.keys);
-        let deleted = delete.set_key(Some(key(account, of))).send().await;
-        deleted.map(|_| ()).map_err(|error| classify(&error))
+        self.delete(Table::Keys, key(account, of)).await
     }
 }

@@ -3,16 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::Update;
-
 use super::contacts::Contact;
-use super::profiles::acceptances;
-use super::requests::request_id;
-use super::schema::{self, Item};
-use super::{Store, StoreError, Tables, classify, unless_refused};
-use crate::domain::account::{Account, AccountState};
+use super::expression::{Changes, Condition};
+use super::item::{Item, number, text};
+use super::read::Query;
+use super::schema::{self, Attribute, Table};
+use super::transaction::Transaction;
+use super::write::Write;
+use super::{Store, StoreError};
+use crate::domain::account::{Acceptance, Account, AccountState};
 use crate::domain::connection::Connection;
-use crate::domain::ids::{AccountId, ConnectionId, ConversationId, MemberId, RequestId, RouteId};
+use crate::domain::ids::{
+    AccountId, ConnectionId, ConversationId, MemberId, PolicyVersion, RequestId, RouteId,
+};
 use crate::domain::plan::Plan;
 use crate::domain::role::Role;
 use crate::domain::sealed::PublicKey;
@@ -32,17 +35,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn create_account(&self, id: &AccountId, plan: Plan) -> Result<(), StoreError> {
-        let created = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(account_key(id)))
-            .item(schema::STATE, schema::text(AccountState::Active.as_str()))
-            .item(schema::PLAN_DAYS, schema::number(plan.days()))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        unless_refused(created.map(|_| ()).map_err(|error| classify(&error)))
+        self.write_unless_refused(Write::put_new(Table::Core, new_account(id, plan))).await
     }
 
     /// An account, read consistently.
@@ -50,8 +43,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let item = self.item(&self.tables.core, account_key(id)).await?;
+        let item = self.item(Table::Core, account_key(id)).await?;
         item.map(|item| account(id, &item)).transpose()
+    }
+
+    /// The versions of the privacy policy that an account accepted, the latest first, read
+    /// consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    //= R10.1
+    pub async fn acceptances(&self, account: &AccountId) -> Result<Vec<Acceptance>, StoreError> {
+        let item = self.item(Table::Core, account_key(account)).await?;
+        acceptances(&item.unwrap_or_default())
     }
 
     /// Marks an account erased, whatever it was; does nothing where it is gone.
@@ -60,18 +64,9 @@ impl Store {
     /// [`StoreError`].
     //= R6.1
     pub async fn mark_account_erased(&self, id: &AccountId) -> Result<(), StoreError> {
-        let marked = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(id)))
-            .update_expression("SET #state = :erased")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":erased", schema::text(AccountState::Erased.as_str()))
-            .send()
-            .await;
-        unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))
+        let mark = Changes::new().set(schema::STATE, text(AccountState::Erased.as_str()));
+        let mark = Write::update(Table::Core, account_key(id), mark);
+        self.write_unless_refused(mark.only_if(schema::PK.exists())).await
     }
 
     /// Deletes an account's own item, once its connections and members are gone.
@@ -79,7 +74,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), StoreError> {
-        self.delete_core(account_key(id)).await
+        self.delete(Table::Core, account_key(id)).await
     }
 
     /// The members of an account, read consistently.
@@ -87,11 +82,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn account_members(&self, account: &AccountId) -> Result<Vec<MemberId>, StoreError> {
-        let member = |item: &Item| {
-            schema::member_of(schema::get_text(item, schema::SK)?)
-                .ok_or(StoreError::Corrupt(schema::SK))
-        };
-        self.account_items(account, schema::MEMBER_PREFIX).await?.iter().map(member).collect()
+        let items = self.account_items(account, schema::MEMBER_PREFIX).await?;
+        items.iter().map(|item| item.parsed(schema::SK, schema::member_of)).collect()
     }
 
     /// The membership of someone who signed in, read consistently: a removed member is out at once.
@@ -99,13 +91,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn member(&self, id: &MemberId) -> Result<Option<Member>, StoreError> {
-        let key = schema::key(schema::member_pk(id), schema::MEMBER.to_owned());
-        let Some(item) = self.item(&self.tables.core, key).await? else { return Ok(None) };
+        let key = schema::key(schema::member_pk(id), schema::MEMBER);
+        let Some(item) = self.item(Table::Core, key).await? else { return Ok(None) };
         Ok(Some(Member {
-            account: AccountId::parse(schema::get_text(&item, schema::ACCOUNT_ID)?)
-                .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
-            role: Role::parse(schema::get_text(&item, schema::ROLE)?)
-                .ok_or(StoreError::Corrupt(schema::ROLE))?,
+            account: item.parsed(schema::ACCOUNT_ID, AccountId::parse)?,
+            role: item.parsed(schema::ROLE, Role::parse)?,
         }))
     }
 
@@ -120,7 +110,7 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<Option<RouteId>, StoreError> {
         let key = schema::key(schema::account_pk(account), schema::connection_pk(connection));
-        let item = self.item(&self.tables.core, key).await?;
+        let item = self.item(Table::Core, key).await?;
         item.map(|item| route(&item)).transpose()
     }
 
@@ -163,65 +153,59 @@ impl Store {
         &self,
         account: &AccountId,
     ) -> Result<Vec<(RouteId, ConnectionId)>, StoreError> {
-        let channel = |item: &Item| {
-            let id = schema::connection_of(schema::get_text(item, schema::SK)?);
-            Ok((route(item)?, id.ok_or(StoreError::Corrupt(schema::SK))?))
-        };
+        let channel =
+            |item: &Item| Ok((route(item)?, item.parsed(schema::SK, schema::connection_of)?));
         self.account_items(account, schema::CONNECTION_PREFIX).await?.iter().map(channel).collect()
     }
 
-    pub(super) async fn account_items(
+    async fn account_items(
         &self,
         account: &AccountId,
         prefix: &str,
     ) -> Result<Vec<Item>, StoreError> {
-        self.items(schema::account_pk(account), Some(prefix)).await
+        let items = Query::partition(Table::Core, schema::account_pk(account)).under(prefix);
+        self.all(items).await
+    }
+}
+
+impl Transaction<'_> {
+    /// Only while an account is active: what is being deleted gets nothing new.
+    pub(super) fn require_active(self, account: &AccountId) -> Self {
+        self.require(Table::Core, account_key(account), is_active())
     }
 }
 
 pub(super) fn account_key(id: &AccountId) -> Item {
-    schema::key(schema::account_pk(id), schema::ACCOUNT.to_owned())
+    schema::key(schema::account_pk(id), schema::ACCOUNT)
 }
 
-/// Locks an account for the request that will erase it.
-//= R6.1
-pub(super) fn lock(tables: &Tables, id: &AccountId, request: &RequestId) -> Option<Update> {
-    let update = Update::builder()
-        .table_name(&tables.core)
-        .set_key(Some(account_key(id)))
-        .update_expression("SET #state = :locked, request_id = :request")
-        .condition_expression("#state = :active")
-        .expression_attribute_names("#state", schema::STATE)
-        .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-        .expression_attribute_values(":locked", schema::text(AccountState::Locked.as_str()))
-        .expression_attribute_values(":request", schema::text(request.as_str()));
-    update.build().ok()
+/// An account that is open from now on.
+pub(super) fn new_account(id: &AccountId, plan: Plan) -> Item {
+    account_key(id)
+        .with(schema::STATE, text(AccountState::Active.as_str()))
+        .with(schema::PLAN_DAYS, number(plan.days()))
 }
 
-/// Takes that lock away, and no other's.
-pub(super) fn unlock(tables: &Tables, id: &AccountId, request: &RequestId) -> Option<Update> {
-    let update = Update::builder()
-        .table_name(&tables.core)
-        .set_key(Some(account_key(id)))
-        .update_expression("SET #state = :active REMOVE request_id")
-        .condition_expression("request_id = :request")
-        .expression_attribute_names("#state", schema::STATE)
-        .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-        .expression_attribute_values(":request", schema::text(request.as_str()));
-    update.build().ok()
+/// A change of an account's own item, which is made only while the account is active.
+pub(super) fn change_active(id: &AccountId, changes: Changes) -> Write {
+    Write::update(Table::Core, account_key(id), changes).only_if(is_active())
+}
+
+/// That an account is active.
+pub(super) fn is_active() -> Condition {
+    schema::STATE.is(text(AccountState::Active.as_str()))
 }
 
 fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
-    let plan_days = schema::get_number(item, schema::PLAN_DAYS)?;
     Ok(Account {
         id: id.clone(),
-        state: AccountState::parse(schema::get_text(item, schema::STATE)?)
-            .ok_or(StoreError::Corrupt(schema::STATE))?,
-        deletion: item.contains_key(schema::REQUEST_ID).then(|| request_id(item)).transpose()?,
-        plan_changed_at: schema::get_milliseconds(item, schema::PLAN_CHANGED_AT)?,
-        plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
-        profile: optional_bytes(item, schema::account::PROFILE)?.map(<[u8]>::to_vec),
-        profile_version: schema::get_number(item, schema::account::PROFILE_VERSION)?
+        state: item.parsed(schema::STATE, AccountState::parse)?,
+        deletion: item.optional_parsed(schema::REQUEST_ID, RequestId::parse)?,
+        plan_changed_at: item.optional_time(schema::PLAN_CHANGED_AT)?,
+        plan: plan(item)?,
+        profile: item.optional_bytes(schema::account::PROFILE)?.map(<[u8]>::to_vec),
+        profile_version: item
+            .optional_number(schema::account::PROFILE_VERSION)?
             .unwrap_or_default(),
         account_key: public_key(item, schema::account::ACCOUNT_KEY)?,
         tax_key: public_key(item, schema::account::TAX_KEY)?,
@@ -229,16 +213,38 @@ fn account(id: &AccountId, item: &Item) -> Result<Account, StoreError> {
     })
 }
 
-fn optional_bytes<'a>(item: &'a Item, name: &'static str) -> Result<Option<&'a [u8]>, StoreError> {
-    item.contains_key(name).then(|| schema::get_bytes(item, name)).transpose()
+/// The plan that an account, or a connection, has.
+pub(super) fn plan(item: &Item) -> Result<Plan, StoreError> {
+    let plan = Plan::from_days(item.number(schema::PLAN_DAYS)?);
+    plan.ok_or_else(|| item.corrupt(schema::PLAN_DAYS))
 }
 
-fn public_key(item: &Item, name: &'static str) -> Result<Option<PublicKey>, StoreError> {
-    let point = |bytes| PublicKey::from_sec1(bytes).ok_or(StoreError::Corrupt(name));
-    optional_bytes(item, name)?.map(point).transpose()
+fn public_key(item: &Item, name: Attribute) -> Result<Option<PublicKey>, StoreError> {
+    let point = |bytes| PublicKey::from_sec1(bytes).ok_or_else(|| item.corrupt(name));
+    item.optional_bytes(name)?.map(point).transpose()
 }
 
 fn route(item: &Item) -> Result<RouteId, StoreError> {
-    RouteId::parse(schema::get_text(item, schema::ROUTE_ID)?)
-        .ok_or(StoreError::Corrupt(schema::ROUTE_ID))
+    item.parsed(schema::ROUTE_ID, RouteId::parse)
+}
+
+/// What an account's own item says that it accepted, the latest version first.
+fn acceptances(item: &Item) -> Result<Vec<Acceptance>, StoreError> {
+    let mut all = Vec::new();
+    for (name, value) in &item.0 {
+        let Some(version) = name.strip_prefix(schema::account::ACCEPTED.as_str()) else { continue };
+        let acceptance = || {
+            let said = Item(value.as_m().ok()?.clone());
+            Some(Acceptance {
+                version: PolicyVersion::parse(version)?,
+                effective_on: said.day(schema::account::EFFECTIVE_ON).ok()?,
+                at: said.time(schema::AT).ok()?,
+                by: said.parsed(schema::ACTOR, MemberId::parse).ok()?,
+            })
+        };
+        all.push(acceptance().ok_or_else(|| item.corrupt(schema::account::ACCEPTED))?);
+    }
+    let place = |one: &Acceptance| (one.effective_on, one.at, one.version.clone());
+    all.sort_by_key(|one| std::cmp::Reverse(place(one)));
+    Ok(all)
 }

@@ -3,11 +3,14 @@
 //! Whoever comes first writes the item, under a lease, before anything is done. So of two at the
 //! same time one does it, and of one that died the lease ends.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
+use super::expression::{Changes, Condition};
+use super::item::{Item, milliseconds, number, seconds, text};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::MemberId;
 use crate::domain::policy::ANSWERS;
 
@@ -58,36 +61,25 @@ impl Store {
     /// [`StoreError`].
     pub async fn begin_attempt(&self, attempt: &Attempt) -> Result<Begun, StoreError> {
         let Attempt { fingerprint, at, .. } = attempt;
-        let mut item = key(attempt);
-        item.extend([
-            (schema::FINGERPRINT.to_owned(), schema::text(fingerprint)),
-            (schema::LEASE_UNTIL.to_owned(), schema::milliseconds(lease(attempt))),
-            (schema::EXPIRES_AT.to_owned(), expiry(attempt)),
-        ]);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression(
-                "attribute_not_exists(pk) OR expires_at <= :second OR (fingerprint = :asked \
-                 AND attribute_not_exists(answer) AND lease_until <= :now)",
-            )
-            .expression_attribute_values(":asked", schema::text(fingerprint))
-            .expression_attribute_values(":now", schema::milliseconds(*at))
-            .expression_attribute_values(":second", schema::seconds(*at))
-            .send()
-            .await;
-        match put.map_err(|error| classify(&error)) {
-            Ok(_) => return Ok(Begun::First),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
+        let expires_at = at.saturating_add(ANSWERS).unwrap_or(Timestamp::MAX);
+        let item = key(attempt)
+            .with(schema::FINGERPRINT, text(fingerprint))
+            .with(schema::LEASE_UNTIL, milliseconds(lease(attempt)))
+            .with(schema::EXPIRES_AT, seconds(expires_at));
+        let is_over = schema::EXPIRES_AT.is_at_most(seconds(*at));
+        let is_given_up = (schema::FINGERPRINT.is(text(fingerprint)))
+            .and(schema::ANSWER.is_absent())
+            .and(schema::LEASE_UNTIL.is_at_most(milliseconds(*at)));
+        let begin = Write::put(Table::Core, item)
+            .only_if(schema::PK.is_absent().or(is_over).or(is_given_up));
+        if self.write_if_met(begin).await? {
+            return Ok(Begun::First);
         }
         // Gone by now: given up at this very moment.
-        let Some(met) = self.item(&self.tables.core, key(attempt)).await? else {
+        let Some(met) = self.item(Table::Core, key(attempt)).await? else {
             return Ok(Begun::UnderWay);
         };
-        if schema::get_text(&met, schema::FINGERPRINT)? != fingerprint {
+        if met.text(schema::FINGERPRINT)? != fingerprint {
             return Ok(Begun::Other);
         }
         Ok(answer(&met)?.map_or(Begun::UnderWay, Begun::Answered))
@@ -98,21 +90,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when its lease has ended, and another has begun.
     pub async fn keep_answer(&self, attempt: &Attempt, answer: &Answer) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key(attempt)))
-            .update_expression("SET #status = :status, content_type = :type, answer = :answer")
-            .condition_expression("lease_until = :lease")
-            .expression_attribute_names("#status", schema::STATUS)
-            .expression_attribute_values(":status", schema::number(answer.status))
-            .expression_attribute_values(":type", schema::text(&answer.content_type))
-            .expression_attribute_values(":answer", schema::text(&answer.body))
-            .expression_attribute_values(":lease", schema::milliseconds(lease(attempt)))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let keep = Changes::new()
+            .set(schema::STATUS, number(answer.status))
+            .set(schema::CONTENT_TYPE, text(&answer.content_type))
+            .set(schema::ANSWER, text(&answer.body));
+        let keep = Write::update(Table::Core, key(attempt), keep);
+        self.write(keep.only_if(has_lease(attempt))).await
     }
 
     /// Lets the next attempt be the first, unless another has begun.
@@ -120,16 +103,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn give_up_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key(attempt)))
-            .condition_expression("lease_until = :lease")
-            .expression_attribute_values(":lease", schema::milliseconds(lease(attempt)))
-            .send()
-            .await;
-        unless_refused(deleted.map(|_| ()).map_err(|error| classify(&error)))
+        let delete = Write::delete(Table::Core, key(attempt)).only_if(has_lease(attempt));
+        self.write_unless_refused(delete).await
     }
 
     /// Deletes all answers that a member got.
@@ -138,10 +113,7 @@ impl Store {
     /// [`StoreError`].
     //= R6.1
     pub async fn delete_answers(&self, member: &MemberId) -> Result<(), StoreError> {
-        for key in self.keys(schema::answer_pk(member), None).await? {
-            self.delete_core(key).await?;
-        }
-        Ok(())
+        self.delete_all(Query::partition(Table::Core, schema::answer_pk(member))).await
     }
 }
 
@@ -153,16 +125,15 @@ fn lease(attempt: &Attempt) -> Timestamp {
     attempt.at.saturating_add(LEASE).unwrap_or(Timestamp::MAX)
 }
 
-fn expiry(attempt: &Attempt) -> AttributeValue {
-    schema::seconds(attempt.at.saturating_add(ANSWERS).unwrap_or(Timestamp::MAX))
+fn has_lease(attempt: &Attempt) -> Condition {
+    schema::LEASE_UNTIL.is(milliseconds(lease(attempt)))
 }
 
 fn answer(item: &Item) -> Result<Option<Answer>, StoreError> {
-    let Some(body) = schema::get_optional(item, schema::ANSWER)? else { return Ok(None) };
-    let status = schema::get_number(item, schema::STATUS)?;
+    let Some(body) = item.optional_text(schema::ANSWER)? else { return Ok(None) };
     Ok(Some(Answer {
-        status: status.ok_or(StoreError::Corrupt(schema::STATUS))?,
-        content_type: schema::get_text(item, schema::CONTENT_TYPE)?.to_owned(),
+        status: item.number(schema::STATUS)?,
+        content_type: item.text(schema::CONTENT_TYPE)?.to_owned(),
         body: body.to_owned(),
     }))
 }

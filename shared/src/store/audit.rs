@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-
-use super::connections::put;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::item::{Item, binary, day, milliseconds, number, text, texts};
+use super::read::Query;
+use super::schema::{self, Attribute, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::concurrent::try_all;
 use crate::domain::audit::{Action, Actor, Event, Hash, Link, Outcome, Point, Subject};
 use crate::domain::ids::{AccountId, AddressId, EventId, UserAgentId};
@@ -76,30 +76,18 @@ impl Store {
     /// where the link says: so a chain never forks.
     //= R4.6
     async fn try_append_link(&self, link: &Link, last: Option<&Point>) -> Result<(), StoreError> {
-        let table = &self.tables.ledger;
         let day = Audited { day: link.day, account: link.account.clone() };
-        let head = Put::builder()
-            .table_name(table)
-            .set_item(Some(with_point(head_key(&link.account), &link.point())));
-        let head = match last {
-            None => head.condition_expression(NEW),
-            Some(last) => head
-                .condition_expression("#hash = :last")
-                .expression_attribute_names("#hash", schema::HASH)
-                .expression_attribute_values(":last", schema::binary(last.hash.as_bytes())),
+        let head = with_point(head_key(&link.account), &link.point());
+        let is_last = match last {
+            None => schema::PK.is_absent(),
+            Some(last) => schema::HASH.is(binary(last.hash.as_bytes())),
         };
-        let item = Put::builder().table_name(table).set_item(Some(item(link)));
-        let built = |put: Put| TransactWriteItem::builder().put(put).build();
-        let refused = |_| StoreError::Refused("put".to_owned());
-        self.client
-            .transact_write_items()
-            .transact_items(built(item.condition_expression(NEW).build().map_err(refused)?))
-            .transact_items(built(head.build().map_err(refused)?))
-            .transact_items(built(put(table, audited_key(&day))?))
-            .send()
+        self.transaction()
+            .with(Write::put_new(Table::Ledger, item(link)))
+            .with(Write::put(Table::Ledger, head).only_if(is_last))
+            .with(Write::put(Table::Ledger, audited_key(&day)))
+            .run()
             .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
     }
 
     /// Where the account's chain ends, read consistently; `None` when nothing was ever recorded.
@@ -107,12 +95,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit_head(&self, account: &AccountId) -> Result<Option<Point>, StoreError> {
-        let item = self.item(&self.tables.ledger, head_key(account)).await?;
+        let item = self.item(Table::Ledger, head_key(account)).await?;
         item.map(|item| point(&item)).transpose()
     }
 
     async fn has_link(&self, link: &Link) -> Result<bool, StoreError> {
-        let Some(item) = self.item(&self.tables.ledger, link_key(link)).await? else {
+        let Some(item) = self.item(Table::Ledger, link_key(link)).await? else {
             return Ok(false);
         };
         Ok(hash(&item, schema::HASH)? == link.hash)
@@ -133,28 +121,17 @@ impl Store {
             || schema::CHECKPOINT.to_owned(),
             |after| schema::audit::sk(after.day, after.number.saturating_add(1)),
         );
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.ledger)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", schema::text(schema::audit::pk(account)))
-            .expression_attribute_values(":from", schema::text(from))
-            .expression_attribute_values(":to", schema::text(schema::AUDIT_END))
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let mut page = AuditPage::default();
-        for item in answer.items.unwrap_or_default() {
-            if schema::get_text(&item, schema::SK)? == schema::CHECKPOINT {
-                page.checkpoint = Some(schema::get_text(&item, schema::CHECKPOINT_JWS)?.to_owned());
+        let page = links(account, from, schema::AUDIT_END.to_owned()).limit(PAGE);
+        let mut page_of_chain = AuditPage::default();
+        for item in self.page(page).await?.items {
+            if item.text(schema::SK)? == schema::CHECKPOINT {
+                let checkpoint = item.text(schema::CHECKPOINT_JWS)?.to_owned();
+                page_of_chain.checkpoint = Some(checkpoint);
             } else {
-                page.links.push(link(account, &item)?);
+                page_of_chain.links.push(link(account, &item)?);
             }
         }
-        Ok(page)
+        Ok(page_of_chain)
     }
 
     /// A page of the account's links of one day from the one of that number on, and whether there
@@ -168,24 +145,10 @@ impl Store {
         (day, from): (Day, u64),
         limit: i32,
     ) -> Result<(Vec<Link>, bool), StoreError> {
-        let from = schema::audit::sk(day, from);
-        let to = schema::audit::sk(day, u64::MAX);
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.ledger)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", schema::text(schema::audit::pk(account)))
-            .expression_attribute_values(":from", schema::text(from))
-            .expression_attribute_values(":to", schema::text(to))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let items = answer.items.unwrap_or_default();
-        let links: Result<_, _> = items.iter().map(|item| link(account, item)).collect();
-        Ok((links?, answer.last_evaluated_key.is_some()))
+        let (from, to) = (schema::audit::sk(day, from), schema::audit::sk(day, u64::MAX));
+        let page = self.page(links(account, from, to).limit(limit)).await?;
+        let links: Result<_, _> = page.items.iter().map(|item| link(account, item)).collect();
+        Ok((links?, page.next.is_some()))
     }
 
     /// A page of the accounts that have links of this day or an earlier one, the oldest day first,
@@ -198,28 +161,16 @@ impl Store {
         day: Day,
         after: Option<&Audited>,
     ) -> Result<Vec<Audited>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.ledger)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk <= :until")
-            .expression_attribute_values(":pk", schema::text(schema::AUDITED))
-            .expression_attribute_values(
-                ":until",
-                schema::text(schema::audit::audited_until_sk(day)),
-            )
-            .set_exclusive_start_key(after.map(audited_key))
-            .limit(AUDITED_PAGE)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let audited = |item: &Item| {
-            let named = schema::audit::audited_of(schema::get_text(item, schema::SK)?);
-            let (day, account) = named.ok_or(StoreError::Corrupt(schema::SK))?;
+        let until = text(schema::audit::audited_until_sk(day));
+        let audited = Query::partition(Table::Ledger, schema::AUDITED)
+            .within(schema::SK.is_at_most(until))
+            .from(after.map(audited_key))
+            .limit(AUDITED_PAGE);
+        let named = |item: &Item| {
+            let (day, account) = item.parsed(schema::SK, schema::audit::audited_of)?;
             Ok(Audited { day, account })
         };
-        answer.items.unwrap_or_default().iter().map(audited).collect()
+        self.page(audited).await?.items.iter().map(named).collect()
     }
 
     /// Puts the checkpoint of a cut in place of the one before it.
@@ -233,21 +184,13 @@ impl Store {
         before: Option<&str>,
         checkpoint: &str,
     ) -> Result<(), StoreError> {
-        let key = schema::key(schema::audit::pk(account), schema::CHECKPOINT.to_owned());
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.ledger)
-            .set_item(Some(key))
-            .item(schema::CHECKPOINT_JWS, schema::text(checkpoint));
-        let put = match before {
-            None => put.condition_expression(NEW),
-            Some(before) => put
-                .condition_expression("#checkpoint = :before")
-                .expression_attribute_names("#checkpoint", schema::CHECKPOINT_JWS)
-                .expression_attribute_values(":before", schema::text(before)),
+        let item = schema::key(schema::audit::pk(account), schema::CHECKPOINT)
+            .with(schema::CHECKPOINT_JWS, text(checkpoint));
+        let is_as_before = match before {
+            None => schema::PK.is_absent(),
+            Some(before) => schema::CHECKPOINT_JWS.is(text(before)),
         };
-        put.send().await.map(|_| ()).map_err(|error| classify(&error))
+        self.write(Write::put(Table::Ledger, item).only_if(is_as_before)).await
     }
 
     /// Deletes links that a checkpoint stands for.
@@ -256,7 +199,7 @@ impl Store {
     /// [`StoreError`].
     //= R4.6, R6.4
     pub async fn delete_audit_links(&self, links: &[Link]) -> Result<(), StoreError> {
-        let deletes = links.iter().map(|link| self.delete_from_ledger(link_key(link)));
+        let deletes = links.iter().map(|link| self.delete(Table::Ledger, link_key(link)));
         try_all(deletes, AT_ONCE).await.map(|_| ())
     }
 
@@ -265,16 +208,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_audited(&self, audited: &Audited) -> Result<(), StoreError> {
-        self.delete_from_ledger(audited_key(audited)).await
-    }
-
-    async fn delete_from_ledger(&self, key: Item) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(&self.tables.ledger).set_key(Some(key));
-        delete.send().await.map(|_| ()).map_err(|error| classify(&error))
+        self.delete(Table::Ledger, audited_key(audited)).await
     }
 }
 
-const NEW: &str = "attribute_not_exists(pk)";
+/// The part of a chain between these sort keys, both included.
+fn links(account: &AccountId, from: String, to: String) -> Query {
+    Query::partition(Table::Ledger, schema::audit::pk(account))
+        .within(schema::SK.is_between(text(from), text(to)))
+}
 
 /// Grows, and is another one for each of those who try at the same time.
 fn pause(tries: u32, hash: &Hash) -> Duration {
@@ -285,7 +227,7 @@ fn pause(tries: u32, hash: &Hash) -> Duration {
 }
 
 fn head_key(account: &AccountId) -> Item {
-    schema::key(schema::audit::pk(account), schema::HEAD.to_owned())
+    schema::key(schema::audit::pk(account), schema::HEAD)
 }
 
 fn link_key(link: &Link) -> Item {
@@ -293,81 +235,53 @@ fn link_key(link: &Link) -> Item {
 }
 
 fn audited_key(Audited { day, account }: &Audited) -> Item {
-    schema::key(schema::AUDITED.to_owned(), schema::audit::audited_sk(*day, account))
+    schema::key(schema::AUDITED, schema::audit::audited_sk(*day, account))
 }
 
-fn with_point(mut item: Item, point: &Point) -> Item {
-    item.extend([
-        (schema::DAY.to_owned(), schema::text(point.day.to_string())),
-        (schema::NUMBER.to_owned(), schema::number(point.number)),
-        (schema::HASH.to_owned(), schema::binary(point.hash.as_bytes())),
-    ]);
-    item
+fn with_point(item: Item, point: &Point) -> Item {
+    item.with(schema::DAY, day(point.day))
+        .with(schema::NUMBER, number(point.number))
+        .with(schema::HASH, binary(point.hash.as_bytes()))
 }
 
 fn item(link: &Link) -> Item {
-    let mut item = link_key(link);
     let event = &link.event;
-    let subjects = event.subjects.iter().map(|subject| schema::text(subject.as_str()));
-    item.extend([
-        (schema::HASH.to_owned(), schema::binary(link.hash.as_bytes())),
-        (schema::PREVIOUS.to_owned(), schema::binary(link.previous.as_bytes())),
-        (schema::EVENT_ID.to_owned(), schema::text(event.id.as_str())),
-        (schema::AT.to_owned(), schema::milliseconds(event.at)),
-        (schema::ACTOR.to_owned(), schema::text(event.actor.to_string())),
-        (schema::ACTION.to_owned(), schema::text(event.action.as_str())),
-        (schema::OUTCOME.to_owned(), schema::text(event.outcome.as_str())),
-        (schema::SUBJECTS.to_owned(), AttributeValue::L(subjects.collect())),
-    ]);
-    if let Some(address) = &event.address {
-        item.insert(schema::ADDRESS.to_owned(), schema::text(address.as_str()));
-    }
-    if let Some(user_agent) = &event.user_agent {
-        item.insert(schema::USER_AGENT.to_owned(), schema::text(user_agent.as_str()));
-    }
-    item
+    link_key(link)
+        .with(schema::HASH, binary(link.hash.as_bytes()))
+        .with(schema::PREVIOUS, binary(link.previous.as_bytes()))
+        .with(schema::EVENT_ID, text(event.id.as_str()))
+        .with(schema::AT, milliseconds(event.at))
+        .with(schema::ACTOR, text(event.actor.to_string()))
+        .with(schema::ACTION, text(event.action.as_str()))
+        .with(schema::OUTCOME, text(event.outcome.as_str()))
+        .with(schema::SUBJECTS, texts(event.subjects.iter().map(Subject::as_str)))
+        .with_some(schema::ADDRESS, event.address.as_ref().map(|id| text(id.as_str())))
+        .with_some(schema::USER_AGENT, event.user_agent.as_ref().map(|id| text(id.as_str())))
 }
 
-fn hash(item: &Item, name: &'static str) -> Result<Hash, StoreError> {
-    Hash::new(schema::get_bytes(item, name)?).ok_or(StoreError::Corrupt(name))
+fn hash(item: &Item, name: Attribute) -> Result<Hash, StoreError> {
+    Hash::new(item.bytes(name)?).ok_or_else(|| item.corrupt(name))
 }
 
 fn point(item: &Item) -> Result<Point, StoreError> {
     Ok(Point {
-        day: schema::get_day(item, schema::DAY)?,
-        number: schema::get_number(item, schema::NUMBER)?
-            .ok_or(StoreError::Corrupt(schema::NUMBER))?,
+        day: item.day(schema::DAY)?,
+        number: item.number(schema::NUMBER)?,
         hash: hash(item, schema::HASH)?,
     })
 }
 
-/// A value read by its `parse`; absent, or of no such kind, it is corrupt.
-fn read<T>(
-    item: &Item,
-    name: &'static str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, StoreError> {
-    parse(schema::get_text(item, name)?).ok_or(StoreError::Corrupt(name))
-}
-
 fn link(account: &AccountId, item: &Item) -> Result<Link, StoreError> {
-    let place = schema::audit::place_of(schema::get_text(item, schema::SK)?);
-    let (day, number) = place.ok_or(StoreError::Corrupt(schema::SK))?;
-    let optional = |name| schema::get_optional(item, name);
-    let address = optional(schema::ADDRESS)?
-        .map(|text| AddressId::parse(text).ok_or(StoreError::Corrupt(schema::ADDRESS)));
-    let user_agent = optional(schema::USER_AGENT)?
-        .map(|text| UserAgentId::parse(text).ok_or(StoreError::Corrupt(schema::USER_AGENT)));
-    let subjects = schema::get_texts(item, schema::SUBJECTS)?.into_iter().map(Subject::parse);
+    let (day, number) = item.parsed(schema::SK, schema::audit::place_of)?;
     let event = Event {
-        id: read(item, schema::EVENT_ID, EventId::parse)?,
-        at: schema::get_milliseconds(item, schema::AT)?.ok_or(StoreError::Corrupt(schema::AT))?,
-        actor: read(item, schema::ACTOR, Actor::parse)?,
-        action: read(item, schema::ACTION, Action::parse)?,
-        outcome: read(item, schema::OUTCOME, Outcome::parse)?,
-        subjects: subjects.collect::<Option<_>>().ok_or(StoreError::Corrupt(schema::SUBJECTS))?,
-        address: address.transpose()?,
-        user_agent: user_agent.transpose()?,
+        id: item.parsed(schema::EVENT_ID, EventId::parse)?,
+        at: item.time(schema::AT)?,
+        actor: item.parsed(schema::ACTOR, Actor::parse)?,
+        action: item.parsed(schema::ACTION, Action::parse)?,
+        outcome: item.parsed(schema::OUTCOME, Outcome::parse)?,
+        subjects: item.each_parsed(schema::SUBJECTS, Subject::parse)?,
+        address: item.optional_parsed(schema::ADDRESS, AddressId::parse)?,
+        user_agent: item.optional_parsed(schema::USER_AGENT, UserAgentId::parse)?,
     };
     let (previous, hash) = (hash(item, schema::PREVIOUS)?, hash(item, schema::HASH)?);
     Ok(Link { account: account.clone(), day, number, previous, event, hash })

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-use super::accounts::account_key;
+use super::accounts::plan;
+use super::expression::{Changes, Condition};
+use super::item::{Item, binary, day, milliseconds, number, seconds, text};
+use super::read::{Get, Query};
 use super::requests::{counts, counts_map};
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
-use crate::domain::account::AccountState;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::erasure::Counts;
 use crate::domain::ids::{AccountId, Channel, ConnectionId, PersonId, RequestId, RouteId};
-use crate::domain::plan::Plan;
 use crate::domain::sealed::PublicKey;
 use crate::domain::time::Day;
 
@@ -36,17 +38,8 @@ impl Store {
         route: &RouteId,
         consistent: bool,
     ) -> Result<Option<Connection>, StoreError> {
-        self.client
-            .get_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(connection_key(route)))
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?
-            .item
-            .map(|item| connection(&item))
-            .transpose()
+        let get = Get::of(Table::Core, connection_key(route)).consistently(consistent);
+        self.get(get).await?.map(|item| connection(&item)).transpose()
     }
 
     /// Connects a channel: the connection, its index key, and its place in the account, or nothing.
@@ -60,53 +53,23 @@ impl Store {
         connection: &Connection,
         index_key: &[u8],
     ) -> Result<(), StoreError> {
-        let route = schema::route_pk(&connection.route);
-        let mut item = connection_key(&connection.route);
-        item.extend(attributes(connection));
-        let person = connection.authorized_by.as_ref().map(|person| schema::text(person.as_str()));
-        item.extend(person.map(|person| (schema::PERSON_ID.to_owned(), person)));
-        item.insert(schema::KEYS_UNTIL.to_owned(), schema::text(NO_KEYS_YET));
-        let mut index = schema::key(route, schema::INDEX.to_owned());
-        let id = schema::text(connection.id.as_str());
-        index.insert(schema::CONNECTION_ID.to_owned(), id);
-        index.insert(schema::INDEX_KEY.to_owned(), schema::binary(index_key));
-        let mut place = schema::key(
-            schema::account_pk(&connection.account),
-            schema::connection_pk(&connection.id),
-        );
-        let route_id = schema::text(connection.route.as_str());
-        place.insert(schema::ROUTE_ID.to_owned(), route_id);
-
-        let claim = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR #state = :erased")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
-            .build()
-            .map_err(|_| StoreError::Refused("put".to_owned()))?;
-        let active = ConditionCheck::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(&connection.account)))
-            .condition_expression("#state = :active")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .build()
-            .map_err(|_| StoreError::Refused("check".to_owned()))?;
-        self.client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(claim).build())
-            .transact_items(
-                TransactWriteItem::builder().put(put(&self.tables.keys, index)?).build(),
-            )
-            .transact_items(
-                TransactWriteItem::builder().put(put(&self.tables.core, place)?).build(),
-            )
-            .transact_items(TransactWriteItem::builder().condition_check(active).build())
-            .send()
+        let item = item(connection).with(schema::KEYS_UNTIL, text(NO_KEYS_YET));
+        let is_free = schema::STATE.is(text(ConnectionState::Erased.as_str()));
+        let is_free = schema::PK.is_absent().or(is_free);
+        let id = text(connection.id.as_str());
+        let index = schema::key(schema::route_pk(&connection.route), schema::INDEX)
+            .with(schema::CONNECTION_ID, id)
+            .with(schema::INDEX_KEY, binary(index_key));
+        let (account, id) = (&connection.account, &connection.id);
+        let place = schema::key(schema::account_pk(account), schema::connection_pk(id))
+            .with(schema::ROUTE_ID, text(connection.route.as_str()));
+        self.transaction()
+            .with(Write::put(Table::Core, item).only_if(is_free))
+            .with(Write::put(Table::Keys, index))
+            .with(Write::put(Table::Core, place))
+            .require_active(account)
+            .run()
             .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
     }
 
     /// The routes of connections in this shard whose keys end before `until`, the shortest first:
@@ -121,29 +84,14 @@ impl Store {
         limit: i32,
         after: Option<DueAfter>,
     ) -> Result<(Vec<RouteId>, Option<DueAfter>), StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::PROVISIONING)
-            .key_condition_expression("provision_shard = :shard AND keys_until < :until")
-            .expression_attribute_values(":shard", schema::text(shard.to_string()))
-            .expression_attribute_values(":until", schema::text(until.to_string()))
-            .limit(limit)
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let routes: Result<_, StoreError> = answer
-            .items
-            .unwrap_or_default()
-            .iter()
-            .map(|item| {
-                schema::route_of(schema::get_text(item, schema::PK)?)
-                    .ok_or(StoreError::Corrupt(schema::PK))
-            })
-            .collect();
-        Ok((routes?, answer.last_evaluated_key.map(DueAfter)))
+        let due = Query::index(&schema::PROVISIONING, shard.to_string())
+            .within(schema::KEYS_UNTIL.is_below(day(until)))
+            .from(after.map(|after| after.0))
+            .limit(limit);
+        let page = self.page(due).await?;
+        let route = |item: &Item| item.parsed(schema::PK, schema::route_of);
+        let routes: Result<_, _> = page.items.iter().map(route).collect();
+        Ok((routes?, page.next.map(DueAfter)))
     }
 
     /// The earliest last day any connection of this shard has a key for; `None` when it has no
@@ -152,19 +100,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn shortest_keys(&self, shard: u8) -> Result<Option<Day>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::PROVISIONING)
-            .key_condition_expression("provision_shard = :shard")
-            .expression_attribute_values(":shard", schema::text(shard.to_string()))
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let items = answer.items.unwrap_or_default();
-        items.first().map(|item| schema::get_day(item, schema::KEYS_UNTIL)).transpose()
+        let shortest = Query::index(&schema::PROVISIONING, shard.to_string()).limit(1);
+        let page = self.page(shortest).await?;
+        page.items.first().map(|item| item.day(schema::KEYS_UNTIL)).transpose()
     }
 
     /// Publishes the day keys that intake seals to, as long as the connection is the same and
@@ -178,21 +116,11 @@ impl Store {
         day_keys: &BTreeMap<Day, PublicKey>,
         until: Day,
     ) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(connection_key(&connection.route)))
-            .update_expression("SET day_keys = :keys, keys_until = :until")
-            .condition_expression("connection_id = :id AND #state = :active")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":keys", day_key_map(day_keys))
-            .expression_attribute_values(":until", schema::text(until.to_string()))
-            .expression_attribute_values(":id", schema::text(connection.id.as_str()))
-            .expression_attribute_values(":active", schema::text(ConnectionState::Active.as_str()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let publish = Changes::new()
+            .set(schema::DAY_KEYS, day_key_map(day_keys))
+            .set(schema::KEYS_UNTIL, day(until));
+        let publish = Write::update(Table::Core, connection_key(&connection.route), publish);
+        self.write(publish.only_if(is_active(&connection.id))).await
     }
 
     /// Marks a connection erased, and takes its sealing keys away: nothing that arrives for it from
@@ -213,64 +141,50 @@ impl Store {
         (by, keys): (&RequestId, Counts),
         kept_until: Timestamp,
     ) -> Result<Counts, StoreError> {
-        let marked = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(connection_key(route)))
-            .update_expression(
-                "SET #state = :erased, day_keys = :none, expires_at = :kept, request_id = :by, \
-                 counts = :counts REMOVE keys_until, person_id",
-            )
-            .expression_attribute_values(":kept", schema::seconds(kept_until))
-            .condition_expression("connection_id = :id AND #state = :active")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":erased", schema::text(ConnectionState::Erased.as_str()))
-            .expression_attribute_values(":active", schema::text(ConnectionState::Active.as_str()))
-            .expression_attribute_values(":none", day_key_map(&BTreeMap::new()))
-            .expression_attribute_values(":id", schema::text(id.as_str()))
-            .expression_attribute_values(":by", schema::text(by.as_str()))
-            .expression_attribute_values(":counts", counts_map(&keys))
-            .send()
-            .await;
-        match marked.map_err(|error| classify(&error)) {
-            Ok(_) => return Ok(keys),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
+        let mark = Changes::new()
+            .set(schema::STATE, text(ConnectionState::Erased.as_str()))
+            .set(schema::DAY_KEYS, day_key_map(&BTreeMap::new()))
+            .set(schema::EXPIRES_AT, seconds(kept_until))
+            .set(schema::REQUEST_ID, text(by.as_str()))
+            .set(schema::COUNTS, counts_map(&keys))
+            .remove(schema::KEYS_UNTIL)
+            .remove(schema::PERSON_ID);
+        let mark = Write::update(Table::Core, connection_key(route), mark);
+        if self.write_if_met(mark.only_if(is_active(id))).await? {
+            return Ok(keys);
         }
         // It is marked already; or another connection has the route by now.
-        let Some(item) = self.item(&self.tables.core, connection_key(route)).await? else {
+        let Some(item) = self.item(Table::Core, connection_key(route)).await? else {
             return Ok(Counts::new());
         };
         let is_own = connection_id(&item)? == *id
-            && schema::get_optional(&item, schema::REQUEST_ID)? == Some(by.as_str());
+            && item.optional_text(schema::REQUEST_ID)? == Some(by.as_str());
         if is_own { counts(&item) } else { Ok(Counts::new()) }
     }
 }
 
-pub(super) fn put(table: &str, item: Item) -> Result<Put, StoreError> {
-    Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .build()
-        .map_err(|_| StoreError::Refused("put".to_owned()))
+/// That it is this connection that has the route, and it is not erased.
+fn is_active(id: &ConnectionId) -> Condition {
+    let is_active = schema::STATE.is(text(ConnectionState::Active.as_str()));
+    schema::CONNECTION_ID.is(text(id.as_str())).and(is_active)
 }
 
 pub(super) fn connection_key(route: &RouteId) -> Item {
-    schema::key(schema::route_pk(route), schema::CONNECTION.to_owned())
+    schema::key(schema::route_pk(route), schema::CONNECTION)
 }
 
-fn attributes(connection: &Connection) -> Item {
-    Item::from([
-        (schema::ACCOUNT_ID.to_owned(), schema::text(connection.account.as_str())),
-        (schema::CONNECTION_ID.to_owned(), schema::text(connection.id.as_str())),
-        (schema::CHANNEL.to_owned(), schema::text(connection.channel.as_str())),
-        (schema::PLAN_DAYS.to_owned(), schema::number(connection.plan.days())),
-        (schema::STATE.to_owned(), schema::text(connection.state.as_str())),
-        (schema::CONNECTED_AT.to_owned(), schema::milliseconds(connection.connected_at)),
-        (schema::DAY_KEYS.to_owned(), day_key_map(&connection.day_keys)),
-        (schema::PROVISION_SHARD.to_owned(), schema::text(shard(&connection.id).to_string())),
-    ])
+fn item(connection: &Connection) -> Item {
+    let person = connection.authorized_by.as_ref().map(|person| text(person.as_str()));
+    connection_key(&connection.route)
+        .with(schema::ACCOUNT_ID, text(connection.account.as_str()))
+        .with(schema::CONNECTION_ID, text(connection.id.as_str()))
+        .with(schema::CHANNEL, text(connection.channel.as_str()))
+        .with(schema::PLAN_DAYS, number(connection.plan.days()))
+        .with(schema::STATE, text(connection.state.as_str()))
+        .with(schema::CONNECTED_AT, milliseconds(connection.connected_at))
+        .with(schema::DAY_KEYS, day_key_map(&connection.day_keys))
+        .with(schema::PROVISION_SHARD, text(shard(&connection.id).to_string()))
+        .with_some(schema::PERSON_ID, person)
 }
 
 /// The shard of a connection: any even spread of its random id will do.
@@ -280,49 +194,33 @@ fn shard(connection: &ConnectionId) -> u8 {
 }
 
 fn day_key_map(day_keys: &BTreeMap<Day, PublicKey>) -> AttributeValue {
-    let entries = day_keys
-        .iter()
-        .map(|(day, key)| (day.to_string(), schema::binary(key.as_bytes())))
-        .collect();
+    let entries =
+        day_keys.iter().map(|(day, key)| (day.to_string(), binary(key.as_bytes()))).collect();
     AttributeValue::M(entries)
 }
 
 pub(super) fn connection(item: &Item) -> Result<Connection, StoreError> {
-    let plan_days = schema::get_number(item, schema::PLAN_DAYS)?;
     Ok(Connection {
-        route: schema::route_of(schema::get_text(item, schema::PK)?)
-            .ok_or(StoreError::Corrupt(schema::PK))?,
+        route: item.parsed(schema::PK, schema::route_of)?,
         id: connection_id(item)?,
-        account: AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
-            .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
-        channel: Channel::parse(schema::get_text(item, schema::CHANNEL)?)
-            .ok_or(StoreError::Corrupt(schema::CHANNEL))?,
-        plan: plan_days.and_then(Plan::from_days).ok_or(StoreError::Corrupt(schema::PLAN_DAYS))?,
-        authorized_by: schema::get_optional(item, schema::PERSON_ID)?
-            .map(|id| PersonId::parse(id).ok_or(StoreError::Corrupt(schema::PERSON_ID)))
-            .transpose()?,
-        state: ConnectionState::parse(schema::get_text(item, schema::STATE)?)
-            .ok_or(StoreError::Corrupt(schema::STATE))?,
-        connected_at: schema::get_milliseconds(item, schema::CONNECTED_AT)?
-            .ok_or(StoreError::Corrupt(schema::CONNECTED_AT))?,
+        account: item.parsed(schema::ACCOUNT_ID, AccountId::parse)?,
+        channel: item.parsed(schema::CHANNEL, Channel::parse)?,
+        plan: plan(item)?,
+        authorized_by: item.optional_parsed(schema::PERSON_ID, PersonId::parse)?,
+        state: item.parsed(schema::STATE, ConnectionState::parse)?,
+        connected_at: item.time(schema::CONNECTED_AT)?,
         day_keys: day_keys(item)?,
     })
 }
 
 fn day_keys(item: &Item) -> Result<BTreeMap<Day, PublicKey>, StoreError> {
-    let corrupt = StoreError::Corrupt(schema::DAY_KEYS);
-    let Some(AttributeValue::M(entries)) = item.get(schema::DAY_KEYS) else { return Err(corrupt) };
-    entries
-        .iter()
-        .map(|(day, key)| match (Day::parse(day), key) {
-            (Some(day), AttributeValue::B(key)) => Some((day, PublicKey::from_sec1(key.as_ref())?)),
-            _ => None,
-        })
-        .collect::<Option<_>>()
-        .ok_or(corrupt)
+    let entries = item.map(schema::DAY_KEYS)?.iter().map(|(day, key)| {
+        let key = PublicKey::from_sec1(key.as_b().ok()?.as_ref())?;
+        Some((Day::parse(day)?, key))
+    });
+    entries.collect::<Option<_>>().ok_or_else(|| item.corrupt(schema::DAY_KEYS))
 }
 
 pub(super) fn connection_id(item: &Item) -> Result<ConnectionId, StoreError> {
-    ConnectionId::parse(schema::get_text(item, schema::CONNECTION_ID)?)
-        .ok_or(StoreError::Corrupt(schema::CONNECTION_ID))
+    item.parsed(schema::CONNECTION_ID, ConnectionId::parse)
 }

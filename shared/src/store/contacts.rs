@@ -1,10 +1,13 @@
 //! Contacts: `core`, `CONNECTION#connection` / `CONTACT#contact`, listed by the inbox index.
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
+use super::expression::{Changes, Condition};
+use super::item::{Item, day, milliseconds, seconds, text};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, PersonId, RequestId};
 use crate::domain::row::ContactMarks;
 use crate::domain::time::Day;
@@ -74,25 +77,15 @@ impl Store {
         (expires_at, sweep_on): (Timestamp, Day),
     ) -> Result<(), StoreError> {
         let floor = last_message_at.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
-        let moved = self
-            .update_contact(parties, expires_at)
-            .update_expression(
-                "SET connection_id = :connection, account_id = :account, person_id = :person, \
-                 expires_at = :end, last_message_at = :at, \
-                 sweep_on = if_not_exists(sweep_on, :day)",
-            )
-            .condition_expression(
-                "attribute_not_exists(restricted_at) \
-                 AND (attribute_not_exists(erased_at) OR erased_at < :at) \
-                 AND (attribute_not_exists(last_message_at) OR last_message_at < :floor \
-                 OR last_message_at <= erased_at)",
-            )
-            .expression_attribute_values(":at", schema::milliseconds(last_message_at))
-            .expression_attribute_values(":floor", schema::milliseconds(floor))
-            .expression_attribute_values(":day", schema::text(sweep_on.to_string()))
-            .send()
-            .await;
-        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+        let has_not_moved = (schema::LAST_MESSAGE_AT.is_absent())
+            .or(schema::LAST_MESSAGE_AT.is_below(milliseconds(floor)))
+            .or(schema::LAST_MESSAGE_AT.is_at_most(schema::ERASED_AT));
+        let moved = known(parties, expires_at)
+            .set(schema::LAST_MESSAGE_AT, milliseconds(last_message_at))
+            .set_once(schema::SWEEP_ON, day(sweep_on));
+        let moved = Write::update(Table::Core, contact_key(parties.conversation), moved)
+            .only_if(takes_in(last_message_at).and(has_not_moved));
+        self.write_unless_refused(moved).await
     }
 
     /// Makes the contact of a conversation known that has rows but no message yet, so that an
@@ -107,40 +100,13 @@ impl Store {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let known = self
-            .update_contact(parties, expires_at)
-            .update_expression(
-                "SET connection_id = :connection, account_id = :account, person_id = :person, \
-                 expires_at = :end, known_at = :at",
-            )
-            .condition_expression(
-                "attribute_not_exists(restricted_at) \
-                 AND (attribute_not_exists(erased_at) OR erased_at < :at) \
-                 AND (attribute_not_exists(person_id) OR expires_at < :end \
-                 OR attribute_exists(erased_at))",
-            )
-            .expression_attribute_values(":at", schema::milliseconds(at))
-            .send()
-            .await;
-        unless_refused(known.map(|_| ()).map_err(|error| classify(&error)))
-    }
-
-    fn update_contact(
-        &self,
-        Parties { conversation, account, person }: Parties<'_>,
-        expires_at: Timestamp,
-    ) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .expression_attribute_values(
-                ":connection",
-                schema::text(conversation.connection.as_str()),
-            )
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .expression_attribute_values(":person", schema::text(person.as_str()))
-            .expression_attribute_values(":end", schema::seconds(expires_at))
+        let is_news = (schema::PERSON_ID.is_absent())
+            .or(schema::EXPIRES_AT.is_below(seconds(expires_at)))
+            .or(schema::ERASED_AT.exists());
+        let known = known(parties, expires_at).set(schema::KNOWN_AT, milliseconds(at));
+        let known = Write::update(Table::Core, contact_key(parties.conversation), known)
+            .only_if(takes_in(at).and(is_news));
+        self.write_unless_refused(known).await
     }
 
     /// Marks a contact: what was sent until then shows no more and is not taken in again (R8.3). A
@@ -160,45 +126,37 @@ impl Store {
         kept_until: Timestamp,
         by: Option<&RequestId>,
     ) -> Result<(), StoreError> {
-        let erasing =
-            if by.is_some() { "erased_at = :until, erasing = :by" } else { "erased_at = :until" };
-        let mark = |set: &str, condition: &str| {
-            let later = "(attribute_not_exists(erased_at) OR erased_at < :until)";
-            let update = self
-                .client
-                .update_item()
-                .table_name(&self.tables.core)
-                .set_key(Some(contact_key(conversation)))
-                .update_expression(format!("SET {erasing}{set}"))
-                .condition_expression(format!("{later} AND {condition}"))
-                .expression_attribute_values(":until", schema::milliseconds(until));
-            match by {
-                Some(by) => update.expression_attribute_values(":by", schema::text(by.as_str())),
-                None => update,
-            }
+        let mark = || {
+            Changes::new()
+                .set(schema::ERASED_AT, milliseconds(until))
+                .set_some(schema::ERASING, by.map(|by| text(by.as_str())))
+        };
+        let write = |changes, condition| {
+            let later = schema::ERASED_AT.is_below(milliseconds(until));
+            let is_first = schema::ERASED_AT.is_absent().or(later);
+            let key = contact_key(conversation);
+            Write::update(Table::Core, key, changes).only_if(is_first.and(condition))
         };
         // The inbox lags behind by a step: what it shows longer ago is surely the last.
         let settled = until.saturating_sub(INBOX_STEP).unwrap_or(Timestamp::MIN);
-        let forget = mark(
-            ", expires_at = :kept REMOVE last_message_at, person_id, known_at",
-            "attribute_not_exists(restricted_at) \
-             AND (attribute_not_exists(last_message_at) OR last_message_at <= :settled) \
-             AND (attribute_not_exists(known_at) OR known_at <= :until)",
-        )
-        .expression_attribute_values(":kept", schema::seconds(kept_until))
-        .expression_attribute_values(":settled", schema::milliseconds(settled));
-        match forget.send().await.map_err(|error| classify(&error)) {
-            Err(StoreError::Conflict) => {}
-            forgotten => return forgotten.map(|_| ()),
+        let shown = schema::LAST_MESSAGE_AT.is_at_most(milliseconds(settled));
+        let known = schema::KNOWN_AT.is_at_most(milliseconds(until));
+        let has_nothing_newer = (schema::RESTRICTED_AT.is_absent())
+            .and(schema::LAST_MESSAGE_AT.is_absent().or(shown))
+            .and(schema::KNOWN_AT.is_absent().or(known));
+        let forget = mark()
+            .set(schema::EXPIRES_AT, seconds(kept_until))
+            .remove(schema::LAST_MESSAGE_AT)
+            .remove(schema::PERSON_ID)
+            .remove(schema::KNOWN_AT);
+        if self.write_if_met(write(forget, has_nothing_newer)).await? {
+            return Ok(());
         }
         // Not shown any more; or newer than this.
-        let hidden = mark(" REMOVE last_message_at", "last_message_at <= :until").send().await;
-        match hidden.map_err(|error| classify(&error)) {
-            Err(StoreError::Conflict) => {
-                let marked = mark("", "attribute_exists(pk)").send().await;
-                unless_refused(marked.map(|_| ()).map_err(|error| classify(&error)))?;
-            }
-            hidden => hidden.map(|_| ())?,
+        let hide = mark().remove(schema::LAST_MESSAGE_AT);
+        let is_shown = schema::LAST_MESSAGE_AT.is_at_most(milliseconds(until));
+        if !self.write_if_met(write(hide, is_shown)).await? {
+            self.write_unless_refused(write(mark(), schema::PK.exists())).await?;
         }
         // A restriction has no end, so neither has the contact that carries it (R2.3).
         self.keep_contact(conversation, kept_until).await
@@ -214,20 +172,13 @@ impl Store {
         conversation: &ConversationId,
         by: &RequestId,
     ) -> Result<(), StoreError> {
-        let ended = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .update_expression("REMOVE erasing")
-            .condition_expression("erasing = :by")
-            .expression_attribute_values(":by", schema::text(by.as_str()))
-            .send()
-            .await;
-        unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))
+        let end = Changes::new().remove(schema::ERASING);
+        let end = Write::update(Table::Core, contact_key(conversation), end)
+            .only_if(schema::ERASING.is(text(by.as_str())));
+        self.write_unless_refused(end).await
     }
 
-    /// Has a contact live until then at least. One without an end has none.
+    /// Extends the contact's expiry to at least `until`. A contact that never expires stays so.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -236,20 +187,12 @@ impl Store {
         conversation: &ConversationId,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        let kept = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .update_expression("SET expires_at = :kept")
-            .condition_expression(
-                "attribute_not_exists(restricted_at) AND (expires_at < :kept OR \
-                 (attribute_not_exists(expires_at) AND attribute_exists(erased_at)))",
-            )
-            .expression_attribute_values(":kept", schema::seconds(until))
-            .send()
-            .await;
-        unless_refused(kept.map(|_| ()).map_err(|error| classify(&error)))
+        let ends_before = schema::EXPIRES_AT.is_below(seconds(until));
+        let is_marked = schema::EXPIRES_AT.is_absent().and(schema::ERASED_AT.exists());
+        let keep = Changes::new().set(schema::EXPIRES_AT, seconds(until));
+        let keep = Write::update(Table::Core, contact_key(conversation), keep)
+            .only_if(schema::RESTRICTED_AT.is_absent().and(ends_before.or(is_marked)));
+        self.write_unless_refused(keep).await
     }
 
     /// After the rows of a marked contact have been read: forgets who it is, if nothing newer than
@@ -263,27 +206,26 @@ impl Store {
         conversation: &ConversationId,
         newest: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let shows_nothing = "attribute_exists(erased_at) AND attribute_exists(person_id) \
-                             AND (attribute_not_exists(last_message_at) \
-                             OR last_message_at <= erased_at)";
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)));
-        let update = match newest {
-            None => update
-                .update_expression("REMOVE last_message_at, person_id, known_at")
-                .condition_expression(format!(
-                    "{shows_nothing} AND (attribute_not_exists(known_at) OR known_at <= erased_at)"
-                )),
-            Some(newest) => update
-                .update_expression("SET last_message_at = :newest")
-                .condition_expression(shows_nothing)
-                .expression_attribute_values(":newest", schema::milliseconds(newest)),
+        let is_hidden = schema::LAST_MESSAGE_AT.is_at_most(schema::ERASED_AT);
+        let shows_nothing = (schema::ERASED_AT.exists())
+            .and(schema::PERSON_ID.exists())
+            .and(schema::LAST_MESSAGE_AT.is_absent().or(is_hidden));
+        let (changes, condition) = match newest {
+            None => {
+                let is_old = schema::KNOWN_AT.is_at_most(schema::ERASED_AT);
+                let forget = Changes::new()
+                    .remove(schema::LAST_MESSAGE_AT)
+                    .remove(schema::PERSON_ID)
+                    .remove(schema::KNOWN_AT);
+                (forget, shows_nothing.and(schema::KNOWN_AT.is_absent().or(is_old)))
+            }
+            Some(newest) => {
+                let show = Changes::new().set(schema::LAST_MESSAGE_AT, milliseconds(newest));
+                (show, shows_nothing)
+            }
         };
-        let settled = update.send().await;
-        unless_refused(settled.map(|_| ()).map_err(|error| classify(&error)))
+        let settle = Write::update(Table::Core, contact_key(conversation), changes);
+        self.write_unless_refused(settle.only_if(condition)).await
     }
 
     /// Conversations of one connection, the latest first. From an index: may be a moment old, so
@@ -297,45 +239,38 @@ impl Store {
         start: Option<InboxStart>,
         limit: i32,
     ) -> Result<Vec<InboxEntry>, StoreError> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::INBOX)
-            .expression_attribute_values(":connection", schema::text(connection.as_str()))
-            .scan_index_forward(false)
-            .limit(limit);
-        let mut condition = "connection_id = :connection".to_owned();
-        match start {
-            None => {}
-            Some(InboxStart::After(entry)) => {
-                query = query.set_exclusive_start_key(Some(index_key(&entry)));
-            }
-            Some(InboxStart::From(at)) => {
-                condition.push_str(" AND last_message_at <= :at");
-                query = query.expression_attribute_values(":at", schema::milliseconds(at));
-            }
-            Some(InboxStart::Before(at)) => {
-                condition.push_str(" AND last_message_at < :at");
-                query = query.expression_attribute_values(":at", schema::milliseconds(at));
-            }
-        }
-        let answer = query
-            .key_condition_expression(condition)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(|item| entry(connection, item)).collect()
+        let latest = Query::index(&schema::INBOX, connection.as_str()).backwards().limit(limit);
+        let at = schema::LAST_MESSAGE_AT;
+        let latest = match start {
+            None => latest,
+            Some(InboxStart::After(entry)) => latest.from(Some(index_key(&entry))),
+            Some(InboxStart::From(time)) => latest.within(at.is_at_most(milliseconds(time))),
+            Some(InboxStart::Before(time)) => latest.within(at.is_below(milliseconds(time))),
+        };
+        self.page(latest).await?.items.iter().map(|item| entry(connection, item)).collect()
     }
 }
 
+/// Whose conversation it is, and until when its contact is known.
+fn known(parties: Parties<'_>, expires_at: Timestamp) -> Changes {
+    let Parties { conversation, account, person } = parties;
+    Changes::new()
+        .set(schema::CONNECTION_ID, text(conversation.connection.as_str()))
+        .set(schema::ACCOUNT_ID, text(account.as_str()))
+        .set(schema::PERSON_ID, text(person.as_str()))
+        .set(schema::EXPIRES_AT, seconds(expires_at))
+}
+
+/// That no mark keeps out what was sent at that time.
+fn takes_in(at: Timestamp) -> Condition {
+    let is_later = schema::ERASED_AT.is_below(milliseconds(at));
+    schema::RESTRICTED_AT.is_absent().and(schema::ERASED_AT.is_absent().or(is_later))
+}
+
 fn index_key(entry: &InboxEntry) -> Item {
-    let mut key = contact_key(&entry.conversation);
-    let connection = schema::text(entry.conversation.connection.as_str());
-    key.insert(schema::CONNECTION_ID.to_owned(), connection);
-    let at = schema::milliseconds(entry.last_message_at);
-    key.insert(schema::LAST_MESSAGE_AT.to_owned(), at);
-    key
+    contact_key(&entry.conversation)
+        .with(schema::CONNECTION_ID, text(entry.conversation.connection.as_str()))
+        .with(schema::LAST_MESSAGE_AT, milliseconds(entry.last_message_at))
 }
 
 pub(super) fn contact_key(conversation: &ConversationId) -> Item {
@@ -347,29 +282,25 @@ pub(super) fn contact_key(conversation: &ConversationId) -> Item {
 
 pub(super) fn contact(item: &Item) -> Result<Contact, StoreError> {
     let marks = ContactMarks {
-        restricted_at: schema::get_milliseconds(item, schema::RESTRICTED_AT)?,
-        erased_at: schema::get_milliseconds(item, schema::ERASED_AT)?,
+        restricted_at: item.optional_time(schema::RESTRICTED_AT)?,
+        erased_at: item.optional_time(schema::ERASED_AT)?,
     };
-    let last_message_at = schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?;
-    let known_at = schema::get_milliseconds(item, schema::KNOWN_AT)?;
+    let last_message_at = item.optional_time(schema::LAST_MESSAGE_AT)?;
+    let known_at = item.optional_time(schema::KNOWN_AT)?;
     let lately = [last_message_at, known_at].into_iter().flatten();
-    let is_known = item.contains_key(schema::PERSON_ID)
+    let is_known = item.has(schema::PERSON_ID)
         && (marks.erased_at.is_none() || lately.into_iter().any(|at| !marks.erases(at)));
-    let sweep_on = item.contains_key(schema::expiries::SWEEP_ON);
-    let sweep_on =
-        sweep_on.then(|| schema::get_day(item, schema::expiries::SWEEP_ON)).transpose()?;
-    let is_erasing = item.contains_key(schema::erasures::ERASING);
+    let sweep_on = item.optional_parsed(schema::SWEEP_ON, Day::parse)?;
+    let is_erasing = item.has(schema::ERASING);
     Ok(Contact { marks, last_message_at, is_known, sweep_on, is_erasing })
 }
 
 pub(super) fn contact_id(item: &Item) -> Result<ContactId, StoreError> {
-    schema::contact_of(schema::get_text(item, schema::SK)?).ok_or(StoreError::Corrupt(schema::SK))
+    item.parsed(schema::SK, schema::contact_of)
 }
 
 fn entry(connection: &ConnectionId, item: &Item) -> Result<InboxEntry, StoreError> {
     let conversation =
         ConversationId { connection: connection.clone(), contact: contact_id(item)? };
-    let last_message_at = schema::get_milliseconds(item, schema::LAST_MESSAGE_AT)?
-        .ok_or(StoreError::Corrupt(schema::LAST_MESSAGE_AT))?;
-    Ok(InboxEntry { conversation, last_message_at })
+    Ok(InboxEntry { conversation, last_message_at: item.time(schema::LAST_MESSAGE_AT)? })
 }

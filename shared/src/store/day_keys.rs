@@ -1,11 +1,12 @@
 //! Day keys: `keys`, `CONNECTION#connection` / `DAY#date`. Deleting one shreds that day.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-
 use super::expiries::DueAfter;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, met, unless_refused};
+use super::expression::Changes;
+use super::item::{Item, binary, text};
+use super::read::{Get, Query};
+use super::schema::{self, Attribute, Table};
+use super::write::Write;
+use super::{Store, StoreError, item};
 use crate::domain::ids::{AccountId, ConnectionId};
 use crate::domain::sealed::{PublicKey, WrappedPair};
 use crate::domain::time::Day;
@@ -45,9 +46,8 @@ impl Store {
         on: Day,
         after: Option<DueAfter>,
     ) -> Result<(Vec<Result<DueKey, StoreError>>, Option<DueAfter>), StoreError> {
-        let index = (&self.tables.keys, schema::expiries::BY_SHRED_DATE);
-        let (keys, next) = self.due_on(index, "shred_on = :day", on, (after, PAGE)).await?;
-        Ok((keys.iter().map(due_key).collect(), next))
+        let page = self.due_on(&schema::BY_SHRED_DATE, on, after, PAGE).await?;
+        Ok((page.items.iter().map(due_key).collect(), page.next.map(DueAfter)))
     }
 
     /// Destroys a day key, if its day has come by now: an upgrade may have put it off since it was
@@ -57,16 +57,9 @@ impl Store {
     /// [`StoreError`].
     //= R6.2
     pub async fn destroy_due_key(&self, key: &DueKey, today: Day) -> Result<bool, StoreError> {
-        let destroyed = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(day_key(&key.connection, key.day)))
-            .condition_expression("shred_on <= :today")
-            .expression_attribute_values(":today", schema::text(today.to_string()))
-            .send()
-            .await;
-        met(destroyed.map_err(|error| classify(&error)))
+        let destroy = Write::delete(Table::Keys, day_key(&key.connection, key.day))
+            .only_if(schema::SHRED_ON.is_at_most(item::day(today)));
+        self.write_if_met(destroy).await
     }
 
     /// The account whose connection it is, by its day keys; `None` when it has none (any more).
@@ -77,7 +70,7 @@ impl Store {
         &self,
         connection: &ConnectionId,
     ) -> Result<Option<AccountId>, StoreError> {
-        self.any_key(connection, schema::ACCOUNT_ID).await?.as_ref().map(account_of).transpose()
+        self.any_key(connection, &[schema::ACCOUNT_ID]).await?.as_ref().map(account_of).transpose()
     }
 
     /// Whether a connection has any day key, read consistently. A connection gets its keys with its
@@ -87,28 +80,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_day_keys(&self, connection: &ConnectionId) -> Result<bool, StoreError> {
-        Ok(self.any_key(connection, schema::SK).await?.is_some())
+        Ok(self.any_key(connection, &[schema::SK]).await?.is_some())
     }
 
     /// One attribute of any of a connection's day keys: not every role may read another one.
     async fn any_key(
         &self,
         connection: &ConnectionId,
-        attribute: &str,
+        attribute: &'static [Attribute],
     ) -> Result<Option<Item>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.keys)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression(attribute)
-            .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
-            .limit(1)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        Ok(answer.items.unwrap_or_default().into_iter().next())
+        let keys = Query::partition(Table::Keys, schema::connection_pk(connection));
+        let page = self.page(keys.only(attribute).limit(1)).await?;
+        Ok(page.items.into_iter().next())
     }
 
     /// Puts off a day key whose day has come until tomorrow, unless it has another day by now.
@@ -117,18 +100,12 @@ impl Store {
     /// [`StoreError`].
     //= R6.7
     pub async fn put_off_key(&self, key: &DueKey, today: Day) -> Result<(), StoreError> {
-        let moved = self
-            .client
-            .update_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(day_key(&key.connection, key.day)))
-            .update_expression("SET shred_on = :tomorrow, due_on = if_not_exists(due_on, shred_on)")
-            .condition_expression("shred_on <= :today")
-            .expression_attribute_values(":today", schema::text(today.to_string()))
-            .expression_attribute_values(":tomorrow", schema::text(today.plus(1).to_string()))
-            .send()
-            .await;
-        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+        let put_off = Changes::new()
+            .set(schema::SHRED_ON, item::day(today.plus(1)))
+            .set_once(schema::DUE_ON, schema::SHRED_ON);
+        let put_off = Write::update(Table::Keys, day_key(&key.connection, key.day), put_off)
+            .only_if(schema::SHRED_ON.is_at_most(item::day(today)));
+        self.write_unless_refused(put_off).await
     }
 
     /// Has a day key destroyed on another day; does nothing where it is destroyed already, or was
@@ -144,20 +121,13 @@ impl Store {
         shred_on: Day,
         today: Day,
     ) -> Result<(), StoreError> {
-        let moved = self
-            .client
-            .update_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(day_key(connection, day)))
-            .update_expression("SET shred_on = :day")
-            .condition_expression(
-                "shred_on > :today AND shred_on <> :day AND attribute_not_exists(due_on)",
-            )
-            .expression_attribute_values(":today", schema::text(today.to_string()))
-            .expression_attribute_values(":day", schema::text(shred_on.to_string()))
-            .send()
-            .await;
-        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+        let is_to_come = schema::SHRED_ON.is_above(item::day(today));
+        let is_another = schema::SHRED_ON.is_not(item::day(shred_on));
+        let is_on_time = schema::DUE_ON.is_absent();
+        let retime = Changes::new().set(schema::SHRED_ON, item::day(shred_on));
+        let retime = Write::update(Table::Keys, day_key(connection, day), retime)
+            .only_if(is_to_come.and(is_another).and(is_on_time));
+        self.write_unless_refused(retime).await
     }
 
     /// Stores a new day key, unless that day has one; returns the public key that counts.
@@ -171,28 +141,16 @@ impl Store {
         pair: WrappedPair,
     ) -> Result<PublicKey, StoreError> {
         let public_key = pair.public_key;
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.keys)
-            .set_item(Some(day_key(connection, day)))
-            .item(schema::ACCOUNT_ID, schema::text(account.as_str()))
-            .item(schema::PUBLIC_KEY, schema::binary(public_key.as_bytes()))
-            .item(schema::WRAPPED_KEY, schema::binary(pair.wrapped_key))
-            .item(schema::expiries::SHRED_ON, schema::text(shred_on.to_string()))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(public_key),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                // A run beside this one made it first: its key is the day's.
-                self.public_day_key(connection, day).await?.ok_or(StoreError::Conflict)
-            }
-            Err(error) => Err(classify(&error)),
+        let item = day_key(connection, day)
+            .with(schema::ACCOUNT_ID, text(account.as_str()))
+            .with(schema::PUBLIC_KEY, binary(public_key.as_bytes()))
+            .with(schema::WRAPPED_KEY, binary(pair.wrapped_key))
+            .with(schema::SHRED_ON, item::day(shred_on));
+        if self.write_if_met(Write::put_new(Table::Keys, item)).await? {
+            return Ok(public_key);
         }
+        // A run beside this one made it first: its key is the day's.
+        self.public_day_key(connection, day).await?.ok_or(StoreError::Conflict)
     }
 
     /// The public key of a day, read consistently; `None` when the day has none (any more).
@@ -204,23 +162,12 @@ impl Store {
         connection: &ConnectionId,
         day: Day,
     ) -> Result<Option<PublicKey>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(day_key(connection, day)))
-            .projection_expression(schema::PUBLIC_KEY)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer
-            .item
-            .map(|item| {
-                PublicKey::from_sec1(schema::get_bytes(&item, schema::PUBLIC_KEY)?)
-                    .ok_or(StoreError::Corrupt(schema::PUBLIC_KEY))
-            })
-            .transpose()
+        let get = Get::of(Table::Keys, day_key(connection, day)).only(&[schema::PUBLIC_KEY]);
+        let key = |item: Item| {
+            let key = PublicKey::from_sec1(item.bytes(schema::PUBLIC_KEY)?);
+            key.ok_or_else(|| item.corrupt(schema::PUBLIC_KEY))
+        };
+        self.get(get).await?.map(key).transpose()
     }
 
     /// The wrapped private key of a day, read consistently; `None` once the day is shredded.
@@ -232,11 +179,11 @@ impl Store {
         connection: &ConnectionId,
         day: Day,
     ) -> Result<Option<WrappedDayKey>, StoreError> {
-        let item = self.item(&self.tables.keys, day_key(connection, day)).await?;
+        let item = self.item(Table::Keys, day_key(connection, day)).await?;
         item.map(|item| {
             Ok(WrappedDayKey {
                 account: account_of(&item)?,
-                wrapped_key: schema::get_bytes(&item, schema::WRAPPED_KEY)?.to_vec(),
+                wrapped_key: item.bytes(schema::WRAPPED_KEY)?.to_vec(),
             })
         })
         .transpose()
@@ -248,16 +195,13 @@ fn day_key(connection: &ConnectionId, day: Day) -> Item {
 }
 
 fn account_of(item: &Item) -> Result<AccountId, StoreError> {
-    AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
-        .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))
+    item.parsed(schema::ACCOUNT_ID, AccountId::parse)
 }
 
 fn due_key(item: &Item) -> Result<DueKey, StoreError> {
     Ok(DueKey {
         account: account_of(item)?,
-        connection: schema::connection_of(schema::get_text(item, schema::PK)?)
-            .ok_or(StoreError::Corrupt(schema::PK))?,
-        day: schema::day_of(schema::get_text(item, schema::SK)?)
-            .ok_or(StoreError::Corrupt(schema::SK))?,
+        connection: item.parsed(schema::PK, schema::connection_of)?,
+        day: item.parsed(schema::SK, schema::day_of)?,
     })
 }

@@ -3,10 +3,13 @@
 
 use aws_sdk_dynamodb::types::Select;
 
+use super::call::Call;
+use super::expression::Placeholders;
+use super::item::Item;
 use super::messages::MessageKey;
-use super::schema::{self, Item};
+use super::schema::{self, Table};
 use super::sweep::{SWEPT, SweepRow, sweep_row};
-use super::{Store, StoreError, classify};
+use super::{Store, StoreError};
 use crate::domain::ids::ConversationId;
 
 /// Parts of the table that are read side by side.
@@ -47,26 +50,30 @@ impl Store {
         segment: i32,
         after: Option<RowsAfter>,
     ) -> Result<(Vec<Result<FoundRow, StoreError>>, Option<RowsAfter>), StoreError> {
-        let answer = self
+        let mut placeholders = Placeholders::default();
+        let attributes = [&[schema::PK], SWEPT].concat();
+        let call = Call::on(Table::Messages, "Scan");
+        let request = self
             .client
             .scan()
-            .table_name(&self.tables.messages)
+            .table_name(self.tables.name(Table::Messages))
             .segment(segment)
             .total_segments(SEGMENTS)
-            .projection_expression(format!("pk, {SWEPT}"))
+            .set_projection_expression(placeholders.projection(&attributes))
+            .set_expression_attribute_names(placeholders.take_names())
             .select(Select::SpecificAttributes)
             .limit(PAGE)
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let rows = answer.items.unwrap_or_default().iter().map(found).collect();
-        Ok((rows, answer.last_evaluated_key.map(RowsAfter)))
+            .set_exclusive_start_key(after.map(|after| after.0.0))
+            .set_return_consumed_capacity(call.asks());
+        let answer = call.answer(request.send()).await?;
+        call.consumed(answer.consumed_capacity());
+        let items = answer.items.unwrap_or_default().into_iter().map(Item);
+        let rows = items.map(|item| found(&item)).collect();
+        Ok((rows, answer.last_evaluated_key.map(|key| RowsAfter(Item(key)))))
     }
 }
 
 fn found(item: &Item) -> Result<FoundRow, StoreError> {
-    let conversation = ConversationId::parse(schema::get_text(item, schema::PK)?)
-        .ok_or(StoreError::Corrupt(schema::PK))?;
+    let conversation = item.parsed(schema::PK, ConversationId::parse)?;
     Ok(FoundRow { conversation, row: sweep_row(item)? })
 }

@@ -1,12 +1,15 @@
 //! What time to live has left: the days on which contacts are visited for it (`core`, index
 //! `by_sweep_date`), and a conversation's rows, the oldest first.
 
-use super::contacts::contact_id;
-use super::contacts::contact_key;
+use super::contacts::{contact_id, contact_key};
+use super::expression::Changes;
+use super::item::{Item, day, seconds};
 use super::messages::{MessageKey, primary};
-use super::schema::{self, Item};
+use super::read::{Page, Query};
+use super::schema::{self, Index, Table};
 use super::sweep::{SWEPT, SweepRow, sweep_row};
-use super::{Store, StoreError, classify, met, unless_refused};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::time::Day;
 
@@ -26,7 +29,7 @@ pub struct DueVisit {
 
 /// Where a page of what is due on a day ended.
 #[derive(Debug, Clone)]
-pub struct DueAfter(Item);
+pub struct DueAfter(pub(super) Item);
 
 /// Where a page of rows ended.
 #[derive(Debug, Clone)]
@@ -44,9 +47,9 @@ impl Store {
         on: Day,
         after: Option<DueAfter>,
     ) -> Result<(Vec<Result<DueVisit, StoreError>>, Option<DueAfter>), StoreError> {
-        let index = (&self.tables.core, schema::expiries::BY_SWEEP_DATE);
-        let (visits, next) = self.due_on(index, "sweep_on = :day", on, (after, PAGE)).await?;
-        Ok((visits.iter().map(|item| due_visit(item, on)).collect(), next))
+        let page = self.due_on(&schema::BY_SWEEP_DATE, on, after, PAGE).await?;
+        let visits = page.items.iter().map(|item| due_visit(item, on)).collect();
+        Ok((visits, page.next.map(DueAfter)))
     }
 
     /// A page of what an index has under a day; none of it may be there any more.
@@ -55,24 +58,13 @@ impl Store {
     /// [`StoreError`].
     pub(super) async fn due_on(
         &self,
-        (table, index): (&String, &str),
-        condition: &str,
+        index: &Index,
         on: Day,
-        (after, limit): (Option<DueAfter>, i32),
-    ) -> Result<(Vec<Item>, Option<DueAfter>), StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(table)
-            .index_name(index)
-            .key_condition_expression(condition)
-            .expression_attribute_values(":day", schema::text(on.to_string()))
-            .limit(limit)
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(DueAfter)))
+        after: Option<DueAfter>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        let due = Query::index(index, on.to_string()).from(after.map(|after| after.0));
+        self.page(due.limit(limit)).await
     }
 
     /// Notes when a conversation that was visited is to be visited again, or that it has nothing to
@@ -81,44 +73,26 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_visit(&self, visit: &DueVisit, next: Option<Day>) -> Result<bool, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(&visit.conversation)))
-            .condition_expression("sweep_on = :seen")
-            .expression_attribute_values(":seen", schema::text(visit.on.to_string()));
-        let update = match next {
-            None => update.update_expression("REMOVE sweep_on"),
-            Some(next) => update
-                .update_expression("SET sweep_on = :next")
-                .expression_attribute_values(":next", schema::text(next.to_string())),
+        let end = match next {
+            None => Changes::new().remove(schema::SWEEP_ON),
+            Some(next) => Changes::new().set(schema::SWEEP_ON, day(next)),
         };
-        met(update.send().await.map_err(|error| classify(&error)))
+        let end = Write::update(Table::Core, contact_key(&visit.conversation), end)
+            .only_if(schema::SWEEP_ON.is(day(visit.on)));
+        self.write_if_met(end).await
     }
 
     /// Has a conversation visited on that day at the latest. Where its contact is gone, nothing.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn visit_by(
-        &self,
-        conversation: &ConversationId,
-        day: Day,
-    ) -> Result<(), StoreError> {
-        let lowered = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .update_expression("SET sweep_on = :day")
-            .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(sweep_on) OR sweep_on > :day)",
-            )
-            .expression_attribute_values(":day", schema::text(day.to_string()))
-            .send()
-            .await;
-        unless_refused(lowered.map(|_| ()).map_err(|error| classify(&error)))
+    pub async fn visit_by(&self, conversation: &ConversationId, on: Day) -> Result<(), StoreError> {
+        let is_earlier = schema::SWEEP_ON.is_above(day(on));
+        let is_earlier = schema::SWEEP_ON.is_absent().or(is_earlier);
+        let lower = Changes::new().set(schema::SWEEP_ON, day(on));
+        let lower = Write::update(Table::Core, contact_key(conversation), lower)
+            .only_if(schema::PK.exists().and(is_earlier));
+        self.write_unless_refused(lower).await
     }
 
     /// A page of a conversation's messages, the oldest first, read consistently and without what is
@@ -133,22 +107,12 @@ impl Store {
         after: Option<OldestAfter>,
         limit: i32,
     ) -> Result<(Vec<Result<SweepRow, StoreError>>, Option<OldestAfter>), StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.messages)
-            .index_name(schema::BY_SENT_AT)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression(SWEPT)
-            .expression_attribute_values(":pk", schema::text(conversation.to_string()))
-            .limit(limit)
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let rows = answer.items.unwrap_or_default().iter().map(sweep_row).collect();
-        Ok((rows, answer.last_evaluated_key.map(OldestAfter)))
+        let rows = Query::index(&schema::BY_SENT_AT, conversation.to_string())
+            .only(SWEPT)
+            .from(after.map(|after| after.0))
+            .limit(limit);
+        let page = self.page(rows).await?;
+        Ok((page.items.iter().map(sweep_row).collect(), page.next.map(OldestAfter)))
     }
 
     /// Deletes a message that has expired, if it still expires as it was read: it may be held by
@@ -163,26 +127,18 @@ impl Store {
         row: &SweepRow,
     ) -> Result<bool, StoreError> {
         let key = MessageKey { conversation: conversation.clone(), message: row.message.clone() };
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(&key)))
-            .condition_expression("expires_at = :seen AND attribute_exists(sent_at)")
-            .expression_attribute_values(":seen", schema::seconds(row.expires_at))
-            .send()
-            .await;
-        met(deleted.map_err(|error| classify(&error)))
+        let is_as_seen = schema::EXPIRES_AT.is(seconds(row.expires_at));
+        let delete = Write::delete(Table::Messages, primary(&key))
+            .only_if(is_as_seen.and(schema::SENT_AT.exists()));
+        self.write_if_met(delete).await
     }
 }
 
 fn due_visit(item: &Item, on: Day) -> Result<DueVisit, StoreError> {
-    let account = AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?);
-    let connection = schema::connection_of(schema::get_text(item, schema::PK)?);
     Ok(DueVisit {
-        account: account.ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?,
+        account: item.parsed(schema::ACCOUNT_ID, AccountId::parse)?,
         conversation: ConversationId {
-            connection: connection.ok_or(StoreError::Corrupt(schema::PK))?,
+            connection: item.parsed(schema::PK, schema::connection_of)?,
             contact: contact_id(item)?,
         },
         on,

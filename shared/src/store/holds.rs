@@ -1,13 +1,11 @@
 //! Legal holds: `core`, `HOLD#record` with one item per hold, and `WAIT#record` with one per
 //! request that waits for them: whoever may note the latter may not touch the former.
 
-use aws_sdk_dynamodb::types::builders::DeleteBuilder;
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
-
-use super::connections::put;
-use super::requests::request_id;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, met, unless_refused};
+use super::item::{Item, milliseconds, text};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::hold::{Held, Hold};
 use crate::domain::ids::{ConversationId, HoldId, RequestId};
 
@@ -38,25 +36,16 @@ impl Store {
     /// [`StoreError`].
     //= R6.7
     pub async fn put_hold(&self, held: &Held, hold: &Hold) -> Result<bool, StoreError> {
-        let mut item = schema::key(schema::hold_pk(held), schema::hold_sk(&hold.id));
-        item.extend([
-            (schema::REASON.to_owned(), schema::text(&hold.reason)),
-            (schema::REFERENCE.to_owned(), schema::text(&hold.reference)),
-            (schema::SET_AT.to_owned(), schema::milliseconds(hold.set_at)),
-        ]);
-        let mut transaction = self.client.transact_write_items();
-        for place in [place(held, &hold.id)].into_iter().chain(within(held, &hold.id)) {
-            let put = put(&self.tables.core, place)?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        let put = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(|_| StoreError::Refused("hold".to_owned()))?;
-        let set = transaction.transact_items(TransactWriteItem::builder().put(put).build());
-        met(set.send().await.map_err(|error| classify(&error)))
+        let item = hold_key(held, &hold.id)
+            .with(schema::REASON, text(&hold.reason))
+            .with(schema::REFERENCE, text(&hold.reference))
+            .with(schema::SET_AT, milliseconds(hold.set_at));
+        let places = [place(held, &hold.id)].into_iter().chain(within(held, &hold.id));
+        self.transaction()
+            .with_all(places.map(|place| Write::put(Table::Core, place)))
+            .with(Write::put_new(Table::Core, item))
+            .run_if_met()
+            .await
     }
 
     /// A page of the records that have holds, or had until lately, past one of them; empty at the
@@ -68,21 +57,9 @@ impl Store {
         &self,
         after: Option<&HeldPlace>,
     ) -> Result<Vec<HeldPlace>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .key_condition_expression("pk = :pk AND sk > :after")
-            .expression_attribute_values(":pk", schema::text(schema::HOLDS))
-            .expression_attribute_values(
-                ":after",
-                schema::text(after.map_or("!", |place| place.place.as_str())),
-            )
-            .limit(LISTED)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(held_place).collect()
+        let after = after.map_or("!", |place| place.place.as_str());
+        let listed = Query::partition(Table::Core, schema::HOLDS).past(after).a_moment_behind();
+        self.page(listed.limit(LISTED)).await?.items.iter().map(held_place).collect()
     }
 
     /// Whether a record has a hold, read consistently.
@@ -91,7 +68,7 @@ impl Store {
     /// [`StoreError`].
     //= R6.7
     pub async fn is_held(&self, held: &Held) -> Result<bool, StoreError> {
-        self.has_items(schema::hold_pk(held)).await
+        self.has_any(Query::partition(Table::Core, schema::hold_pk(held))).await
     }
 
     /// The holds on a record and all that waits for them, read consistently.
@@ -99,15 +76,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn holds(&self, held: &Held) -> Result<Holds, StoreError> {
-        let holds = self.items(schema::hold_pk(held), None).await?;
-        let mut waiting = self.items(schema::wait_pk(held), None).await?;
+        let items = async |pk| self.all(Query::partition(Table::Core, pk)).await;
+        let holds = items(schema::hold_pk(held)).await?;
+        let mut waiting = items(schema::wait_pk(held)).await?;
         if let Held::Contact(conversation) = held {
             let within = Held::Within(conversation.connection.clone());
-            waiting.extend(self.items(schema::wait_pk(&within), None).await?);
+            waiting.extend(items(schema::wait_pk(&within)).await?);
         }
+        let request = |item: &Item| item.parsed(schema::REQUEST_ID, RequestId::parse);
         Ok(Holds {
             holds: holds.iter().map(hold).collect::<Result<_, _>>()?,
-            waiting: waiting.iter().map(request_id).collect::<Result<_, _>>()?,
+            waiting: waiting.iter().map(request).collect::<Result<_, _>>()?,
         })
     }
 
@@ -117,13 +96,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn lift_hold(&self, held: &Held, id: &HoldId) -> Result<bool, StoreError> {
-        let key = schema::key(schema::hold_pk(held), schema::hold_sk(id));
-        let hold = self.deletion(key).condition_expression("attribute_exists(pk)");
-        let mut transaction = self.client.transact_write_items().transact_items(built(hold)?);
-        if let Some(within) = within(held, id) {
-            transaction = transaction.transact_items(built(self.deletion(within))?);
-        }
-        met(transaction.send().await.map_err(|error| classify(&error)))
+        let hold = Write::delete(Table::Core, hold_key(held, id)).only_if(schema::PK.exists());
+        let within = within(held, id).map(|within| Write::delete(Table::Core, within));
+        self.transaction().with(hold).with_all(within).run_if_met().await
     }
 
     /// Takes the holds on a record out of the list of all holds that were lifted, once what is
@@ -134,30 +109,16 @@ impl Store {
     //= R6.7
     pub async fn forget_lifted(&self, held: &Held) -> Result<(), StoreError> {
         let listed = format!("{held}#");
-        for item in self.items(schema::HOLDS.to_owned(), Some(&listed)).await? {
-            let id = schema::get_text(&item, schema::SK)?.strip_prefix(&listed);
-            let id = id.and_then(HoldId::parse).ok_or(StoreError::Corrupt(schema::SK))?;
-            let hold = schema::key(schema::hold_pk(held), schema::hold_sk(&id));
-            let is_lifted = ConditionCheck::builder()
-                .table_name(&self.tables.core)
-                .set_key(Some(hold))
-                .condition_expression("attribute_not_exists(pk)")
-                .build()
-                .map_err(|_| StoreError::Refused("check".to_owned()))?;
-            let forgotten = self
-                .client
-                .transact_write_items()
-                .transact_items(TransactWriteItem::builder().condition_check(is_lifted).build())
-                .transact_items(built(self.deletion(place(held, &id)))?)
-                .send()
-                .await;
-            unless_refused(forgotten.map(|_| ()).map_err(|error| classify(&error)))?;
+        let all = Query::partition(Table::Core, schema::HOLDS).under(listed.as_str());
+        for item in self.all(all).await? {
+            let id = item.parsed(schema::SK, |sk| HoldId::parse(sk.strip_prefix(&listed)?))?;
+            self.transaction()
+                .require(Table::Core, hold_key(held, &id), schema::PK.is_absent())
+                .with(Write::delete(Table::Core, place(held, &id)))
+                .run_if_met()
+                .await?;
         }
         Ok(())
-    }
-
-    fn deletion(&self, key: Item) -> DeleteBuilder {
-        Delete::builder().table_name(&self.tables.core).set_key(Some(key))
     }
 
     /// Notes that a request waits for the holds on a record.
@@ -165,15 +126,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_waiting(&self, held: &Held, request: &RequestId) -> Result<(), StoreError> {
-        self.client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(waiting_key(held, request)))
-            .item(schema::REQUEST_ID, schema::text(request.as_str()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let waiting = waiting_key(held, request).with(schema::REQUEST_ID, text(request.as_str()));
+        self.write(Write::put(Table::Core, waiting)).await
     }
 
     /// Forgets that a request waited.
@@ -181,18 +135,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_waiting(&self, held: &Held, request: &RequestId) -> Result<(), StoreError> {
-        self.delete_core(waiting_key(held, request)).await
+        self.delete(Table::Core, waiting_key(held, request)).await
     }
 }
 
-fn built(delete: DeleteBuilder) -> Result<TransactWriteItem, StoreError> {
-    let delete = delete.build().map_err(|_| StoreError::Refused("delete".to_owned()))?;
-    Ok(TransactWriteItem::builder().delete(delete).build())
+fn hold_key(held: &Held, hold: &HoldId) -> Item {
+    schema::key(schema::hold_pk(held), schema::hold_sk(hold))
 }
 
 /// Where a hold is in the list of all holds.
 fn place(held: &Held, hold: &HoldId) -> Item {
-    schema::key(schema::HOLDS.to_owned(), format!("{held}#{hold}"))
+    schema::key(schema::HOLDS, format!("{held}#{hold}"))
 }
 
 /// Where a contact's hold is noted for its connection.
@@ -203,9 +156,9 @@ fn within(held: &Held, hold: &HoldId) -> Option<Item> {
 }
 
 fn held_place(item: &Item) -> Result<HeldPlace, StoreError> {
-    let place = schema::get_text(item, schema::SK)?.to_owned();
-    let held = place.split_once('#').and_then(|(held, _)| Held::parse(held));
-    Ok(HeldPlace { held: held.ok_or(StoreError::Corrupt(schema::SK))?, place })
+    let held = |sk: &str| Held::parse(sk.split_once('#')?.0);
+    let held = item.parsed(schema::SK, held)?;
+    Ok(HeldPlace { held, place: item.text(schema::SK)?.to_owned() })
 }
 
 fn waiting_key(held: &Held, request: &RequestId) -> Item {
@@ -213,12 +166,10 @@ fn waiting_key(held: &Held, request: &RequestId) -> Item {
 }
 
 fn hold(item: &Item) -> Result<Hold, StoreError> {
-    let id = schema::hold_of(schema::get_text(item, schema::SK)?);
     Ok(Hold {
-        id: id.ok_or(StoreError::Corrupt(schema::SK))?,
-        reason: schema::get_text(item, schema::REASON)?.to_owned(),
-        reference: schema::get_text(item, schema::REFERENCE)?.to_owned(),
-        set_at: schema::get_milliseconds(item, schema::SET_AT)?
-            .ok_or(StoreError::Corrupt(schema::SET_AT))?,
+        id: item.parsed(schema::SK, schema::hold_of)?,
+        reason: item.text(schema::REASON)?.to_owned(),
+        reference: item.text(schema::REFERENCE)?.to_owned(),
+        set_at: item.time(schema::SET_AT)?,
     })
 }

@@ -2,11 +2,12 @@
 //! `date#account#invoice`, by the last day on which each is kept, so that what is due is found
 //! without reading what is not. They are no part of their account, and stay when that goes (R6.3).
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
-
 use super::accounts::account_key;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
+use super::item::{Item, binary, day, text};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::account::AccountState;
 use crate::domain::ids::{AccountId, InvoiceId};
 use crate::domain::invoice::Jurisdiction;
@@ -58,43 +59,22 @@ impl Store {
         account: &AccountId,
         invoice: &StoredInvoice,
     ) -> Result<bool, StoreError> {
-        let core = &self.tables.core;
-        let refused = |_| StoreError::Refused("invoice".to_owned());
-        let record = Put::builder()
-            .table_name(core)
-            .set_item(Some(item(account, invoice)))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(refused)?;
         let due = DueRecord {
             account: account.clone(),
             invoice: invoice.id.clone(),
             kept_until: invoice.kept_until,
         };
-        let due = Put::builder().table_name(core).set_item(Some(due_key(&due)));
-        let owner = ConditionCheck::builder()
-            .table_name(core)
-            .set_key(Some(account_key(account)))
-            .condition_expression("attribute_exists(pk) AND #state <> :erased")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":erased", schema::text(AccountState::Erased.as_str()))
-            .build()
-            .map_err(refused)?;
+        let is_not_erased = schema::STATE.is_not(text(AccountState::Erased.as_str()));
         let stored = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(record).build())
-            .transact_items(TransactWriteItem::builder().put(due.build().map_err(refused)?).build())
-            .transact_items(TransactWriteItem::builder().condition_check(owner).build())
-            .send()
-            .await;
-        match stored.map_err(|error| classify(&error)) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) if self.invoice(account, &invoice.id).await?.is_some() => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
+            .transaction()
+            .with(Write::put_new(Table::Core, item(account, invoice)))
+            .with(Write::put(Table::Core, due_key(&due)))
+            .require(Table::Core, account_key(account), schema::PK.exists().and(is_not_erased));
+        if stored.run_if_met().await? {
+            return Ok(true);
         }
+        let is_there = self.invoice(account, &invoice.id).await?.is_some();
+        if is_there { Ok(false) } else { Err(StoreError::Conflict) }
     }
 
     /// An invoice of an account, read consistently.
@@ -106,7 +86,7 @@ impl Store {
         account: &AccountId,
         id: &InvoiceId,
     ) -> Result<Option<StoredInvoice>, StoreError> {
-        let item = self.item(&self.tables.core, invoice_key(account, id)).await?;
+        let item = self.item(Table::Core, invoice_key(account, id)).await?;
         item.as_ref().map(invoice).transpose()
     }
 
@@ -120,21 +100,12 @@ impl Store {
         before: Option<&InvoiceId>,
         limit: i32,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", schema::text(schema::account::tax_pk(account)))
-            .expression_attribute_values(":prefix", schema::text(schema::account::INVOICE_PREFIX))
-            .set_exclusive_start_key(before.map(|id| invoice_key(account, id)))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(invoice).collect()
+        let latest = Query::partition(Table::Core, schema::account::tax_pk(account))
+            .under(schema::account::INVOICE_PREFIX)
+            .backwards()
+            .from(before.map(|id| invoice_key(account, id)))
+            .limit(limit);
+        self.page(latest).await?.items.iter().map(invoice).collect()
     }
 
     /// Whether an account has any tax record left, read consistently.
@@ -142,7 +113,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_invoices(&self, account: &AccountId) -> Result<bool, StoreError> {
-        self.has_items(schema::account::tax_pk(account)).await
+        self.has_any(Query::partition(Table::Core, schema::account::tax_pk(account))).await
     }
 
     /// A page of the tax records whose last day was before this one, the oldest first, from the
@@ -156,21 +127,12 @@ impl Store {
         before: Day,
         after: Option<DueRecordsAfter>,
     ) -> Result<(Vec<Result<DueRecord, StoreError>>, Option<DueRecordsAfter>), StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk < :day")
-            .expression_attribute_values(":pk", schema::text(schema::account::TAX_DUE))
-            .expression_attribute_values(":day", schema::text(before.to_string()))
-            .set_exclusive_start_key(after.map(|after| after.0))
-            .limit(DUE_PAGE)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let records = answer.items.unwrap_or_default().iter().map(due_record).collect();
-        Ok((records, answer.last_evaluated_key.map(DueRecordsAfter)))
+        let due = Query::partition(Table::Core, schema::account::TAX_DUE)
+            .within(schema::SK.is_below(day(before)))
+            .from(after.map(|after| after.0))
+            .limit(DUE_PAGE);
+        let page = self.page(due).await?;
+        Ok((page.items.iter().map(due_record).collect(), page.next.map(DueRecordsAfter)))
     }
 
     /// Deletes a tax record.
@@ -179,7 +141,7 @@ impl Store {
     /// [`StoreError`].
     //= R6.3
     pub async fn delete_invoice(&self, due: &DueRecord) -> Result<(), StoreError> {
-        self.delete_core(invoice_key(&due.account, &due.invoice)).await
+        self.delete(Table::Core, invoice_key(&due.account, &due.invoice)).await
     }
 
     /// Forgets that a record is due: it is gone, with all that goes with it.
@@ -187,7 +149,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_due_record(&self, due: &DueRecord) -> Result<(), StoreError> {
-        self.delete_core(due_key(due)).await
+        self.delete(Table::Core, due_key(due)).await
     }
 
     /// Has a record that is due looked at again on another day. Done already, it changes nothing.
@@ -196,23 +158,13 @@ impl Store {
     /// [`StoreError`].
     //= R6.7
     pub async fn put_off_tax_record(&self, due: &DueRecord, to: Day) -> Result<(), StoreError> {
-        let refused = |_| StoreError::Refused("due".to_owned());
-        let core = &self.tables.core;
         let next = DueRecord { kept_until: to, ..due.clone() };
-        let put = Put::builder().table_name(core).set_item(Some(due_key(&next))).build();
-        let delete = Delete::builder()
-            .table_name(core)
-            .set_key(Some(due_key(due)))
-            .condition_expression("attribute_exists(pk)")
-            .build();
-        let moved = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put.map_err(refused)?).build())
-            .transact_items(TransactWriteItem::builder().delete(delete.map_err(refused)?).build())
-            .send()
-            .await;
-        unless_refused(moved.map(|_| ()).map_err(|error| classify(&error)))
+        self.transaction()
+            .with(Write::put(Table::Core, due_key(&next)))
+            .with(Write::delete(Table::Core, due_key(due)).only_if(schema::PK.exists()))
+            .run_if_met()
+            .await
+            .map(|_| ())
     }
 }
 
@@ -222,41 +174,35 @@ fn invoice_key(account: &AccountId, id: &InvoiceId) -> Item {
 
 fn due_key(due: &DueRecord) -> Item {
     let DueRecord { account, invoice, kept_until } = due;
-    schema::key(schema::account::TAX_DUE.to_owned(), format!("{kept_until}#{account}#{invoice}"))
+    schema::key(schema::account::TAX_DUE, format!("{kept_until}#{account}#{invoice}"))
 }
 
 fn item(account: &AccountId, invoice: &StoredInvoice) -> Item {
-    let mut item = invoice_key(account, &invoice.id);
-    item.extend([
-        (schema::account::ISSUED_ON.to_owned(), schema::text(invoice.issued_on.to_string())),
-        (schema::account::JURISDICTION.to_owned(), schema::text(invoice.jurisdiction.as_str())),
-        (schema::account::KEPT_UNTIL.to_owned(), schema::text(invoice.kept_until.to_string())),
-        (schema::SEALED.to_owned(), schema::binary(invoice.sealed.clone())),
-    ]);
-    item
+    invoice_key(account, &invoice.id)
+        .with(schema::account::ISSUED_ON, day(invoice.issued_on))
+        .with(schema::account::JURISDICTION, text(invoice.jurisdiction.as_str()))
+        .with(schema::account::KEPT_UNTIL, day(invoice.kept_until))
+        .with(schema::SEALED, binary(invoice.sealed.clone()))
 }
 
 fn invoice(item: &Item) -> Result<StoredInvoice, StoreError> {
-    let id = schema::get_text(item, schema::SK)?.strip_prefix(schema::account::INVOICE_PREFIX);
     Ok(StoredInvoice {
-        id: id.and_then(InvoiceId::parse).ok_or(StoreError::Corrupt(schema::SK))?,
-        issued_on: schema::get_day(item, schema::account::ISSUED_ON)?,
-        jurisdiction: Jurisdiction::parse(schema::get_text(item, schema::account::JURISDICTION)?)
-            .ok_or(StoreError::Corrupt(schema::account::JURISDICTION))?,
-        kept_until: schema::get_day(item, schema::account::KEPT_UNTIL)?,
-        sealed: schema::get_bytes(item, schema::SEALED)?.to_vec(),
+        id: item.parsed(schema::SK, schema::account::invoice_of)?,
+        issued_on: item.day(schema::account::ISSUED_ON)?,
+        jurisdiction: item.parsed(schema::account::JURISDICTION, Jurisdiction::parse)?,
+        kept_until: item.day(schema::account::KEPT_UNTIL)?,
+        sealed: item.bytes(schema::SEALED)?.to_vec(),
     })
 }
 
 fn due_record(item: &Item) -> Result<DueRecord, StoreError> {
-    let parts: Vec<&str> = schema::get_text(item, schema::SK)?.split('#').collect();
-    let read = || {
-        let [day, account, invoice] = parts.as_slice() else { return None };
-        Some(DueRecord {
-            kept_until: Day::parse(day)?,
-            account: AccountId::parse(account)?,
-            invoice: InvoiceId::parse(invoice)?,
-        })
-    };
-    read().ok_or(StoreError::Corrupt(schema::SK))
+    item.parsed(schema::SK, |sk| {
+        let mut parts = sk.split('#');
+        let due = DueRecord {
+            kept_until: Day::parse(parts.next()?)?,
+            account: AccountId::parse(parts.next()?)?,
+            invoice: InvoiceId::parse(parts.next()?)?,
+        };
+        parts.next().is_none().then_some(due)
+    })
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::Timestamp;
 
-use super::requests::request_id;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::item::{Item, milliseconds, number, text, texts};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::erasure::{Source, Target};
 use crate::domain::ids::RequestId;
 
@@ -82,9 +83,9 @@ impl Store {
     async fn entries_of(&self, request: &RequestId) -> Result<Vec<LedgerEntry>, StoreError> {
         let mut entries = Vec::new();
         while let Some(position) = self.position(mark_key(request, entries.len())).await? {
-            let key = schema::key(schema::ERASURES.to_owned(), schema::position_sk(position));
-            let item = self.item(&self.tables.ledger, key).await?;
-            entries.push(entry(&item.ok_or(StoreError::Corrupt(schema::POSITION))?)?);
+            let key = entry_key(position);
+            let item = self.item(Table::Ledger, key.clone()).await?;
+            entries.push(entry(&item.ok_or_else(|| key.corrupt(schema::POSITION))?)?);
         }
         Ok(entries)
     }
@@ -96,29 +97,19 @@ impl Store {
         nth: usize,
         last: u64,
     ) -> Result<(), StoreError> {
-        let position = schema::number(entry.position);
-        let put = |item: Item| Put::builder().table_name(&self.tables.ledger).set_item(Some(item));
-        let once = "attribute_not_exists(pk)";
-        let with_position = |mut key: Item| {
-            key.insert(schema::POSITION.to_owned(), position.clone());
-            key
-        };
-        let head = put(with_position(head_key()))
-            .condition_expression("attribute_not_exists(pk) OR #position = :last")
-            .expression_attribute_names("#position", schema::POSITION)
-            .expression_attribute_values(":last", schema::number(last));
-        let mark = put(with_position(mark_key(&entry.request, nth))).condition_expression(once);
-        let mut writes = self.client.transact_write_items();
-        for put in [put(item(entry)).condition_expression(once), mark, head] {
-            let put = put.build().map_err(|_| StoreError::Refused("put".to_owned()))?;
-            writes = writes.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        writes.send().await.map(|_| ()).map_err(|error| classify(&error))
+        let at_position = |key: Item| key.with(schema::POSITION, number(entry.position));
+        let is_last = schema::PK.is_absent().or(schema::POSITION.is(number(last)));
+        self.transaction()
+            .with(Write::put_new(Table::Ledger, item(entry)))
+            .with(Write::put_new(Table::Ledger, at_position(mark_key(&entry.request, nth))))
+            .with(Write::put(Table::Ledger, at_position(head_key())).only_if(is_last))
+            .run()
+            .await
     }
 
     async fn position(&self, key: Item) -> Result<Option<u64>, StoreError> {
-        let item = self.item(&self.tables.ledger, key).await?;
-        let position = |item: Item| schema::get_number(&item, schema::POSITION);
+        let item = self.item(Table::Ledger, key).await?;
+        let position = |item: Item| item.optional_number(schema::POSITION);
         item.map(position).transpose().map(Option::flatten)
     }
 
@@ -127,58 +118,41 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn ledger_after(&self, position: u64) -> Result<Vec<LedgerEntry>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.ledger)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk > :after")
-            .expression_attribute_values(":pk", schema::text(schema::ERASURES))
-            .expression_attribute_values(":after", schema::text(schema::position_sk(position)))
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(entry).collect()
+        let later = Query::partition(Table::Ledger, schema::ERASURES)
+            .past(schema::position_sk(position))
+            .limit(PAGE);
+        self.page(later).await?.items.iter().map(entry).collect()
     }
 }
 
+fn entry_key(position: u64) -> Item {
+    schema::key(schema::ERASURES, schema::position_sk(position))
+}
+
 fn head_key() -> Item {
-    schema::key(schema::HEAD.to_owned(), schema::HEAD.to_owned())
+    schema::key(schema::HEAD, schema::HEAD)
 }
 
 /// Where the position stands of a request's `nth` entry, from 0; almost all have one.
 fn mark_key(request: &RequestId, nth: usize) -> Item {
-    schema::key(schema::request_pk(request), schema::erasures::entry_sk(nth))
+    schema::key(schema::request_pk(request), schema::entry_sk(nth))
 }
 
 fn item(entry: &LedgerEntry) -> Item {
-    let sk = schema::position_sk(entry.position);
-    let mut item = schema::key(schema::ERASURES.to_owned(), sk);
-    let targets = entry.targets.iter().map(|target| schema::text(target.to_string())).collect();
-    item.extend([
-        (schema::POSITION.to_owned(), schema::number(entry.position)),
-        (schema::REQUEST_ID.to_owned(), schema::text(entry.request.as_str())),
-        (schema::SOURCE.to_owned(), schema::text(entry.source.as_str())),
-        (schema::TARGETS.to_owned(), AttributeValue::L(targets)),
-        (schema::SHREDDED_AT.to_owned(), schema::milliseconds(entry.shredded_at)),
-    ]);
-    item
+    entry_key(entry.position)
+        .with(schema::POSITION, number(entry.position))
+        .with(schema::REQUEST_ID, text(entry.request.as_str()))
+        .with(schema::SOURCE, text(entry.source.as_str()))
+        .with(schema::TARGETS, texts(entry.targets.iter().map(Target::to_string)))
+        .with(schema::SHREDDED_AT, milliseconds(entry.shredded_at))
 }
 
 fn entry(item: &Item) -> Result<LedgerEntry, StoreError> {
     Ok(LedgerEntry {
-        position: schema::get_number(item, schema::POSITION)?
-            .ok_or(StoreError::Corrupt(schema::POSITION))?,
-        request: request_id(item)?,
-        source: Source::parse(schema::get_text(item, schema::SOURCE)?)
-            .ok_or(StoreError::Corrupt(schema::SOURCE))?,
-        targets: schema::get_texts(item, schema::TARGETS)?
-            .into_iter()
-            .map(Target::parse)
-            .collect::<Option<_>>()
-            .ok_or(StoreError::Corrupt(schema::TARGETS))?,
-        shredded_at: schema::get_milliseconds(item, schema::SHREDDED_AT)?
-            .ok_or(StoreError::Corrupt(schema::SHREDDED_AT))?,
+        position: item.number(schema::POSITION)?,
+        request: item.parsed(schema::REQUEST_ID, RequestId::parse)?,
+        source: item.parsed(schema::SOURCE, Source::parse)?,
+        targets: item.each_parsed(schema::TARGETS, Target::parse)?,
+        shredded_at: item.time(schema::SHREDDED_AT)?,
     })
 }

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
-use super::batch::{Asked, BATCH_MAX};
+use super::batch::{Asked, GET_MAX};
 use super::connections::{connection, connection_key};
 use super::contacts::{Contact, contact, contact_id, contact_key};
-use super::schema::{self, Item};
+use super::item::Item;
+use super::schema::{self, Table};
 use super::{Store, StoreError};
 use crate::domain::connection::Connection;
-use crate::domain::ids::{ConnectionId, ConversationId, RouteId};
+use crate::domain::ids::{ConversationId, RouteId};
 
 /// Connections and contacts as they are now.
 #[derive(Debug, Default)]
@@ -35,16 +36,15 @@ impl Store {
     ) -> Result<Sight, StoreError> {
         let mut keys: Vec<Item> = routes.iter().map(connection_key).collect();
         keys.extend(conversations.iter().map(contact_key));
-        let batches = keys.chunks(BATCH_MAX).map(|keys| {
-            let core = Asked { table: &self.tables.core, keys: keys.to_vec(), projection: None };
+        let batches = keys.chunks(GET_MAX).map(|keys| {
+            let core = Asked { table: Table::Core, keys: keys.to_vec(), only: &[] };
             self.batch([core], true)
         });
         let mut sight = Sight::default();
         for item in try_join_all(batches).await?.into_iter().flatten().flatten() {
-            let pk = schema::get_text(&item, schema::PK)?;
-            if let Some(id) = pk.strip_prefix(schema::CONNECTION_PREFIX) {
-                let id = ConnectionId::parse(id).ok_or(StoreError::Corrupt(schema::PK))?;
-                let conversation = ConversationId { connection: id, contact: contact_id(&item)? };
+            if item.text(schema::PK)?.starts_with(schema::CONNECTION_PREFIX) {
+                let connection = item.parsed(schema::PK, schema::connection_of)?;
+                let conversation = ConversationId { connection, contact: contact_id(&item)? };
                 sight.contacts.insert(conversation, contact(&item)?);
             } else {
                 let connection = connection(&item)?;

@@ -4,12 +4,13 @@
 //! An account is never left without an owner: whatever takes the role from one checks in the same
 //! transaction that another still has it, so that of two at the same moment one fails.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
-
-use super::accounts::{Member, account_key};
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
-use crate::domain::account::AccountState;
+use super::accounts::{Member, new_account};
+use super::expression::{Changes, Condition};
+use super::item::{Item, text};
+use super::schema::{self, Table};
+use super::transaction::Transaction;
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::{AccountId, MemberId};
 use crate::domain::plan::Plan;
 use crate::domain::role::Role;
@@ -25,18 +26,13 @@ impl Store {
         plan: Plan,
         owner: &MemberId,
     ) -> Result<(), StoreError> {
-        let mut account = account_key(id);
-        account.extend([
-            (schema::STATE.to_owned(), schema::text(AccountState::Active.as_str())),
-            (schema::PLAN_DAYS.to_owned(), schema::number(plan.days())),
-        ]);
         let member = Member { account: id.clone(), role: Role::Owner };
-        self.transact(vec![
-            self.put_new(account)?,
-            self.put_new(member_item(owner, &member))?,
-            self.put_place(id, owner)?,
-        ])
-        .await
+        self.transaction()
+            .with(Write::put_new(Table::Core, new_account(id, plan)))
+            .with(Write::put_new(Table::Core, member_item(owner, &member)))
+            .with(Write::put(Table::Core, place_key(id, owner)))
+            .run()
+            .await
     }
 
     /// Makes someone a member who is nobody's.
@@ -46,13 +42,13 @@ impl Store {
     /// active.
     //= R4.3
     pub async fn add_member(&self, id: &MemberId, member: &Member) -> Result<(), StoreError> {
-        self.transact(vec![
-            self.put_new(member_item(id, member))?,
+        self.transaction()
+            .with(Write::put_new(Table::Core, member_item(id, member)))
             // Who has a place, and is no member, is being erased.
-            self.put_new(place_key(&member.account, id))?,
-            self.is_active(&member.account)?,
-        ])
-        .await
+            .with(Write::put_new(Table::Core, place_key(&member.account, id)))
+            .require_active(&member.account)
+            .run()
+            .await
     }
 
     /// Makes someone a member of an account, or changes the role, whatever was before: their place
@@ -62,23 +58,18 @@ impl Store {
     /// [`StoreError::Conflict`] when their membership changes at the same moment.
     pub async fn put_member(&self, id: &MemberId, member: &Member) -> Result<(), StoreError> {
         let before = self.member(id).await?;
-        let mut put =
-            Put::builder().table_name(&self.tables.core).set_item(Some(member_item(id, member)));
-        put = match &before {
-            None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(before) => put
-                .condition_expression("account_id = :account")
-                .expression_attribute_values(":account", schema::text(before.account.as_str())),
+        let is_as_before = match &before {
+            None => schema::PK.is_absent(),
+            Some(before) => is_in(&before.account),
         };
-        let put = put.build().map_err(refused)?;
-        let mut writes = vec![
-            TransactWriteItem::builder().put(put).build(),
-            self.put_place(&member.account, id)?,
-        ];
-        if let Some(before) = before.filter(|before| before.account != member.account) {
-            writes.push(self.delete_place_of(&before.account, id)?);
-        }
-        self.transact(writes).await
+        let left = before.filter(|before| before.account != member.account);
+        let left = left.map(|left| Write::delete(Table::Core, place_key(&left.account, id)));
+        self.transaction()
+            .with(Write::put(Table::Core, member_item(id, member)).only_if(is_as_before))
+            .with(Write::put(Table::Core, place_key(&member.account, id)))
+            .with_all(left)
+            .run()
+            .await
     }
 
     /// Changes the role of a member from what it was. An owner's is taken while this other one is
@@ -94,21 +85,11 @@ impl Store {
         (from, to): (Role, Role),
         other_owner: Option<&MemberId>,
     ) -> Result<(), StoreError> {
-        let change = Update::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(member_key(id)))
-            .update_expression("SET #role = :to")
-            .condition_expression("account_id = :account AND #role = :from")
-            .expression_attribute_names("#role", schema::ROLE)
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .expression_attribute_values(":from", schema::text(from.as_str()))
-            .expression_attribute_values(":to", schema::text(to.as_str()))
-            .build()
-            .map_err(refused)?;
-        let change = TransactWriteItem::builder().update(change).build();
-        let mut writes = vec![change, self.is_active(account)?];
-        writes.extend(other_owner.map(|other| self.still_owns(account, other)).transpose()?);
-        self.transact(writes).await
+        let change = Changes::new().set(schema::ROLE, text(to.as_str()));
+        let change =
+            Write::update(Table::Core, member_key(id), change).only_if(is_as(account, from));
+        let change = self.transaction().with(change).require_active(account);
+        still_owned(change, account, other_owner).run().await
     }
 
     /// Shuts a member out, whose role is this: from now on nothing serves them. Their place in the
@@ -124,18 +105,9 @@ impl Store {
         role: Role,
         other_owner: Option<&MemberId>,
     ) -> Result<(), StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(member_key(id)))
-            .condition_expression("account_id = :account AND #role = :role")
-            .expression_attribute_names("#role", schema::ROLE)
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .expression_attribute_values(":role", schema::text(role.as_str()))
-            .build()
-            .map_err(refused)?;
-        let mut writes = vec![TransactWriteItem::builder().delete(delete).build()];
-        writes.extend(other_owner.map(|other| self.still_owns(account, other)).transpose()?);
-        self.transact(writes).await
+        let delete = Write::delete(Table::Core, member_key(id)).only_if(is_as(account, role));
+        let shut_out = self.transaction().with(delete);
+        still_owned(shut_out, account, other_owner).run().await
     }
 
     /// Some owner of an account other than this one; `None` when that is the last.
@@ -162,7 +134,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_member(&self, account: &AccountId, id: &MemberId) -> Result<bool, StoreError> {
-        Ok(self.item(&self.tables.core, place_key(account, id)).await?.is_some())
+        Ok(self.item(Table::Core, place_key(account, id)).await?.is_some())
     }
 
     /// Takes away what lets a member in, unless they are another account's by now.
@@ -175,16 +147,8 @@ impl Store {
         account: &AccountId,
         id: &MemberId,
     ) -> Result<(), StoreError> {
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(member_key(id)))
-            .condition_expression("account_id = :account")
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .send()
-            .await;
-        unless_refused(deleted.map(|_| ()).map_err(|error| classify(&error)))
+        let revoke = Write::delete(Table::Core, member_key(id)).only_if(is_in(account));
+        self.write_unless_refused(revoke).await
     }
 
     /// Deletes a member: first what lets them in, unless that is another account's by now, then
@@ -199,81 +163,36 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.revoke_member(account, id).await?;
         self.delete_answers(id).await?;
-        self.delete_core(place_key(account, id)).await
-    }
-
-    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(refused)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    fn put_place(
-        &self,
-        account: &AccountId,
-        id: &MemberId,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder().table_name(&self.tables.core);
-        let put = put.set_item(Some(place_key(account, id))).build().map_err(refused)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    fn delete_place_of(
-        &self,
-        account: &AccountId,
-        id: &MemberId,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder().table_name(&self.tables.core);
-        let delete = delete.set_key(Some(place_key(account, id))).build().map_err(refused)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
-    /// That an account is active, checked with what is written.
-    pub(super) fn is_active(&self, account: &AccountId) -> Result<TransactWriteItem, StoreError> {
-        let active = ConditionCheck::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(account)))
-            .condition_expression("#state = :active")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .build()
-            .map_err(refused)?;
-        Ok(TransactWriteItem::builder().condition_check(active).build())
-    }
-
-    fn still_owns(
-        &self,
-        account: &AccountId,
-        id: &MemberId,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(member_key(id)))
-            .condition_expression("account_id = :account AND #role = :owner")
-            .expression_attribute_names("#role", schema::ROLE)
-            .expression_attribute_values(":account", schema::text(account.as_str()))
-            .expression_attribute_values(":owner", schema::text(Role::Owner.as_str()))
-            .build()
-            .map_err(refused)?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
-    }
-
-    pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), StoreError> {
-        let transaction = self.client.transact_write_items().set_transact_items(Some(writes));
-        transaction.send().await.map(|_| ()).map_err(|error| classify(&error))
+        self.delete(Table::Core, place_key(account, id)).await
     }
 }
 
-fn refused(_: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::Refused("write".to_owned())
+/// Only while this other one, where one is named, is an owner of the account.
+fn still_owned<'a>(
+    transaction: Transaction<'a>,
+    account: &AccountId,
+    other_owner: Option<&MemberId>,
+) -> Transaction<'a> {
+    match other_owner {
+        Some(other) => {
+            transaction.require(Table::Core, member_key(other), is_as(account, Role::Owner))
+        }
+        None => transaction,
+    }
+}
+
+/// That someone is a member of an account.
+fn is_in(account: &AccountId) -> Condition {
+    schema::ACCOUNT_ID.is(text(account.as_str()))
+}
+
+/// That someone is a member of an account in this role.
+fn is_as(account: &AccountId, role: Role) -> Condition {
+    is_in(account).and(schema::ROLE.is(text(role.as_str())))
 }
 
 fn member_key(id: &MemberId) -> Item {
-    schema::key(schema::member_pk(id), schema::MEMBER.to_owned())
+    schema::key(schema::member_pk(id), schema::MEMBER)
 }
 
 fn place_key(account: &AccountId, id: &MemberId) -> Item {
@@ -281,10 +200,7 @@ fn place_key(account: &AccountId, id: &MemberId) -> Item {
 }
 
 fn member_item(id: &MemberId, member: &Member) -> Item {
-    let mut item = member_key(id);
-    item.extend([
-        (schema::ACCOUNT_ID.to_owned(), schema::text(member.account.as_str())),
-        (schema::ROLE.to_owned(), schema::text(member.role.as_str())),
-    ]);
-    item
+    member_key(id)
+        .with(schema::ACCOUNT_ID, text(member.account.as_str()))
+        .with(schema::ROLE, text(member.role.as_str()))
 }

@@ -2,8 +2,10 @@
 //! `core`.
 
 use super::contacts::contact_id;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::item::Item;
+use super::read::Query;
+use super::schema;
+use super::{Store, StoreError};
 use crate::domain::ids::{AccountId, ConversationId, PersonId, RouteId};
 
 /// Items read of one person; far above what a person is to all accounts together.
@@ -26,39 +28,25 @@ impl Store {
     /// [`StoreError`].
     pub async fn person(&self, person: &PersonId) -> Result<Person, StoreError> {
         let mut found = Person::default();
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.tables.core)
-                .index_name(schema::BY_PERSON)
-                .key_condition_expression("person_id = :person")
-                .expression_attribute_values(":person", schema::text(person.as_str()))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| classify(&error))?;
-            for item in answer.items.unwrap_or_default() {
+        let mut pages = self.pages(Query::index(&schema::BY_PERSON, person.as_str()));
+        while found.contacts.len() < ITEMS_MAX
+            && let Some(items) = pages.next().await?
+        {
+            for item in items {
                 add(&mut found, &item)?;
             }
-            start = answer.last_evaluated_key;
-            if start.is_none() || found.contacts.len() >= ITEMS_MAX {
-                return Ok(found);
-            }
         }
+        Ok(found)
     }
 }
 
 fn add(found: &mut Person, item: &Item) -> Result<(), StoreError> {
-    let pk = schema::get_text(item, schema::PK)?;
-    if let Some(route) = schema::route_of(pk) {
+    if let Some(route) = schema::route_of(item.text(schema::PK)?) {
         found.connections.push(route);
         return Ok(());
     }
-    let connection = schema::connection_of(pk).ok_or(StoreError::Corrupt(schema::PK))?;
-    let account = AccountId::parse(schema::get_text(item, schema::ACCOUNT_ID)?)
-        .ok_or(StoreError::Corrupt(schema::ACCOUNT_ID))?;
+    let connection = item.parsed(schema::PK, schema::connection_of)?;
+    let account = item.parsed(schema::ACCOUNT_ID, AccountId::parse)?;
     found.contacts.push((account, ConversationId { connection, contact: contact_id(item)? }));
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! The plan of an account, and of each of its connections, which intake and the inbox go by.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use jiff::Timestamp;
 
-use super::accounts::account_key;
+use super::accounts::{account_key, is_active};
 use super::connections::connection_key;
-use super::schema;
-use super::{Store, StoreError, classify};
+use super::expression::Changes;
+use super::item::{milliseconds, number, text};
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::account::{Account, AccountState};
 use crate::domain::ids::{AccountId, ConnectionId, RouteId};
 use crate::domain::plan::Plan;
@@ -23,22 +25,13 @@ impl Store {
         plan: Plan,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let set = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(id)))
-            .update_expression("SET plan_days = :plan, plan_changed_at = :now")
-            .condition_expression("#state = :active AND plan_days <> :plan")
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .expression_attribute_values(":plan", schema::number(plan.days()))
-            .expression_attribute_values(":now", schema::milliseconds(now))
-            .send()
-            .await;
-        match set.map_err(|error| classify(&error)) {
-            Err(StoreError::Conflict) => {}
-            set => return set.map(|_| ()),
+        let set = Changes::new()
+            .set(schema::PLAN_DAYS, number(plan.days()))
+            .set(schema::PLAN_CHANGED_AT, milliseconds(now));
+        let is_another = schema::PLAN_DAYS.is_not(number(plan.days()));
+        let set = Write::update(Table::Core, account_key(id), set);
+        if self.write_if_met(set.only_if(is_active().and(is_another))).await? {
+            return Ok(());
         }
         let found = self.account(id).await?;
         let has_it = |one: &Account| one.state == AccountState::Active && one.plan == plan;
@@ -58,29 +51,12 @@ impl Store {
         (route, id): (&RouteId, &ConnectionId),
         plan: Plan,
     ) -> Result<(), StoreError> {
-        let set = Update::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(connection_key(route)))
-            .update_expression("SET plan_days = :plan")
-            .condition_expression("connection_id = :id")
-            .expression_attribute_values(":plan", schema::number(plan.days()))
-            .expression_attribute_values(":id", schema::text(id.as_str()))
-            .build()
-            .map_err(|_| StoreError::Refused("update".to_owned()))?;
-        let same = ConditionCheck::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(account)))
-            .condition_expression("plan_days = :plan")
-            .expression_attribute_values(":plan", schema::number(plan.days()))
-            .build()
-            .map_err(|_| StoreError::Refused("check".to_owned()))?;
-        self.client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(set).build())
-            .transact_items(TransactWriteItem::builder().condition_check(same).build())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let days = || number(plan.days());
+        let set = Changes::new().set(schema::PLAN_DAYS, days());
+        let set = Write::update(Table::Core, connection_key(route), set)
+            .only_if(schema::CONNECTION_ID.is(text(id.as_str())));
+        let has_plan = schema::PLAN_DAYS.is(days());
+        let set = self.transaction().with(set);
+        set.require(Table::Core, account_key(account), has_plan).run().await
     }
 }

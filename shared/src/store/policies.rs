@@ -4,8 +4,11 @@
 
 use jiff::Timestamp;
 
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
+use super::item::{Item, day, seconds};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::audit::KEPT;
 use crate::domain::ids::{MemberId, PolicyVersion};
 use crate::domain::time::Day;
@@ -22,19 +25,19 @@ impl Store {
         version: &PolicyVersion,
         effective_on: Day,
     ) -> Result<bool, StoreError> {
-        let mut item = version_key(version);
-        let day = schema::text(effective_on.to_string());
-        item.insert(schema::account::EFFECTIVE_ON.to_owned(), day);
+        let item = version_key(version).with(schema::account::EFFECTIVE_ON, day(effective_on));
         let place = schema::account::policy_place(version, effective_on);
-        let place = schema::key(schema::account::POLICIES.to_owned(), place);
-        let put = self.transact(vec![self.put_new(item)?, self.put_new(place)?]).await;
-        match put {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict) => match self.policy_version(version).await? {
-                Some(day) if day == effective_on => Ok(false),
-                _ => Err(StoreError::Conflict),
-            },
-            Err(error) => Err(error),
+        let place = schema::key(schema::account::POLICIES, place);
+        let put = self
+            .transaction()
+            .with(Write::put_new(Table::Core, item))
+            .with(Write::put_new(Table::Core, place));
+        if put.run_if_met().await? {
+            return Ok(true);
+        }
+        match self.policy_version(version).await? {
+            Some(day) if day == effective_on => Ok(false),
+            _ => Err(StoreError::Conflict),
         }
     }
 
@@ -43,8 +46,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn policy_version(&self, version: &PolicyVersion) -> Result<Option<Day>, StoreError> {
-        let item = self.item(&self.tables.core, version_key(version)).await?;
-        item.map(|item| schema::get_day(&item, schema::account::EFFECTIVE_ON)).transpose()
+        let item = self.item(Table::Core, version_key(version)).await?;
+        item.map(|item| item.day(schema::account::EFFECTIVE_ON)).transpose()
     }
 
     /// So many versions, those first that are in force from the latest day on.
@@ -56,23 +59,10 @@ impl Store {
         &self,
         limit: i32,
     ) -> Result<Vec<(PolicyVersion, Day)>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::account::POLICIES))
-            .scan_index_forward(false)
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let version = |item: &Item| {
-            schema::account::policy_of(schema::get_text(item, schema::SK)?)
-                .ok_or(StoreError::Corrupt(schema::SK))
-        };
-        answer.items.unwrap_or_default().iter().map(version).collect()
+        let latest = Query::partition(Table::Core, schema::account::POLICIES).backwards();
+        let page = self.page(latest.limit(limit)).await?;
+        let version = |item: &Item| item.parsed(schema::SK, schema::account::policy_of);
+        page.items.iter().map(version).collect()
     }
 
     /// Whether an owner was told of a version.
@@ -84,7 +74,7 @@ impl Store {
         member: &MemberId,
         version: &PolicyVersion,
     ) -> Result<bool, StoreError> {
-        Ok(self.item(&self.tables.core, told_key(member, version)).await?.is_some())
+        Ok(self.item(Table::Core, told_key(member, version)).await?.is_some())
     }
 
     /// Notes that an owner was told of a version.
@@ -99,20 +89,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let until = now.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
-        self.client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(told_key(member, version)))
-            .item(schema::EXPIRES_AT, schema::seconds(until))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let told = told_key(member, version).with(schema::EXPIRES_AT, seconds(until));
+        self.write(Write::put(Table::Core, told)).await
     }
 }
 
 fn version_key(version: &PolicyVersion) -> Item {
-    schema::key(schema::account::policy_pk(version), schema::account::POLICY.to_owned())
+    schema::key(schema::account::policy_pk(version), schema::account::POLICY)
 }
 
 fn told_key(member: &MemberId, version: &PolicyVersion) -> Item {

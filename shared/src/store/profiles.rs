@@ -3,11 +3,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::accounts::account_key;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify};
-use crate::domain::account::{Acceptance, AccountState};
-use crate::domain::ids::{AccountId, MemberId, PolicyVersion};
+use super::accounts::{account_key, change_active, is_active};
+use super::expression::Changes;
+use super::item::{Item, binary, day, milliseconds, number, text};
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
+use crate::domain::account::Acceptance;
+use crate::domain::ids::AccountId;
 use crate::domain::time::Day;
 
 impl Store {
@@ -25,25 +28,15 @@ impl Store {
         sealed: Vec<u8>,
     ) -> Result<u64, StoreError> {
         let next = version.saturating_add(1);
-        let is_met = match version {
-            0 => "#state = :active AND attribute_not_exists(profile_version)",
-            _ => "#state = :active AND profile_version = :version",
+        let is_as_read = match version {
+            0 => schema::account::PROFILE_VERSION.is_absent(),
+            _ => schema::account::PROFILE_VERSION.is(number(version)),
         };
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(account)))
-            .update_expression("SET profile = :profile, profile_version = :next")
-            .condition_expression(is_met)
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .expression_attribute_values(":profile", schema::binary(sealed))
-            .expression_attribute_values(":next", schema::number(next));
-        if version > 0 {
-            update = update.expression_attribute_values(":version", schema::number(version));
-        }
-        update.send().await.map_err(|error| classify(&error))?;
+        let put = Changes::new()
+            .set(schema::account::PROFILE, binary(sealed))
+            .set(schema::account::PROFILE_VERSION, number(next));
+        let put = Write::update(Table::Core, account_key(account), put);
+        self.write(put.only_if(is_active().and(is_as_read))).await?;
         Ok(next)
     }
 
@@ -59,28 +52,16 @@ impl Store {
         today: Day,
         max: u32,
     ) -> Result<(), StoreError> {
-        let count = |update: &str, condition: &str| {
-            self.client
-                .update_item()
-                .table_name(&self.tables.core)
-                .set_key(Some(account_key(account)))
-                .update_expression(update)
-                .condition_expression(format!("#state = :active AND {condition}"))
-                .expression_attribute_names("#state", schema::STATE)
-                .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-                .expression_attribute_values(":today", schema::text(today.to_string()))
-                .expression_attribute_values(":one", schema::number(1))
-        };
-        let again = "invited_on = :today AND invitations < :max";
-        let again = count("ADD invitations :one", again);
-        let again = again.expression_attribute_values(":max", schema::number(max)).send().await;
-        match again.map_err(|error| classify(&error)) {
-            Err(StoreError::Conflict) => {}
-            counted => return counted.map(|_| ()),
+        let (on, sent) = (schema::account::INVITED_ON, schema::account::INVITATIONS);
+        let change = |changes| Write::update(Table::Core, account_key(account), changes);
+        let again = change(Changes::new().add(sent, number(1)));
+        let again_today = on.is(day(today)).and(sent.is_below(number(max)));
+        if self.write_if_met(again.only_if(is_active().and(again_today))).await? {
+            return Ok(());
         }
-        let first = "(attribute_not_exists(invited_on) OR invited_on <> :today)";
-        let first = count("SET invited_on = :today, invitations = :one", first).send().await;
-        first.map(|_| ()).map_err(|error| classify(&error))
+        let first = change(Changes::new().set(on, day(today)).set(sent, number(1)));
+        let first_today = on.is_absent().or(on.is_not(day(today)));
+        self.write(first.only_if(is_active().and(first_today))).await
     }
 
     /// Notes that an account accepted a version of the privacy policy; one that it accepted before
@@ -94,55 +75,13 @@ impl Store {
         account: &AccountId,
         Acceptance { version, effective_on, at, by }: &Acceptance,
     ) -> Result<(), StoreError> {
-        let acceptance = Item::from([
-            (schema::account::EFFECTIVE_ON.to_owned(), schema::text(effective_on.to_string())),
-            (schema::AT.to_owned(), schema::milliseconds(*at)),
-            (schema::ACTOR.to_owned(), schema::text(by.as_str())),
-        ]);
-        let name = format!("{}{version}", schema::account::ACCEPTED_PREFIX);
-        self.client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(account_key(account)))
-            .update_expression("SET #accepted = if_not_exists(#accepted, :acceptance)")
-            .condition_expression("#state = :active")
-            .expression_attribute_names("#accepted", name)
-            .expression_attribute_names("#state", schema::STATE)
-            .expression_attribute_values(":active", schema::text(AccountState::Active.as_str()))
-            .expression_attribute_values(":acceptance", AttributeValue::M(acceptance))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        let acceptance = Item::default()
+            .with(schema::account::EFFECTIVE_ON, day(*effective_on))
+            .with(schema::AT, milliseconds(*at))
+            .with(schema::ACTOR, text(by.as_str()));
+        let acceptance = AttributeValue::M(acceptance.0);
+        let accepted = schema::account::ACCEPTED;
+        let accept = Changes::new().set_once_under(accepted, version.to_string(), acceptance);
+        self.write(change_active(account, accept)).await
     }
-
-    /// The versions of the privacy policy that an account accepted, the latest first, read
-    /// consistently.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    //= R10.1
-    pub async fn acceptances(&self, account: &AccountId) -> Result<Vec<Acceptance>, StoreError> {
-        let item = self.item(&self.tables.core, account_key(account)).await?;
-        acceptances(&item.unwrap_or_default())
-    }
-}
-
-/// What an account's own item says that it accepted, the latest version first.
-pub(super) fn acceptances(item: &Item) -> Result<Vec<Acceptance>, StoreError> {
-    let mut all = Vec::new();
-    for (name, value) in item {
-        let Some(version) = name.strip_prefix(schema::account::ACCEPTED_PREFIX) else { continue };
-        let corrupt = || StoreError::Corrupt(schema::account::ACCEPTED_PREFIX);
-        let said = value.as_m().map_err(|_| corrupt())?;
-        all.push(Acceptance {
-            version: PolicyVersion::parse(version).ok_or_else(corrupt)?,
-            effective_on: schema::get_day(said, schema::account::EFFECTIVE_ON)?,
-            at: schema::get_milliseconds(said, schema::AT)?.ok_or_else(corrupt)?,
-            by: MemberId::parse(schema::get_text(said, schema::ACTOR)?).ok_or_else(corrupt)?,
-        });
-    }
-    let place = |one: &Acceptance| (one.effective_on, one.at, one.version.clone());
-    all.sort_by_key(|one| std::cmp::Reverse(place(one)));
-    Ok(all)
 }

@@ -45,7 +45,7 @@ impl From<Value> for Removal {
 }
 
 fn expired_at(record: &Value) -> Option<Timestamp> {
-    let expiry = record.pointer("/dynamodb/OldImage")?.get(EXPIRES_AT)?;
+    let expiry = record.pointer("/dynamodb/OldImage")?.get(EXPIRES_AT.as_str())?;
     Timestamp::from_second(expiry.get("N")?.as_str()?.parse().ok()?).ok()
 }
 

@@ -4,8 +4,11 @@
 use jiff::Timestamp;
 
 use super::contacts::contact_key;
-use super::schema;
-use super::{Store, StoreError, classify, unless_refused};
+use super::expression::Changes;
+use super::item::{milliseconds, seconds};
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::ConversationId;
 
 impl Store {
@@ -20,17 +23,11 @@ impl Store {
         conversation: &ConversationId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let restricted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .update_expression("SET restricted_at = :at REMOVE expires_at")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(restricted_at)")
-            .expression_attribute_values(":at", schema::milliseconds(at))
-            .send()
-            .await;
-        unless_refused(restricted.map(|_| ()).map_err(|error| classify(&error)))
+        let restrict =
+            Changes::new().set(schema::RESTRICTED_AT, milliseconds(at)).remove(schema::EXPIRES_AT);
+        let restrict = Write::update(Table::Core, contact_key(conversation), restrict)
+            .only_if(schema::PK.exists().and(schema::RESTRICTED_AT.is_absent()));
+        self.write_unless_refused(restrict).await
     }
 
     /// Lifts a contact's restriction; from then on it lives until `expires_at`, unless it writes.
@@ -43,16 +40,11 @@ impl Store {
         conversation: &ConversationId,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let lifted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(contact_key(conversation)))
-            .update_expression("SET expires_at = :end REMOVE restricted_at")
-            .condition_expression("attribute_exists(restricted_at)")
-            .expression_attribute_values(":end", schema::seconds(expires_at))
-            .send()
-            .await;
-        unless_refused(lifted.map(|_| ()).map_err(|error| classify(&error)))
+        let lift = Changes::new()
+            .set(schema::EXPIRES_AT, seconds(expires_at))
+            .remove(schema::RESTRICTED_AT);
+        let lift = Write::update(Table::Core, contact_key(conversation), lift)
+            .only_if(schema::RESTRICTED_AT.exists());
+        self.write_unless_refused(lift).await
     }
 }

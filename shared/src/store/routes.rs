@@ -5,16 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::{Asked, BATCH_MAX};
+use super::batch::{Asked, GET_MAX};
 use super::connections::{connection, connection_id, connection_key};
-use super::schema::{self, Item};
+use super::item::Item;
+use super::schema::{self, Table};
 use super::{Store, StoreError};
 use crate::concurrent::all;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::{ConnectionId, RouteId};
 
 /// Routes that one request asks for: each is an item of two tables.
-const ROUTES_MAX: usize = BATCH_MAX / 2;
+const ROUTES_MAX: usize = GET_MAX / 2;
 /// Requests under way at once.
 const CONCURRENCY: usize = 16;
 
@@ -89,18 +90,17 @@ impl Store {
         routes: &[&RouteId],
         consistent: bool,
     ) -> Result<RouteOwners, StoreError> {
-        let index_key =
-            |route: &&RouteId| schema::key(schema::route_pk(route), schema::INDEX.to_owned());
+        let index_key = |route: &&RouteId| schema::key(schema::route_pk(route), schema::INDEX);
         let asked = [
             Asked {
-                table: &self.tables.core,
+                table: Table::Core,
                 keys: routes.iter().map(|route| connection_key(route)).collect(),
-                projection: None,
+                only: &[],
             },
             Asked {
-                table: &self.tables.keys,
+                table: Table::Keys,
                 keys: routes.iter().map(index_key).collect(),
-                projection: Some("connection_id, index_key"),
+                only: &[schema::CONNECTION_ID, schema::INDEX_KEY],
             },
         ];
         let [connections, index_keys] = self.batch(asked, consistent).await?;
@@ -112,8 +112,7 @@ impl Store {
         connections
             .iter()
             .map(|item| {
-                let route = schema::route_of(schema::get_text(item, schema::PK)?)
-                    .ok_or(StoreError::Corrupt(schema::PK))?;
+                let route = item.parsed(schema::PK, schema::route_of)?;
                 Ok((route, owner(item, &mut index_keys)))
             })
             .collect()
@@ -129,7 +128,7 @@ fn owner(
         ConnectionState::Erased => Ok(RouteOwner::Erased),
         ConnectionState::Active => {
             let index = index_keys.remove(&connection.id).ok_or(StoreError::Conflict)?;
-            let key = schema::get_bytes(&index, schema::INDEX_KEY)?.to_vec();
+            let key = index.bytes(schema::INDEX_KEY)?.to_vec();
             Ok(RouteOwner::Active(Box::new(connection), IndexKeyBytes::new(key)))
         }
     }

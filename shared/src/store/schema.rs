@@ -39,141 +39,152 @@
 
 pub(super) mod account;
 pub(super) mod audit;
-pub(super) mod erasures;
-pub(super) mod expiries;
 pub(super) mod exports;
 pub(super) mod lists;
+mod name;
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+pub(super) use name::{Attribute, Index, Table};
 
-use super::StoreError;
+use super::item::{Item, text};
 use crate::domain::hold::Held;
 use crate::domain::ids::{
     AccountId, ConnectionId, ContactId, HoldId, MemberId, RequestId, RouteId,
 };
+use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
 
-/// An item, as the SDK has it.
-#[expect(clippy::disallowed_types, reason = "the SDK's own type")]
-pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
-
 /// Partition key of every table.
-pub(super) const PK: &str = "pk";
+pub(super) const PK: Attribute = Attribute::new("pk");
 /// Sort key of every table.
-pub(super) const SK: &str = "sk";
+pub(super) const SK: Attribute = Attribute::new("sk");
 
-/// Index of `core`: a connection's contacts by last message.
-pub(super) const INBOX: &str = "inbox";
-/// Index of `core`: contacts and connections by person.
-pub(super) const BY_PERSON: &str = "by_person";
-/// Index of `core`, and what is in it: requests that a worker has to end, by when they are due.
-pub(super) const UNDER_WAY: &str = "under_way";
-/// Index of `core`: connections by how far ahead their keys reach.
-pub(super) const PROVISIONING: &str = "provisioning";
-/// Index of `messages`: a conversation by time.
-pub(super) const BY_SENT_AT: &str = "by_sent_at";
+/// A connection's contacts by last message.
+pub(super) const INBOX: Index = Index::of(Table::Core, "inbox", CONNECTION_ID);
+/// Contacts and connections by person.
+pub(super) const BY_PERSON: Index = Index::of(Table::Core, "by_person", PERSON_ID);
+/// Requests that a worker has to end, by when they are due.
+pub(super) const BY_READINESS: Index = Index::of(Table::Core, "under_way", UNDER_WAY);
+/// Connections by how far ahead their keys reach.
+pub(super) const PROVISIONING: Index = Index::of(Table::Core, "provisioning", PROVISION_SHARD);
+/// Contacts by the day on which their oldest rows are swept.
+pub(super) const BY_SWEEP_DATE: Index = Index::of(Table::Core, "by_sweep_date", SWEEP_ON);
+/// A conversation by time: beside its rows, and as consistent.
+pub(super) const BY_SENT_AT: Index = Index::beside(Table::Messages, "by_sent_at");
+/// Day keys by the day on which they are destroyed.
+pub(super) const BY_SHRED_DATE: Index = Index::of(Table::Keys, "by_shred_date", SHRED_ON);
 
 /// Epoch seconds after which DynamoDB removes the item.
-pub(super) const EXPIRES_AT: &str = "expires_at";
+pub(super) const EXPIRES_AT: Attribute = Attribute::new("expires_at");
 /// Epoch seconds: of a row that a hold keeps from time to live, what `expires_at` was.
-pub(super) const SHOWN_UNTIL: &str = "shown_until";
-pub(super) const ACCOUNT_ID: &str = "account_id";
-pub(super) const CONNECTION_ID: &str = "connection_id";
-pub(super) const CHANNEL: &str = "channel";
-pub(super) const STATE: &str = "state";
-pub(super) const PLAN_DAYS: &str = "plan_days";
+pub(super) const SHOWN_UNTIL: Attribute = Attribute::new("shown_until");
+pub(super) const ACCOUNT_ID: Attribute = Attribute::new("account_id");
+pub(super) const CONNECTION_ID: Attribute = Attribute::new("connection_id");
+pub(super) const CHANNEL: Attribute = Attribute::new("channel");
+pub(super) const STATE: Attribute = Attribute::reserved("state");
+pub(super) const PLAN_DAYS: Attribute = Attribute::new("plan_days");
 /// Epoch milliseconds.
-pub(super) const PLAN_CHANGED_AT: &str = "plan_changed_at";
-pub(super) const ROUTE_ID: &str = "route_id";
-pub(super) const ROLE: &str = "role";
+pub(super) const PLAN_CHANGED_AT: Attribute = Attribute::new("plan_changed_at");
+pub(super) const ROUTE_ID: Attribute = Attribute::new("route_id");
+pub(super) const ROLE: Attribute = Attribute::reserved("role");
 /// Epoch milliseconds.
-pub(super) const CONNECTED_AT: &str = "connected_at";
+pub(super) const CONNECTED_AT: Attribute = Attribute::new("connected_at");
 /// Public day keys of a connection: a map from day to point.
-pub(super) const DAY_KEYS: &str = "day_keys";
+pub(super) const DAY_KEYS: Attribute = Attribute::new("day_keys");
 /// The last day a connection has a key for.
-pub(super) const KEYS_UNTIL: &str = "keys_until";
-pub(super) const PROVISION_SHARD: &str = "provision_shard";
+pub(super) const KEYS_UNTIL: Attribute = Attribute::new("keys_until");
+pub(super) const PROVISION_SHARD: Attribute = Attribute::new("provision_shard");
 /// Epoch milliseconds; moved at most once a minute per conversation.
-pub(super) const LAST_MESSAGE_AT: &str = "last_message_at";
+pub(super) const LAST_MESSAGE_AT: Attribute = Attribute::new("last_message_at");
 /// Epoch milliseconds.
-pub(super) const RESTRICTED_AT: &str = "restricted_at";
+pub(super) const RESTRICTED_AT: Attribute = Attribute::new("restricted_at");
 /// Epoch milliseconds: when a contact without a message was made known.
-pub(super) const KNOWN_AT: &str = "known_at";
+pub(super) const KNOWN_AT: Attribute = Attribute::new("known_at");
 /// Epoch milliseconds.
-pub(super) const ERASED_AT: &str = "erased_at";
+pub(super) const ERASED_AT: Attribute = Attribute::new("erased_at");
 /// Epoch milliseconds, by Meta's clock.
-pub(super) const SENT_AT: &str = "sent_at";
-pub(super) const SEALED: &str = "sealed";
-pub(super) const DAY: &str = "day";
-pub(super) const EDIT: &str = "edit";
-pub(super) const EDIT_DAY: &str = "edit_day";
+pub(super) const SENT_AT: Attribute = Attribute::new("sent_at");
+pub(super) const SEALED: Attribute = Attribute::new("sealed");
+pub(super) const DAY: Attribute = Attribute::reserved("day");
+pub(super) const EDIT: Attribute = Attribute::new("edit");
+pub(super) const EDIT_DAY: Attribute = Attribute::new("edit_day");
 /// Epoch milliseconds: of one that waits.
-pub(super) const EDIT_AT: &str = "edit_at";
-pub(super) const NUM_EDIT: &str = "num_edit";
-pub(super) const UNSENT: &str = "unsent";
+pub(super) const EDIT_AT: Attribute = Attribute::new("edit_at");
+pub(super) const NUM_EDIT: Attribute = Attribute::new("num_edit");
+pub(super) const UNSENT: Attribute = Attribute::new("unsent");
 /// A pseudonym under the pepper: of a contact's Meta id, or of the person who connected a channel.
-pub(super) const PERSON_ID: &str = "person_id";
-pub(super) const REQUEST_ID: &str = "request_id";
-pub(super) const SOURCE: &str = "source";
-pub(super) const SUBJECT: &str = "subject";
-pub(super) const TARGETS: &str = "targets";
-pub(super) const HELD_PART: &str = "held_part";
-pub(super) const REQUESTED_AT: &str = "requested_at";
-pub(super) const DUE_AT: &str = "due_at";
-/// Of a request that a worker has to end: from when on.
-pub(super) const READY_AT: &str = "ready_at";
-pub(super) const DEADLINE: &str = "deadline";
+pub(super) const PERSON_ID: Attribute = Attribute::new("person_id");
+pub(super) const REQUEST_ID: Attribute = Attribute::new("request_id");
+pub(super) const SOURCE: Attribute = Attribute::new("source");
+pub(super) const SUBJECT: Attribute = Attribute::new("subject");
+pub(super) const TARGETS: Attribute = Attribute::new("targets");
+pub(super) const HELD_PART: Attribute = Attribute::new("held_part");
+pub(super) const REQUESTED_AT: Attribute = Attribute::new("requested_at");
+pub(super) const DUE_AT: Attribute = Attribute::new("due_at");
+/// What a worker has to end, by its kind; nothing else has it.
+pub(super) const UNDER_WAY: Attribute = Attribute::new("under_way");
+/// Of what a worker has to end: from when on.
+pub(super) const READY_AT: Attribute = Attribute::new("ready_at");
+pub(super) const DEADLINE: Attribute = Attribute::new("deadline");
 /// Epoch milliseconds: when the owners were told of a request that it waits for its day, that it is
 /// carried out, and that it is near its deadline.
-pub(super) const TOLD_LOCKED_AT: &str = "told_locked_at";
-pub(super) const TOLD_ENDING_AT: &str = "told_ending_at";
-pub(super) const TOLD_AT_RISK_AT: &str = "told_at_risk_at";
-pub(super) const REFERENCE: &str = "reference";
-pub(super) const REASON: &str = "reason";
-pub(super) const SET_AT: &str = "set_at";
-pub(super) const COUNTS: &str = "counts";
-pub(super) const TARGETS_SWEPT: &str = "targets_swept";
-pub(super) const VERSION: &str = "version";
-pub(super) const SHREDDED_AT: &str = "shredded_at";
-pub(super) const SWEEPING_AT: &str = "sweeping_at";
-pub(super) const COMPLETED_AT: &str = "completed_at";
-pub(super) const POSITION: &str = "position";
-pub(super) const RECEIPT: &str = "receipt";
+pub(super) const TOLD_LOCKED_AT: Attribute = Attribute::new("told_locked_at");
+pub(super) const TOLD_ENDING_AT: Attribute = Attribute::new("told_ending_at");
+pub(super) const TOLD_AT_RISK_AT: Attribute = Attribute::new("told_at_risk_at");
+pub(super) const REFERENCE: Attribute = Attribute::new("reference");
+pub(super) const REASON: Attribute = Attribute::new("reason");
+pub(super) const SET_AT: Attribute = Attribute::new("set_at");
+pub(super) const COUNTS: Attribute = Attribute::new("counts");
+pub(super) const TARGETS_SWEPT: Attribute = Attribute::new("targets_swept");
+pub(super) const VERSION: Attribute = Attribute::new("version");
+pub(super) const SHREDDED_AT: Attribute = Attribute::new("shredded_at");
+pub(super) const SWEEPING_AT: Attribute = Attribute::new("sweeping_at");
+pub(super) const COMPLETED_AT: Attribute = Attribute::new("completed_at");
+pub(super) const POSITION: Attribute = Attribute::reserved("position");
+pub(super) const RECEIPT: Attribute = Attribute::new("receipt");
+/// Of a subject: its request has ended.
+pub(super) const ENDED: Attribute = Attribute::new("ended");
+/// Of a contact: the request that set its mark last, until that has swept it.
+pub(super) const ERASING: Attribute = Attribute::new("erasing");
+/// Of a contact: the day on which its rows are looked at for what time to live has left. Not after
+/// the day of any, so a contact without one has no message.
+pub(super) const SWEEP_ON: Attribute = Attribute::new("sweep_on");
+/// Of a day key: the day on which it is destroyed.
+pub(super) const SHRED_ON: Attribute = Attribute::new("shred_on");
+/// Of a day key that a hold keeps: the day on which it was to be destroyed.
+pub(super) const DUE_ON: Attribute = Attribute::new("due_on");
 /// Rows that are about to be deleted, contacts after them, and members.
-pub(super) const IN_FLIGHT_MESSAGES: &str = "in_flight_messages";
-pub(super) const IN_FLIGHT_CONTACTS: &str = "in_flight_contacts";
-pub(super) const IN_FLIGHT_MEMBERS: &str = "in_flight_members";
+pub(super) const IN_FLIGHT_MESSAGES: Attribute = Attribute::new("in_flight_messages");
+pub(super) const IN_FLIGHT_CONTACTS: Attribute = Attribute::new("in_flight_contacts");
+pub(super) const IN_FLIGHT_MEMBERS: Attribute = Attribute::new("in_flight_members");
 /// Of the end of an audit chain: its place in its day's chain.
-pub(super) const NUMBER: &str = "number";
-pub(super) const HASH: &str = "hash";
-pub(super) const PREVIOUS: &str = "previous";
-pub(super) const EVENT_ID: &str = "event_id";
+pub(super) const NUMBER: Attribute = Attribute::new("number");
+pub(super) const HASH: Attribute = Attribute::reserved("hash");
+pub(super) const PREVIOUS: Attribute = Attribute::new("previous");
+pub(super) const EVENT_ID: Attribute = Attribute::new("event_id");
 /// Epoch milliseconds.
-pub(super) const AT: &str = "at";
-pub(super) const ACTOR: &str = "actor";
-pub(super) const ACTION: &str = "action";
-pub(super) const OUTCOME: &str = "outcome";
-pub(super) const SUBJECTS: &str = "subjects";
+pub(super) const AT: Attribute = Attribute::new("at");
+pub(super) const ACTOR: Attribute = Attribute::new("actor");
+pub(super) const ACTION: Attribute = Attribute::new("action");
+pub(super) const OUTCOME: Attribute = Attribute::new("outcome");
+pub(super) const SUBJECTS: Attribute = Attribute::new("subjects");
 /// A pseudonym under the pepper.
-pub(super) const ADDRESS: &str = "address";
+pub(super) const ADDRESS: Attribute = Attribute::new("address");
 /// A pseudonym under the pepper.
-pub(super) const USER_AGENT: &str = "user_agent";
-pub(super) const CHECKPOINT_JWS: &str = "checkpoint";
-pub(super) const INDEX_KEY: &str = "index_key";
-pub(super) const PUBLIC_KEY: &str = "public_key";
-pub(super) const WRAPPED_KEY: &str = "wrapped_key";
+pub(super) const USER_AGENT: Attribute = Attribute::new("user_agent");
+pub(super) const CHECKPOINT_JWS: Attribute = Attribute::reserved("checkpoint");
+pub(super) const INDEX_KEY: Attribute = Attribute::new("index_key");
+pub(super) const PUBLIC_KEY: Attribute = Attribute::new("public_key");
+pub(super) const WRAPPED_KEY: Attribute = Attribute::new("wrapped_key");
 
 /// Of an answer that is kept: a digest of what was asked.
-pub(super) const FINGERPRINT: &str = "fingerprint";
+pub(super) const FINGERPRINT: Attribute = Attribute::new("fingerprint");
 /// Epoch milliseconds.
-pub(super) const LEASE_UNTIL: &str = "lease_until";
-pub(super) const CHOICE: &str = "choice";
-pub(super) const POLICY_VERSION: &str = "policy_version";
-pub(super) const STATUS: &str = "status";
-pub(super) const CONTENT_TYPE: &str = "content_type";
-pub(super) const ANSWER: &str = "answer";
+pub(super) const LEASE_UNTIL: Attribute = Attribute::new("lease_until");
+pub(super) const CHOICE: Attribute = Attribute::new("choice");
+pub(super) const POLICY_VERSION: Attribute = Attribute::new("policy_version");
+pub(super) const STATUS: Attribute = Attribute::reserved("status");
+pub(super) const CONTENT_TYPE: Attribute = Attribute::new("content_type");
+pub(super) const ANSWER: Attribute = Attribute::new("answer");
 
 /// Sort key of a connection and of the item that holds it.
 pub(super) const CONNECTION: &str = "CONNECTION";
@@ -193,6 +204,8 @@ pub(super) const ERASURE: &str = "ERASURE";
 pub(super) const ERASURES: &str = "ERASURES";
 /// Key of the ledger's last position.
 pub(super) const HEAD: &str = "HEAD";
+/// Sort key of the request that is sweeping in a lane.
+pub(super) const LANE: &str = "LANE";
 /// Partition of the list of all holds.
 pub(super) const HOLDS: &str = "HOLDS";
 /// Partition of what retention did each day.
@@ -255,6 +268,15 @@ pub(super) fn once_pk(name: &str) -> String {
     format!("ONCE#{name}")
 }
 
+pub(super) fn lane_pk(lane: &str) -> String {
+    format!("LANE#{lane}")
+}
+
+/// Of a request in the ledger: its first entry, and those of what it was extended by.
+pub(super) fn entry_sk(nth: usize) -> String {
+    if nth == 0 { ERASURES.to_owned() } else { format!("{ERASURES}#{nth}") }
+}
+
 pub(super) fn hold_pk(held: &Held) -> String {
     format!("HOLD#{held}")
 }
@@ -270,6 +292,15 @@ pub(super) fn hold_sk(hold: &HoldId) -> String {
 /// A ledger position as a sort key: its order is that of the numbers.
 pub(super) fn position_sk(position: u64) -> String {
     format!("{position:020}")
+}
+
+/// What retention counts of a day has an attribute of its own name.
+pub(super) const fn tally(tally: Tally) -> Attribute {
+    Attribute::reserved(tally.as_str())
+}
+
+pub(super) const fn peak(peak: Peak) -> Attribute {
+    Attribute::reserved(peak.as_str())
 }
 
 /// The request named by a partition key.
@@ -308,92 +339,6 @@ pub(super) fn route_of(pk: &str) -> Option<RouteId> {
 }
 
 /// A whole primary key.
-pub(super) fn key(pk: String, sk: String) -> Item {
-    Item::from([(PK.to_owned(), text(pk)), (SK.to_owned(), text(sk))])
-}
-
-pub(super) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "numbers, and names of numbers: small")]
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-pub(super) fn binary(value: impl Into<Vec<u8>>) -> AttributeValue {
-    AttributeValue::B(Blob::new(value))
-}
-
-/// Epoch seconds, rounded down: time to live never keeps an item longer than promised.
-pub(super) fn seconds(at: Timestamp) -> AttributeValue {
-    number(at.as_second())
-}
-
-pub(super) fn milliseconds(at: Timestamp) -> AttributeValue {
-    number(at.as_millisecond())
-}
-
-pub(super) fn get_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, StoreError> {
-    match item.get(name) {
-        Some(AttributeValue::S(value)) => Ok(value),
-        _ => Err(StoreError::Corrupt(name)),
-    }
-}
-
-/// A text; `None` when the item has no such attribute.
-pub(super) fn get_optional<'a>(
-    item: &'a Item,
-    name: &'static str,
-) -> Result<Option<&'a str>, StoreError> {
-    item.contains_key(name).then(|| get_text(item, name)).transpose()
-}
-
-/// A list of texts.
-pub(super) fn get_texts<'a>(
-    item: &'a Item,
-    name: &'static str,
-) -> Result<Vec<&'a str>, StoreError> {
-    let Some(AttributeValue::L(values)) = item.get(name) else {
-        return Err(StoreError::Corrupt(name));
-    };
-    let text = |value: &'a AttributeValue| {
-        value.as_s().map(String::as_str).map_err(|_| StoreError::Corrupt(name))
-    };
-    values.iter().map(text).collect()
-}
-
-pub(super) fn get_bytes<'a>(item: &'a Item, name: &'static str) -> Result<&'a [u8], StoreError> {
-    match item.get(name) {
-        Some(AttributeValue::B(value)) => Ok(value.as_ref()),
-        _ => Err(StoreError::Corrupt(name)),
-    }
-}
-
-/// A number; `None` when the item has no such attribute.
-pub(super) fn get_number<T>(item: &Item, name: &'static str) -> Result<Option<T>, StoreError>
-where
-    T: std::str::FromStr,
-{
-    match item.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::N(value)) => {
-            value.parse().map(Some).map_err(|_| StoreError::Corrupt(name))
-        }
-        Some(_) => Err(StoreError::Corrupt(name)),
-    }
-}
-
-/// An instant in epoch milliseconds; `None` when the item has no such attribute.
-pub(super) fn get_milliseconds(
-    item: &Item,
-    name: &'static str,
-) -> Result<Option<Timestamp>, StoreError> {
-    get_number(item, name)?
-        .map(|ms| Timestamp::from_millisecond(ms).map_err(|_| StoreError::Corrupt(name)))
-        .transpose()
-}
-
-pub(super) fn get_day(item: &Item, name: &'static str) -> Result<Day, StoreError> {
-    Day::parse(get_text(item, name)?).ok_or(StoreError::Corrupt(name))
+pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::default().with(PK, text(pk)).with(SK, text(sk))
 }

@@ -1,24 +1,32 @@
 //! What an erasure reads and deletes. Every list is read consistently, page by page, and every
 //! deletion may be repeated.
 
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use jiff::Timestamp;
 
+use super::batch::WRITE_MAX;
 use super::contacts::{contact_id, contact_key};
+use super::item::{Item, text};
 use super::messages::{MessageKey, expiry, primary};
 use super::pace::Pace;
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, met};
+use super::read::{Get, Query};
+use super::schema::{self, Attribute, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::concurrent::try_all;
 use crate::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId, MessageId, RouteId};
 use crate::domain::time::Day;
 
-/// `BatchWriteItem`'s own limit.
-const BATCH_MAX: usize = 25;
 /// Single deletions under way at once.
 const SINGLES: usize = 32;
 /// What an erasure, or a sweep, reads of a row: nothing that is sealed.
-pub(super) const SWEPT: &str = "sk, sent_at, unsent, edit_at, expires_at, shown_until";
+pub(super) const SWEPT: &[Attribute] = &[
+    schema::SK,
+    schema::SENT_AT,
+    schema::UNSENT,
+    schema::EDIT_AT,
+    schema::EXPIRES_AT,
+    schema::SHOWN_UNTIL,
+];
 /// Contacts of one page.
 const CONTACTS_PAGE: i32 = 100;
 
@@ -50,20 +58,11 @@ impl Store {
         after: Option<&ContactId>,
     ) -> Result<Vec<ContactId>, StoreError> {
         let after = after.map_or_else(|| schema::CONTACT_PREFIX.to_owned(), schema::contact_sk);
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk > :after")
-            .projection_expression("sk")
-            .expression_attribute_values(":pk", schema::text(schema::connection_pk(connection)))
-            .expression_attribute_values(":after", schema::text(after))
-            .limit(CONTACTS_PAGE)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.items.unwrap_or_default().iter().map(contact_id).collect()
+        let contacts = Query::partition(Table::Core, schema::connection_pk(connection))
+            .past(after)
+            .only(&[schema::SK])
+            .limit(CONTACTS_PAGE);
+        self.page(contacts).await?.items.iter().map(contact_id).collect()
     }
 
     /// A page of a conversation's rows past one of them, of whatever sort; and whether there may be
@@ -78,21 +77,13 @@ impl Store {
         limit: i32,
     ) -> Result<(Vec<SweepRow>, bool), StoreError> {
         let after = after.map_or("!", MessageId::as_str);
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.messages)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk > :after")
-            .projection_expression(SWEPT)
-            .expression_attribute_values(":pk", schema::text(conversation.to_string()))
-            .expression_attribute_values(":after", schema::text(after))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let rows: Result<_, _> = answer.items.unwrap_or_default().iter().map(sweep_row).collect();
-        Ok((rows?, answer.last_evaluated_key.is_some()))
+        let rows = Query::partition(Table::Messages, conversation.to_string())
+            .past(after)
+            .only(SWEPT)
+            .limit(limit);
+        let page = self.page(rows).await?;
+        let rows: Result<_, _> = page.items.iter().map(sweep_row).collect();
+        Ok((rows?, page.next.is_some()))
     }
 
     /// A single row, read consistently, without what is sealed in it; `None` when there is none.
@@ -100,17 +91,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn find_row(&self, key: &MessageKey) -> Result<Option<SweepRow>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .projection_expression(SWEPT)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.item.as_ref().map(sweep_row).transpose()
+        let get = Get::of(Table::Messages, primary(key)).only(SWEPT);
+        self.get(get).await?.as_ref().map(sweep_row).transpose()
     }
 
     /// Deletes rows, as fast as the table takes it: the pace is kept from call to call.
@@ -122,14 +104,13 @@ impl Store {
         rows: &[MessageKey],
         pace: &mut Pace,
     ) -> Result<(), StoreError> {
-        let table = &self.tables.messages;
         let mut left: Vec<Item> = rows.iter().map(primary).collect();
         while !left.is_empty() {
             tokio::time::sleep(pace.pause()).await;
-            let rest = left.split_off(left.len().min(pace.at_once().saturating_mul(BATCH_MAX)));
+            let rest = left.split_off(left.len().min(pace.at_once().saturating_mul(WRITE_MAX)));
             let of_round = left.len();
-            let batches = left.chunks(BATCH_MAX);
-            let batches = batches.map(|batch| self.delete_batch(table, batch.to_vec()));
+            let batches = left.chunks(WRITE_MAX);
+            let batches = batches.map(|batch| self.delete_batch(Table::Messages, batch.to_vec()));
             left = try_all(batches, pace.at_once()).await?.into_iter().flatten().collect();
             pace.after(of_round.saturating_sub(left.len()), left.len());
             if pace.is_stalled() {
@@ -145,7 +126,7 @@ impl Store {
     /// # Errors
     /// As [`Self::delete_rows`].
     pub async fn delete_contacts(&self, contacts: &[ConversationId]) -> Result<(), StoreError> {
-        self.delete_each(&self.tables.core, contacts.iter().map(contact_key).collect()).await
+        self.delete_each(Table::Core, contacts.iter().map(contact_key)).await
     }
 
     /// The days a connection has keys for, read consistently.
@@ -153,31 +134,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn day_key_days(&self, connection: &ConnectionId) -> Result<Vec<Day>, StoreError> {
-        let mut days = Vec::new();
-        let mut start = None;
-        loop {
-            let pk = schema::text(schema::connection_pk(connection));
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.tables.keys)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
-                .projection_expression("sk")
-                .expression_attribute_values(":pk", pk)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| classify(&error))?;
-            for item in answer.items.unwrap_or_default() {
-                let day = schema::day_of(schema::get_text(&item, schema::SK)?);
-                days.push(day.ok_or(StoreError::Corrupt(schema::SK))?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(days);
-            }
-        }
+        let keys = Query::partition(Table::Keys, schema::connection_pk(connection));
+        let keys = self.all(keys.only(&[schema::SK])).await?;
+        keys.iter().map(|key| key.parsed(schema::SK, schema::day_of)).collect()
     }
 
     /// Destroys day keys: what was sealed to them is unreadable from then on, wherever it is.
@@ -190,7 +149,7 @@ impl Store {
         days: &[Day],
     ) -> Result<(), StoreError> {
         let key = |day: &Day| schema::key(schema::connection_pk(connection), schema::day_sk(*day));
-        self.delete_each(&self.tables.keys, days.iter().map(key).collect()).await
+        self.delete_each(Table::Keys, days.iter().map(key)).await
     }
 
     /// Whether a connection still has its index key, read consistently.
@@ -202,18 +161,10 @@ impl Store {
         route: &RouteId,
         connection: &ConnectionId,
     ) -> Result<bool, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(schema::key(schema::route_pk(route), schema::INDEX.to_owned())))
-            .projection_expression(schema::CONNECTION_ID)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let owner = answer.item.as_ref().and_then(|item| item.get(schema::CONNECTION_ID));
-        Ok(owner == Some(&schema::text(connection.as_str())))
+        let get = Get::of(Table::Keys, index_key(route)).only(&[schema::CONNECTION_ID]);
+        let key = self.get(get).await?;
+        let owner = key.as_ref().and_then(|key| key.get(schema::CONNECTION_ID));
+        Ok(owner == Some(&text(connection.as_str())))
     }
 
     /// Destroys a connection's index key, unless another connection has the route by now; true when
@@ -226,17 +177,9 @@ impl Store {
         route: &RouteId,
         connection: &ConnectionId,
     ) -> Result<bool, StoreError> {
-        let key = schema::key(schema::route_pk(route), schema::INDEX.to_owned());
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(key))
-            .condition_expression("connection_id = :id")
-            .expression_attribute_values(":id", schema::text(connection.as_str()))
-            .send()
-            .await;
-        met(deleted.map_err(|error| classify(&error)))
+        let delete = Write::delete(Table::Keys, index_key(route))
+            .only_if(schema::CONNECTION_ID.is(text(connection.as_str())));
+        self.write_if_met(delete).await
     }
 
     /// Takes a connection out of its account's list.
@@ -249,46 +192,31 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<(), StoreError> {
         let key = schema::key(schema::account_pk(account), schema::connection_pk(connection));
-        self.delete_core(key).await
+        self.delete(Table::Core, key).await
     }
 
     /// One by one: the right to `BatchWriteItem` is a right to put items as well, which no eraser
     /// of keys or contacts has.
-    async fn delete_each(&self, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
-        let deletions = keys
-            .into_iter()
-            .map(|key| self.client.delete_item().table_name(table).set_key(Some(key)).send());
-        try_all(deletions, SINGLES).await.map(|_| ()).map_err(|error| classify(&error))
+    async fn delete_each(
+        &self,
+        table: Table,
+        keys: impl Iterator<Item = Item>,
+    ) -> Result<(), StoreError> {
+        try_all(keys.map(|key| self.delete(table, key)), SINGLES).await.map(|_| ())
     }
+}
 
-    /// Returns what the table left of a batch.
-    async fn delete_batch(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let mut requests = Vec::with_capacity(keys.len());
-        for key in &keys {
-            let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
-            let delete = delete.map_err(|_| StoreError::Refused("delete".to_owned()))?;
-            requests.push(WriteRequest::builder().delete_request(delete).build());
-        }
-        let write = self.client.batch_write_item().request_items(table, requests);
-        let answer = match write.send().await.map_err(|error| classify(&error)) {
-            Ok(answer) => answer,
-            Err(StoreError::Throttled) => return Ok(keys),
-            Err(error) => return Err(error),
-        };
-        let left = answer.unprocessed_items.and_then(|mut left| left.remove(table));
-        let keys = left.unwrap_or_default().into_iter();
-        Ok(keys.filter_map(|left| left.delete_request.map(|delete| delete.key)).collect())
-    }
+fn index_key(route: &RouteId) -> Item {
+    schema::key(schema::route_pk(route), schema::INDEX)
 }
 
 pub(super) fn sweep_row(item: &Item) -> Result<SweepRow, StoreError> {
     Ok(SweepRow {
-        message: MessageId::parse(schema::get_text(item, schema::SK)?)
-            .ok_or(StoreError::Corrupt(schema::SK))?,
-        sent_at: schema::get_milliseconds(item, schema::SENT_AT)?,
-        unsent: item.contains_key(schema::UNSENT),
-        edit_at: schema::get_milliseconds(item, schema::EDIT_AT)?,
+        message: item.parsed(schema::SK, MessageId::parse)?,
+        sent_at: item.optional_time(schema::SENT_AT)?,
+        unsent: item.has(schema::UNSENT),
+        edit_at: item.optional_time(schema::EDIT_AT)?,
         expires_at: expiry(item)?,
-        is_held: !item.contains_key(schema::EXPIRES_AT),
+        is_held: !item.has(schema::EXPIRES_AT),
     })
 }

@@ -8,8 +8,12 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, unless_refused};
+use super::expression::Changes;
+use super::item::{Item, number, seconds, text};
+use super::read::Query;
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::tally::{Peak, Tallies, Tally};
 use crate::domain::time::Day;
 
@@ -27,25 +31,11 @@ impl Store {
         if counts.is_empty() {
             return Ok(());
         }
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key(day)))
-            .expression_attribute_values(":end", kept_until(day));
-        let mut sums = Vec::new();
-        for (place, (tally, count)) in counts.into_iter().enumerate() {
-            let (name, value) = (format!("#n{place}"), format!(":n{place}"));
-            sums.push(format!("{name} {value}"));
-            update = update
-                .expression_attribute_names(name, tally.as_str())
-                .expression_attribute_values(value, schema::number(count));
+        let mut add = Changes::new().set(schema::EXPIRES_AT, kept_until(day));
+        for (tally, count) in counts {
+            add = add.add(schema::tally(tally), number(count));
         }
-        let added = update
-            .update_expression(format!("SET expires_at = :end ADD {}", sums.join(", ")))
-            .send()
-            .await;
-        added.map(|_| ()).map_err(|error| classify(&error))
+        self.write(Write::update(Table::Core, key(day), add)).await
     }
 
     /// Notes a value of a day, unless a higher one of it is known.
@@ -53,19 +43,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn raise_peak(&self, day: Day, peak: Peak, value: u64) -> Result<(), StoreError> {
-        let raised = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key(day)))
-            .update_expression("SET #peak = :value, expires_at = :end")
-            .condition_expression("attribute_not_exists(#peak) OR #peak < :value")
-            .expression_attribute_names("#peak", peak.as_str())
-            .expression_attribute_values(":value", schema::number(value))
-            .expression_attribute_values(":end", kept_until(day))
-            .send()
-            .await;
-        unless_refused(raised.map(|_| ()).map_err(|error| classify(&error)))
+        let name = schema::peak(peak);
+        let raise =
+            Changes::new().set(name, number(value)).set(schema::EXPIRES_AT, kept_until(day));
+        let raise = Write::update(Table::Core, key(day), raise)
+            .only_if(name.is_absent().or(name.is_below(number(value))));
+        self.write_unless_refused(raise).await
     }
 
     /// What retention did on a day, read consistently.
@@ -87,42 +70,31 @@ impl Store {
         first: Day,
         last: Day,
     ) -> Result<BTreeMap<Day, Tallies>, StoreError> {
-        let items: Result<Vec<_>, _> = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", schema::text(schema::RETENTION))
-            .expression_attribute_values(":first", schema::text(schema::day_sk(first)))
-            .expression_attribute_values(":last", schema::text(schema::day_sk(last)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        items.map_err(|error| classify(&error))?.iter().map(read).collect()
+        let (first, last) = (schema::day_sk(first), schema::day_sk(last));
+        let days = Query::partition(Table::Core, schema::RETENTION)
+            .within(schema::SK.is_between(text(first), text(last)));
+        self.all(days).await?.iter().map(read).collect()
     }
 }
 
 fn key(day: Day) -> Item {
-    schema::key(schema::RETENTION.to_owned(), schema::day_sk(day))
+    schema::key(schema::RETENTION, schema::day_sk(day))
 }
 
 fn kept_until(day: Day) -> AttributeValue {
-    schema::seconds(day.start().saturating_add(KEPT).unwrap_or(Timestamp::MAX))
+    seconds(day.start().saturating_add(KEPT).unwrap_or(Timestamp::MAX))
 }
 
 fn read(item: &Item) -> Result<(Day, Tallies), StoreError> {
-    let day = schema::day_of(schema::get_text(item, schema::SK)?);
+    let day = item.parsed(schema::SK, schema::day_of)?;
     let mut tallies = Tallies::default();
     for tally in Tally::ALL {
-        let sum = schema::get_number(item, tally.as_str())?;
+        let sum = item.optional_number(schema::tally(*tally))?;
         tallies.sums.extend(sum.map(|sum| (*tally, sum)));
     }
     for peak in Peak::ALL {
-        let value = schema::get_number(item, peak.as_str())?;
+        let value = item.optional_number(schema::peak(*peak))?;
         tallies.peaks.extend(value.map(|value| (*peak, value)));
     }
-    Ok((day.ok_or(StoreError::Corrupt(schema::SK))?, tallies))
+    Ok((day, tallies))
 }

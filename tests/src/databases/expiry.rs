@@ -304,7 +304,7 @@ async fn a_plan_that_changes_between_two_pages_of_a_conversation_counts_for_all_
     change_plan(&db.store, &account, Plan::Days90, now()).await.unwrap();
     let (other, whose) = (db.through(&Wire::default()), account.clone());
     let is_second_page = |call: &Call| {
-        let after = &call.body["ExpressionAttributeValues"][":after"]["S"];
+        let after = &call.body["ExpressionAttributeValues"][":sk"]["S"];
         call.is("Query", "MessagesTable") && *after != "!"
     };
     db.wire.before_call(is_second_page, async move {

@@ -66,7 +66,9 @@ async fn deliver(db: &Database, shop: &Shop, days: i32) {
 
 /// The update with which a visit ends.
 fn ends_a_visit(call: &Call) -> bool {
-    call.is("UpdateItem", "CoreTable") && call.body["ConditionExpression"] == "sweep_on = :seen"
+    let condition = call.body["ConditionExpression"].as_str();
+    call.is("UpdateItem", "CoreTable")
+        && condition.is_some_and(|condition| condition.starts_with("sweep_on = "))
 }
 
 async fn hold(db: &Database, on: &Held) -> HoldId {

@@ -1,19 +1,14 @@
 //! Sealed messages: `pk` = conversation, `sk` = message, time to live on `expires_at`.
 
 mod read;
-mod retime;
 
-pub(super) use retime::expiry;
-
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
-use super::schema::{self, Item};
-use super::{Store, StoreError, classify, met};
+use super::expression::{Changes, Condition};
+use super::item::{Item, binary, day, flag, milliseconds, number, seconds};
+use super::schema::{self, Table};
+use super::write::Write;
+use super::{Store, StoreError};
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::row::Row;
 use crate::domain::sealed::Sealed;
@@ -128,26 +123,19 @@ impl Store {
         message: NewMessage,
         edit: Option<NewEdit>,
     ) -> Result<Written, StoreError> {
-        let mut item = primary(key);
-        item.insert(schema::EXPIRES_AT.to_owned(), schema::seconds(message.expires_at));
-        item.insert(schema::SENT_AT.to_owned(), schema::milliseconds(message.sent_at));
-        item.insert(schema::DAY.to_owned(), schema::text(message.sealed.day.to_string()));
-        item.insert(schema::SEALED.to_owned(), schema::binary(message.sealed.bytes));
+        let mut item = primary(key)
+            .with(schema::EXPIRES_AT, seconds(message.expires_at))
+            .with(schema::SENT_AT, milliseconds(message.sent_at))
+            .with(schema::DAY, day(message.sealed.day))
+            .with(schema::SEALED, binary(message.sealed.bytes));
         if let Some(edit) = edit {
-            item.insert(schema::NUM_EDIT.to_owned(), schema::number(edit.num_edit));
-            item.insert(schema::EDIT_DAY.to_owned(), schema::text(edit.sealed.day.to_string()));
-            item.insert(schema::EDIT.to_owned(), schema::binary(edit.sealed.bytes));
+            item = item
+                .with(schema::NUM_EDIT, number(edit.num_edit))
+                .with(schema::EDIT_DAY, day(edit.sealed.day))
+                .with(schema::EDIT, binary(edit.sealed.bytes));
         }
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.messages)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(sk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        written_put(put.map(|_| ()))
+        let put = Write::put(Table::Messages, item).only_if(schema::SK.is_absent());
+        self.write_row(put).await
     }
 
     /// Joins a message to the edit that came before it.
@@ -160,27 +148,14 @@ impl Store {
         key: &MessageKey,
         message: NewMessage,
     ) -> Result<Written, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .update_expression(
-                "SET sealed = :sealed, #day = :day, sent_at = :sent, expires_at = :end",
-            )
-            .condition_expression(
-                "attribute_exists(num_edit) AND attribute_not_exists(sent_at) \
-                 AND attribute_not_exists(unsent)",
-            )
-            .expression_attribute_names("#day", schema::DAY)
-            .expression_attribute_values(":sealed", schema::binary(message.sealed.bytes))
-            .expression_attribute_values(":day", schema::text(message.sealed.day.to_string()))
-            .expression_attribute_values(":sent", schema::milliseconds(message.sent_at))
-            .expression_attribute_values(":end", schema::seconds(message.expires_at))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        written_update(update.map(|_| ()))
+        let join = Changes::new()
+            .set(schema::SEALED, binary(message.sealed.bytes))
+            .set(schema::DAY, day(message.sealed.day))
+            .set(schema::SENT_AT, milliseconds(message.sent_at))
+            .set(schema::EXPIRES_AT, seconds(message.expires_at));
+        let waits = schema::NUM_EDIT.exists().and(is_no_message());
+        let join = Write::update(Table::Messages, primary(key), join).only_if(waits);
+        self.write_row(join).await
     }
 
     /// Writes an edit to its message, or to the place where its message will come.
@@ -192,46 +167,30 @@ impl Store {
     /// [`StoreError`]; nothing is stored then.
     //= R8.2
     pub async fn put_edit(&self, key: &MessageKey, edit: NewEdit) -> Result<Written, StoreError> {
-        let on_message = self
-            .update_edit(key, &edit)
-            .update_expression("SET edit = :edit, edit_day = :day, num_edit = :n")
-            .condition_expression(
-                "attribute_exists(sent_at) AND (attribute_not_exists(num_edit) OR num_edit < :n)",
-            )
-            .send()
-            .await;
-        match written_update(on_message.map(|_| ())) {
+        let changes = || {
+            Changes::new()
+                .set(schema::EDIT, binary(edit.sealed.bytes.as_slice()))
+                .set(schema::EDIT_DAY, day(edit.sealed.day))
+                .set(schema::NUM_EDIT, number(edit.num_edit))
+        };
+        let is_highest = || {
+            let is_lower = schema::NUM_EDIT.is_below(number(edit.num_edit));
+            schema::NUM_EDIT.is_absent().or(is_lower)
+        };
+        let on_message = Write::update(Table::Messages, primary(key), changes())
+            .only_if(schema::SENT_AT.exists().and(is_highest()));
+        match self.write_row(on_message).await {
             // A conflict is a row that does not exist.
             Ok(Written::Met(Row { unsent: false, has_message: false, .. }))
             | Err(StoreError::Conflict) => {}
             other => return other,
         }
-        let waiting = self
-            .update_edit(key, &edit)
-            .update_expression(
-                "SET edit = :edit, edit_day = :day, num_edit = :n, edit_at = :at, \
-                 expires_at = :end",
-            )
-            .condition_expression(
-                "attribute_not_exists(sent_at) AND attribute_not_exists(unsent) \
-                 AND (attribute_not_exists(num_edit) OR num_edit < :n)",
-            )
-            .expression_attribute_values(":at", schema::milliseconds(edit.at))
-            .expression_attribute_values(":end", schema::seconds(edit.expires_at))
-            .send()
-            .await;
-        written_update(waiting.map(|_| ()))
-    }
-
-    fn update_edit(&self, key: &MessageKey, edit: &NewEdit) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .expression_attribute_values(":edit", schema::binary(edit.sealed.bytes.as_slice()))
-            .expression_attribute_values(":day", schema::text(edit.sealed.day.to_string()))
-            .expression_attribute_values(":n", schema::number(edit.num_edit))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        let waiting = changes()
+            .set(schema::EDIT_AT, milliseconds(edit.at))
+            .set(schema::EXPIRES_AT, seconds(edit.expires_at));
+        let waiting = Write::update(Table::Messages, primary(key), waiting)
+            .only_if(is_no_message().and(is_highest()));
+        self.write_row(waiting).await
     }
 
     /// Replaces whatever is there by a tombstone, unless it is one already.
@@ -244,18 +203,11 @@ impl Store {
         key: &MessageKey,
         expires_at: Timestamp,
     ) -> Result<Written, StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.messages)
-            .set_item(Some(primary(key)))
-            .item(schema::UNSENT, AttributeValue::Bool(true))
-            .item(schema::EXPIRES_AT, schema::seconds(expires_at))
-            .condition_expression("attribute_not_exists(unsent)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        written_put(put.map(|_| ()))
+        let tombstone = primary(key)
+            .with(schema::UNSENT, flag(true))
+            .with(schema::EXPIRES_AT, seconds(expires_at));
+        let put = Write::put(Table::Messages, tombstone).only_if(schema::UNSENT.is_absent());
+        self.write_row(put).await
     }
 
     /// Removes a row, whatever it is.
@@ -263,14 +215,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the row may still be there then.
     pub async fn delete_message(&self, key: &MessageKey) -> Result<(), StoreError> {
-        self.client
-            .delete_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| classify(&error))
+        self.delete(Table::Messages, primary(key)).await
     }
 
     /// Removes an edit that waits for its message; leaves a message and a tombstone alone. Returns
@@ -279,15 +224,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the row may still be there then.
     pub async fn delete_waiting_edit(&self, key: &MessageKey) -> Result<bool, StoreError> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .condition_expression("attribute_not_exists(sent_at) AND attribute_not_exists(unsent)")
-            .send()
-            .await;
-        met(delete.map_err(|error| classify(&error)))
+        let delete = Write::delete(Table::Messages, primary(key)).only_if(is_no_message());
+        self.write_if_met(delete).await
+    }
+
+    /// Writes a row. Where the condition meets none, because time to live removed it in between,
+    /// that is a conflict.
+    async fn write_row(&self, write: Write) -> Result<Written, StoreError> {
+        match self.write_or_meet(write).await? {
+            None => Ok(Written::Done),
+            Some(met) => row(&met).map(Written::Met),
+        }
     }
 }
 
@@ -295,46 +242,26 @@ pub(super) fn primary(key: &MessageKey) -> Item {
     schema::key(key.conversation.to_string(), key.message.to_string())
 }
 
-fn written_put(result: Result<(), SdkError<PutItemError>>) -> Result<Written, StoreError> {
-    match result {
-        Ok(()) => Ok(Written::Done),
-        Err(error) => {
-            if let Some(PutItemError::ConditionalCheckFailedException(met)) =
-                error.as_service_error()
-            {
-                met_row(met.item())
-            } else {
-                Err(classify(&error))
-            }
-        }
-    }
-}
-
-fn written_update(result: Result<(), SdkError<UpdateItemError>>) -> Result<Written, StoreError> {
-    match result {
-        Ok(()) => Ok(Written::Done),
-        Err(error) => {
-            if let Some(UpdateItemError::ConditionalCheckFailedException(met)) =
-                error.as_service_error()
-            {
-                met_row(met.item())
-            } else {
-                Err(classify(&error))
-            }
-        }
-    }
-}
-
-/// The row a write met. None is returned when time to live removed it in between: a conflict.
-fn met_row(item: Option<&Item>) -> Result<Written, StoreError> {
-    let item = item.filter(|item| !item.is_empty()).ok_or(StoreError::Conflict)?;
-    row(item).map(Written::Met)
+/// That a row is neither a message nor a tombstone.
+fn is_no_message() -> Condition {
+    schema::SENT_AT.is_absent().and(schema::UNSENT.is_absent())
 }
 
 fn row(item: &Item) -> Result<Row, StoreError> {
     Ok(Row {
-        unsent: item.contains_key(schema::UNSENT),
-        has_message: item.contains_key(schema::SENT_AT),
-        num_edit: schema::get_number(item, schema::NUM_EDIT)?,
+        unsent: item.has(schema::UNSENT),
+        has_message: item.has(schema::SENT_AT),
+        num_edit: item.optional_number(schema::NUM_EDIT)?,
     })
+}
+
+/// Until when a row is shown, whether or not a hold keeps it longer: time to live removes what has
+/// an `EXPIRES_AT`, and a row under a hold has a `SHOWN_UNTIL` in its place.
+pub(super) fn expiry(item: &Item) -> Result<Timestamp, StoreError> {
+    let seconds = match item.optional_number(schema::EXPIRES_AT)? {
+        None => item.optional_number(schema::SHOWN_UNTIL)?,
+        seconds => seconds,
+    };
+    let expiry = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    expiry.ok_or_else(|| item.corrupt(schema::EXPIRES_AT))
 }

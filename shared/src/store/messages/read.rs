@@ -8,8 +8,10 @@ use super::{
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::plan::Plan;
 use crate::domain::sealed::Sealed;
-use crate::store::schema::{self, Item};
-use crate::store::{Store, StoreError, classify};
+use crate::store::item::{Item, milliseconds};
+use crate::store::read::Query;
+use crate::store::schema::{self, Attribute, Table};
+use crate::store::{Store, StoreError};
 
 /// Query pages read to fill one page of live messages, so that a heap of expired rows cannot hold a
 /// request up; the cursor goes on where it stopped.
@@ -78,38 +80,22 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Item>, Option<Position>), StoreError> {
         let start = start.map(|position| {
-            let key = MessageKey {
-                conversation: conversation.clone(),
-                message: position.message.clone(),
-            };
-            let mut start = primary(&key);
-            start.insert(schema::SENT_AT.to_owned(), schema::milliseconds(position.sent_at));
-            start
+            let message = position.message.clone();
+            let key = MessageKey { conversation: conversation.clone(), message };
+            primary(&key).with(schema::SENT_AT, milliseconds(position.sent_at))
         });
-        let (condition, until) = match until {
-            None => ("pk = :pk", None),
-            Some(until) => {
-                let until = (":until".to_owned(), schema::milliseconds(until));
-                ("pk = :pk AND sent_at <= :until", Some(until))
-            }
-        };
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.messages)
-            .index_name(schema::BY_SENT_AT)
-            .consistent_read(true)
-            .key_condition_expression(condition)
-            .set_expression_attribute_values(until.map(|until| Item::from([until])))
-            .expression_attribute_values(":pk", schema::text(conversation.to_string()))
-            .scan_index_forward(order == Order::OldestFirst)
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let next = answer.last_evaluated_key.as_ref().map(position).transpose()?;
-        Ok((answer.items.unwrap_or_default(), next))
+        let mut query = Query::index(&schema::BY_SENT_AT, conversation.to_string())
+            .from(start)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        if order == Order::NewestFirst {
+            query = query.backwards();
+        }
+        if let Some(until) = until {
+            query = query.within(schema::SENT_AT.is_at_most(milliseconds(until)));
+        }
+        let page = self.page(query).await?;
+        let next = page.next.as_ref().map(position).transpose()?;
+        Ok((page.items, next))
     }
 
     /// Reads one row consistently, tombstones and waiting edits included: what `replay` and tests
@@ -118,16 +104,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn message_row(&self, key: &MessageKey) -> Result<Option<RawRow>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.messages)
-            .set_key(Some(primary(key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        answer.item.map(|item| raw(&item)).transpose()
+        let item = self.item(Table::Messages, primary(key)).await?;
+        item.map(|item| raw(&item)).transpose()
     }
 }
 
@@ -161,20 +139,16 @@ fn stored(item: &Item) -> Result<StoredMessage, StoreError> {
 }
 
 fn edit(item: &Item) -> Result<Option<Sealed>, StoreError> {
-    item.contains_key(schema::EDIT)
-        .then(|| sealed(item, schema::EDIT, schema::EDIT_DAY))
-        .transpose()
+    item.has(schema::EDIT).then(|| sealed(item, schema::EDIT, schema::EDIT_DAY)).transpose()
 }
 
-fn sealed(item: &Item, bytes: &'static str, day: &'static str) -> Result<Sealed, StoreError> {
-    Ok(Sealed { day: schema::get_day(item, day)?, bytes: schema::get_bytes(item, bytes)?.to_vec() })
+fn sealed(item: &Item, bytes: Attribute, day: Attribute) -> Result<Sealed, StoreError> {
+    Ok(Sealed { day: item.day(day)?, bytes: item.bytes(bytes)?.to_vec() })
 }
 
 fn position(item: &Item) -> Result<Position, StoreError> {
     Ok(Position {
-        sent_at: schema::get_milliseconds(item, schema::SENT_AT)?
-            .ok_or(StoreError::Corrupt(schema::SENT_AT))?,
-        message: MessageId::parse(schema::get_text(item, schema::SK)?)
-            .ok_or(StoreError::Corrupt(schema::SK))?,
+        sent_at: item.time(schema::SENT_AT)?,
+        message: item.parsed(schema::SK, MessageId::parse)?,
     })
 }

@@ -11,16 +11,19 @@ mod watch;
 pub(in crate::store) use item::{counts, counts_map};
 pub use watch::Told;
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 
+use crate::domain::account::AccountState;
 use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
-use crate::store::accounts::{lock, unlock};
+use crate::store::accounts::{account_key, change_active};
+use crate::store::expression::{Changes, Condition};
+use crate::store::item::{Item, flag, text};
 use crate::store::messages::MessageKey;
-use crate::store::schema::{self, Item};
-use crate::store::{Store, StoreError, classify, unless_refused};
+use crate::store::read::Query;
+use crate::store::schema::{self, Table};
+use crate::store::write::Write;
+use crate::store::{Store, StoreError};
 use item::{facts, facts_key, kept_until, progress, read, worked_on};
 use places::place;
 
@@ -72,36 +75,22 @@ impl Store {
         met: Option<&RequestId>,
     ) -> Result<Opened, StoreError> {
         let subject = pointer_key(schema::subject_pk(&request.subject));
-        let follows = met.map_or("", |_| " OR request_id = :met");
-        let claim = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(pointer(subject.clone(), &request.id)))
-            .condition_expression(format!(
-                "attribute_not_exists(pk) OR attribute_exists(ended){follows}"
-            ))
-            .set_expression_attribute_values(
-                met.map(|met| Item::from([(":met".to_owned(), schema::text(met.as_str()))])),
-            );
-        let mut writes = self
-            .client
-            .transact_write_items()
-            .transact_items(self.put_once(facts(request))?)
-            .transact_items(self.put_once(progress(request, None))?)
-            .transact_items(built(claim.build().ok())?);
-        for account in accounts(request) {
-            let lock = lock(&self.tables, account, &request.id);
-            writes = writes.transact_items(built_update(lock)?);
+        let mut is_free = schema::PK.is_absent().or(schema::ENDED.exists());
+        if let Some(met) = met {
+            is_free = is_free.or(leads_to(met));
         }
-        if let Some(place) = place(request) {
-            writes = writes.transact_items(self.put_once(place)?);
-        }
-        if let Some(name) = once {
-            writes = writes.transact_items(self.put_once(name_of(name, request))?);
-        }
-        match writes.send().await.map_err(|error| classify(&error)) {
-            Ok(_) => return Ok(Opened::New),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
+        let claim = Write::put(Table::Core, pointer(subject.clone(), &request.id));
+        let name = once.map(|name| name_of(name, request));
+        let opened = self
+            .transaction()
+            .with(Write::put_new(Table::Core, facts(request)))
+            .with(Write::put_new(Table::Core, progress(request, None)))
+            .with(claim.only_if(is_free))
+            .with_all(accounts(request).map(|account| lock(account, &request.id)))
+            .with_all(place(request).map(|place| Write::put_new(Table::Core, place)))
+            .with_all(name.map(|name| Write::put_new(Table::Core, name)));
+        if opened.run_if_met().await? {
+            return Ok(Opened::New);
         }
         if let Some(name) = once
             && let Some(id) = self.request_asked_once(name).await?
@@ -117,15 +106,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn name_request(&self, name: &str, request: &Request) -> Result<(), StoreError> {
-        let named = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(name_of(name, request)))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        unless_refused(named.map(|_| ()).map_err(|error| classify(&error)))
+        let named = Write::put_new(Table::Core, name_of(name, request));
+        self.write_unless_refused(named).await
     }
 
     /// Saves the targets of a request that waits for a hold, as the successor of the version it was
@@ -134,15 +116,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when it has been saved meanwhile.
     pub async fn extend_request(&self, mut request: Request) -> Result<Request, StoreError> {
-        let progress = self.put_progress(&mut request)?;
-        let facts = Put::builder().table_name(&self.tables.core).set_item(Some(facts(&request)));
-        self.client
-            .transact_write_items()
-            .transact_items(progress)
-            .transact_items(built(facts.build().ok())?)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let saved = save(&mut request);
+        let facts = Write::put(Table::Core, facts(&request));
+        self.transaction().with(saved).with(facts).run().await?;
         Ok(request)
     }
 
@@ -168,31 +144,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_request(&self, request: &Request) -> Result<(), StoreError> {
-        let subject = self.end(pointer_key(schema::subject_pk(&request.subject)), request);
-        let ended = subject
-            .update_expression("SET ended = :yes, expires_at = :end")
-            .condition_expression("request_id = :id")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true))
-            .expression_attribute_values(":id", schema::text(request.id.as_str()))
-            .send()
-            .await;
         // Refused, where another request has the subject by now, or its record is gone.
-        unless_refused(ended.map(|_| ()).map_err(|error| classify(&error)))?;
-        let kept = self
-            .end(facts_key(&request.id), request)
-            .update_expression("SET expires_at = :end")
-            .condition_expression("attribute_exists(pk)")
-            .send()
-            .await;
-        unless_refused(kept.map(|_| ()).map_err(|error| classify(&error)))
-    }
-
-    fn end(&self, key: Item, request: &Request) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key))
-            .expression_attribute_values(":end", kept_until(request.requested_at))
+        self.write_unless_refused(free_subject(request)).await?;
+        self.write_unless_refused(expire_facts(request)).await
     }
 
     /// Saves that a request is cancelled, as the successor of the version it was read at; its
@@ -202,32 +156,14 @@ impl Store {
     /// [`StoreError::Conflict`] when a worker has saved it meanwhile.
     //= R6.1
     pub async fn cancel_request(&self, mut request: Request) -> Result<Request, StoreError> {
-        let progress = self.put_progress(&mut request)?;
-        let subject = Update::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(pointer_key(schema::subject_pk(&request.subject))))
-            .update_expression("SET ended = :yes, expires_at = :end")
-            .condition_expression("request_id = :id")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true))
-            .expression_attribute_values(":end", kept_until(request.requested_at))
-            .expression_attribute_values(":id", schema::text(request.id.as_str()));
-        let facts = Update::builder()
-            .table_name(&self.tables.core)
-            .set_key(Some(facts_key(&request.id)))
-            .update_expression("SET expires_at = :end")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":end", kept_until(request.requested_at));
-        let mut writes = self
-            .client
-            .transact_write_items()
-            .transact_items(progress)
-            .transact_items(built_update(subject.build().ok())?)
-            .transact_items(built_update(facts.build().ok())?);
-        for account in accounts(&request) {
-            let unlock = unlock(&self.tables, account, &request.id);
-            writes = writes.transact_items(built_update(unlock)?);
-        }
-        writes.send().await.map_err(|error| classify(&error))?;
+        let saved = save(&mut request);
+        self.transaction()
+            .with(saved)
+            .with(free_subject(&request))
+            .with(expire_facts(&request))
+            .with_all(accounts(&request).map(|account| unlock(account, &request.id)))
+            .run()
+            .await?;
         Ok(request)
     }
 
@@ -236,23 +172,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn request(&self, id: &RequestId) -> Result<Option<StoredRequest>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::request_pk(id)))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let items = answer.items.unwrap_or_default();
-        let of =
-            |sk: &str| items.iter().find(|item| item.get(schema::SK) == Some(&schema::text(sk)));
+        let pk = schema::request_pk(id);
+        let items = self.page(Query::partition(Table::Core, pk.as_str())).await?.items;
+        let of = |sk: &str| items.iter().find(|item| item.get(schema::SK) == Some(&text(sk)));
         match (of(schema::REQUEST), of(schema::PROGRESS)) {
             (Some(facts), Some(progress)) => read(id, facts, progress).map(Some),
             (None, None) => Ok(None),
-            _ => Err(StoreError::Corrupt(schema::PROGRESS)),
+            _ => Err(schema::key(pk, schema::PROGRESS).corrupt(schema::SK)),
         }
     }
 
@@ -285,56 +211,67 @@ impl Store {
         mut request: Request,
         item: impl FnOnce(&Request) -> Item,
     ) -> Result<Request, StoreError> {
-        let read_at = request.version;
-        request.version = read_at.saturating_add(1);
-        self.client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(item(&request)))
-            .condition_expression("version = :read")
-            .expression_attribute_values(":read", schema::number(read_at))
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let read_at = next_version(&mut request);
+        self.write(Write::put_at_version(Table::Core, item(&request), read_at)).await?;
         Ok(request)
     }
 
     /// The request that a pointer leads to, until it has ended; read consistently.
     async fn pointed(&self, key: Item) -> Result<Option<RequestId>, StoreError> {
-        let item = self.item(&self.tables.core, key).await?;
-        let item = item.filter(|item| !item.contains_key(schema::erasures::ENDED));
-        item.as_ref().map(request_id).transpose()
-    }
-
-    /// Progress as the successor of the version it was read at.
-    fn put_progress(&self, request: &mut Request) -> Result<TransactWriteItem, StoreError> {
-        let read_at = request.version;
-        request.version = read_at.saturating_add(1);
-        let put = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(progress(request, None)))
-            .condition_expression("version = :read")
-            .expression_attribute_values(":read", schema::number(read_at));
-        built(put.build().ok())
-    }
-
-    fn put_once(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
-        built(put.build().ok())
+        let item = self.item(Table::Core, key).await?;
+        let item = item.filter(|item| !item.has(schema::ENDED));
+        item.map(|item| item.parsed(schema::REQUEST_ID, RequestId::parse)).transpose()
     }
 }
 
-fn built(put: Option<Put>) -> Result<TransactWriteItem, StoreError> {
-    let put = put.ok_or_else(|| StoreError::Refused("put".to_owned()))?;
-    Ok(TransactWriteItem::builder().put(put).build())
+/// Counts a request's version up; returns the one it was read at.
+const fn next_version(request: &mut Request) -> u64 {
+    let read_at = request.version;
+    request.version = read_at.saturating_add(1);
+    read_at
 }
 
-fn built_update(update: Option<Update>) -> Result<TransactWriteItem, StoreError> {
-    let update = update.ok_or_else(|| StoreError::Refused("update".to_owned()))?;
-    Ok(TransactWriteItem::builder().update(update).build())
+/// Progress as the successor of the version it was read at.
+fn save(request: &mut Request) -> Write {
+    let read_at = next_version(request);
+    Write::put_at_version(Table::Core, progress(request, None), read_at)
+}
+
+/// Lets a subject's next question open a new request.
+fn free_subject(request: &Request) -> Write {
+    let end = Changes::new()
+        .set(schema::ENDED, flag(true))
+        .set(schema::EXPIRES_AT, kept_until(request.requested_at));
+    let subject = pointer_key(schema::subject_pk(&request.subject));
+    Write::update(Table::Core, subject, end).only_if(leads_to(&request.id))
+}
+
+/// Lets the record of what was asked expire.
+fn expire_facts(request: &Request) -> Write {
+    let end = Changes::new().set(schema::EXPIRES_AT, kept_until(request.requested_at));
+    Write::update(Table::Core, facts_key(&request.id), end).only_if(schema::PK.exists())
+}
+
+/// Locks an account for the request that will erase it.
+//= R6.1
+fn lock(account: &AccountId, request: &RequestId) -> Write {
+    let lock = Changes::new()
+        .set(schema::STATE, text(AccountState::Locked.as_str()))
+        .set(schema::REQUEST_ID, text(request.as_str()));
+    change_active(account, lock)
+}
+
+/// Takes that lock away, and no other's.
+fn unlock(account: &AccountId, request: &RequestId) -> Write {
+    let unlock = Changes::new()
+        .set(schema::STATE, text(AccountState::Active.as_str()))
+        .remove(schema::REQUEST_ID);
+    Write::update(Table::Core, account_key(account), unlock).only_if(leads_to(request))
+}
+
+/// That an item names this request.
+fn leads_to(request: &RequestId) -> Condition {
+    schema::REQUEST_ID.is(text(request.as_str()))
 }
 
 /// The accounts that a request erases.
@@ -349,24 +286,16 @@ fn accounts(request: &Request) -> impl Iterator<Item = &AccountId> {
 }
 
 fn pointer_key(pk: String) -> Item {
-    schema::key(pk, schema::ERASURE.to_owned())
+    schema::key(pk, schema::ERASURE)
 }
 
 /// What leads to a request.
 fn pointer(key: Item, id: &RequestId) -> Item {
-    let mut item = key;
-    item.insert(schema::REQUEST_ID.to_owned(), schema::text(id.as_str()));
-    item
+    key.with(schema::REQUEST_ID, text(id.as_str()))
 }
 
 /// What leads to a request by its name, for as long as records are kept.
 fn name_of(name: &str, request: &Request) -> Item {
-    let mut item = pointer(pointer_key(schema::once_pk(name)), &request.id);
-    item.insert(schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at));
-    item
-}
-
-pub(in crate::store) fn request_id(item: &Item) -> Result<RequestId, StoreError> {
-    RequestId::parse(schema::get_text(item, schema::REQUEST_ID)?)
-        .ok_or(StoreError::Corrupt(schema::REQUEST_ID))
+    pointer(pointer_key(schema::once_pk(name)), &request.id)
+        .with(schema::EXPIRES_AT, kept_until(request.requested_at))
 }

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use super::item::kept_until;
 use crate::domain::erasure::Request;
 use crate::domain::ids::{AccountId, RequestId};
-use crate::store::schema::{self, Item};
-use crate::store::{Store, StoreError, classify};
+use crate::store::item::Item;
+use crate::store::read::Query;
+use crate::store::schema::{self, Table};
+use crate::store::{Store, StoreError};
 
 /// Where a request stands in the list of its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,26 +36,17 @@ impl Store {
             let sk = schema::lists::place_sk(after.asked_at, &after.request);
             schema::key(schema::lists::requests_pk(account), sk)
         });
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", schema::text(schema::lists::requests_pk(account)))
-            .scan_index_forward(false)
-            .set_exclusive_start_key(start)
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let latest = Query::partition(Table::Core, schema::lists::requests_pk(account))
+            .backwards()
+            .from(start)
+            .limit(limit);
+        let page = self.page(latest).await?;
         let place = |item: &Item| {
-            let named = schema::lists::place_of(schema::get_text(item, schema::SK)?);
-            let (asked_at, request) = named.ok_or(StoreError::Corrupt(schema::SK))?;
+            let (asked_at, request) = item.parsed(schema::SK, schema::lists::place_of)?;
             Ok(RequestPlace { asked_at, request })
         };
-        let places: Result<_, _> = answer.items.unwrap_or_default().iter().map(place).collect();
-        Ok((places?, answer.last_evaluated_key.is_some()))
+        let places: Result<_, _> = page.items.iter().map(place).collect();
+        Ok((places?, page.next.is_some()))
     }
 }
 
@@ -64,7 +57,6 @@ pub(super) fn place(request: &Request) -> Option<Item> {
         return None;
     }
     let sk = schema::lists::place_sk(request.requested_at, &request.id);
-    let mut item = schema::key(schema::lists::requests_pk(account), sk);
-    item.insert(schema::EXPIRES_AT.to_owned(), kept_until(request.requested_at));
-    Some(item)
+    let key = schema::key(schema::lists::requests_pk(account), sk);
+    Some(key.with(schema::EXPIRES_AT, kept_until(request.requested_at)))
 }

@@ -5,7 +5,12 @@ use jiff::Timestamp;
 
 use super::item::facts_key;
 use crate::domain::ids::RequestId;
-use crate::store::{Store, StoreError, classify, met, schema};
+use crate::store::expression::Changes;
+use crate::store::item::milliseconds;
+use crate::store::read::Query;
+use crate::store::schema::{self, Table};
+use crate::store::write::Write;
+use crate::store::{Store, StoreError};
 
 /// What the owners of an account are told of a request, once each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +40,10 @@ impl Store {
             Told::Ending => schema::TOLD_ENDING_AT,
             Told::AtRisk => schema::TOLD_AT_RISK_AT,
         };
-        let noted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(facts_key(id)))
-            .update_expression("SET #told = :now")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(#told)")
-            .expression_attribute_names("#told", name)
-            .expression_attribute_values(":now", schema::milliseconds(now))
-            .send()
-            .await;
-        met(noted.map_err(|error| classify(&error)))
+        let note = Changes::new().set(name, milliseconds(now));
+        let note = Write::update(Table::Core, facts_key(id), note)
+            .only_if(schema::PK.exists().and(name.is_absent()));
+        self.write_if_met(note).await
     }
 
     /// Requests that a worker should have ended, due before that time and not saved by one since:
@@ -59,23 +56,16 @@ impl Store {
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<RequestId>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.tables.core)
-            .index_name(schema::UNDER_WAY)
-            .key_condition_expression("under_way = :erasure AND ready_at < :before")
-            .expression_attribute_values(":erasure", schema::text(schema::ERASURE))
-            .expression_attribute_values(":before", schema::milliseconds(before))
-            .into_paginator()
-            .items()
-            .send();
+        let ready = Query::index(&schema::BY_READINESS, schema::ERASURE)
+            .within(schema::READY_AT.is_below(milliseconds(before)));
+        let mut pages = self.pages(ready);
         let mut found = Vec::new();
-        while found.len() < limit {
-            let Some(item) = pages.next().await else { break };
-            let item = item.map_err(|error| classify(&error))?;
-            let id = schema::request_of(schema::get_text(&item, schema::PK)?);
-            found.push(id.ok_or(StoreError::Corrupt(schema::PK))?);
+        while found.len() < limit
+            && let Some(items) = pages.next().await?
+        {
+            for item in items.iter().take(limit.saturating_sub(found.len())) {
+                found.push(item.parsed(schema::PK, schema::request_of)?);
+            }
         }
         Ok(found)
     }

@@ -1,23 +1,27 @@
 //! Names of what is an account's own: its keys, its profile, its tax records, and the policies that
 //! it accepts.
 
+use super::Attribute;
 use crate::domain::ids::{AccountId, InvoiceId, PolicyVersion};
 use crate::domain::time::Day;
 
 /// Public half of an account's key, to which its profile is sealed.
-pub(in crate::store) const ACCOUNT_KEY: &str = "account_key";
+pub(in crate::store) const ACCOUNT_KEY: Attribute = Attribute::new("account_key");
 /// Public half of an account's key, to which its tax records are sealed.
-pub(in crate::store) const TAX_KEY: &str = "tax_key";
-pub(in crate::store) const PROFILE: &str = "profile";
-pub(in crate::store) const PROFILE_VERSION: &str = "profile_version";
+pub(in crate::store) const TAX_KEY: Attribute = Attribute::new("tax_key");
+pub(in crate::store) const PROFILE: Attribute = Attribute::new("profile");
+pub(in crate::store) const PROFILE_VERSION: Attribute = Attribute::new("profile_version");
 /// Prefix of the attributes that say which versions of the privacy policy it accepted, one each.
-pub(in crate::store) const ACCEPTED_PREFIX: &str = "accepted#";
+pub(in crate::store) const ACCEPTED: Attribute = Attribute::reserved("accepted#");
+/// The last day on which an account invited somebody, and how many it invited on that day.
+pub(in crate::store) const INVITED_ON: Attribute = Attribute::new("invited_on");
+pub(in crate::store) const INVITATIONS: Attribute = Attribute::new("invitations");
 /// From which day on a version of the privacy policy is in force.
-pub(in crate::store) const EFFECTIVE_ON: &str = "effective_on";
-pub(in crate::store) const ISSUED_ON: &str = "issued_on";
-pub(in crate::store) const JURISDICTION: &str = "jurisdiction";
+pub(in crate::store) const EFFECTIVE_ON: Attribute = Attribute::new("effective_on");
+pub(in crate::store) const ISSUED_ON: Attribute = Attribute::new("issued_on");
+pub(in crate::store) const JURISDICTION: Attribute = Attribute::new("jurisdiction");
 /// The last day on which a tax record is kept.
-pub(in crate::store) const KEPT_UNTIL: &str = "kept_until";
+pub(in crate::store) const KEPT_UNTIL: Attribute = Attribute::new("kept_until");
 /// Sort key of a wrapped key of an account.
 pub(in crate::store) const KEY: &str = "KEY";
 /// Partition of the list of versions of the privacy policy.
@@ -46,6 +50,11 @@ pub(in crate::store) fn policy_of(sk: &str) -> Option<(PolicyVersion, Day)> {
 
 pub(in crate::store) fn tax_pk(account: &AccountId) -> String {
     format!("TAX#{account}")
+}
+
+/// The invoice named by a sort key.
+pub(in crate::store) fn invoice_of(sk: &str) -> Option<InvoiceId> {
+    InvoiceId::parse(sk.strip_prefix(INVOICE_PREFIX)?)
 }
 
 pub(in crate::store) fn invoice_sk(invoice: &InvoiceId) -> String {

@@ -1,32 +1,33 @@
 //! Names and keys of exports.
 
+use super::Attribute;
 use crate::domain::ids::{AccountId, ExportId};
 
 /// Why an export has no archive.
-pub(in crate::store) const FAILURE: &str = "failure";
+pub(in crate::store) const FAILURE: Attribute = Attribute::new("failure");
 /// Epoch milliseconds.
-pub(in crate::store) const SAVED_AT: &str = "saved_at";
+pub(in crate::store) const SAVED_AT: Attribute = Attribute::new("saved_at");
 /// Whether a worker is at it.
-pub(in crate::store) const TAKEN: &str = "taken";
+pub(in crate::store) const TAKEN: Attribute = Attribute::new("taken");
 /// An upload, as S3 names it.
-pub(in crate::store) const UPLOAD: &str = "upload";
+pub(in crate::store) const UPLOAD: Attribute = Attribute::new("upload");
 /// Of an export: what is written.
-pub(in crate::store) const PARTS: &str = "parts";
-pub(in crate::store) const BYTES: &str = "bytes";
-pub(in crate::store) const PAGES: &str = "pages";
-pub(in crate::store) const MESSAGES: &str = "messages";
-pub(in crate::store) const CONTACTS: &str = "contacts";
-pub(in crate::store) const UNREADABLE: &str = "unreadable";
-pub(in crate::store) const CONTACTS_TOTAL: &str = "contacts_total";
+pub(in crate::store) const PARTS: Attribute = Attribute::new("parts");
+pub(in crate::store) const BYTES: Attribute = Attribute::new("bytes");
+pub(in crate::store) const PAGES: Attribute = Attribute::new("pages");
+pub(in crate::store) const MESSAGES: Attribute = Attribute::new("messages");
+pub(in crate::store) const CONTACTS: Attribute = Attribute::new("contacts");
+pub(in crate::store) const UNREADABLE: Attribute = Attribute::new("unreadable");
+pub(in crate::store) const CONTACTS_TOTAL: Attribute = Attribute::new("contacts_total");
 /// Of an account: its export under way.
-pub(in crate::store) const EXPORT_ID: &str = "export_id";
+pub(in crate::store) const EXPORT_ID: Attribute = Attribute::new("export_id");
 /// Where an export goes on.
-pub(in crate::store) const CURSOR: &str = "cursor";
-pub(in crate::store) const TRIES: &str = "tries";
-pub(in crate::store) const RESTARTS: &str = "restarts";
-pub(in crate::store) const ETAG: &str = "etag";
+pub(in crate::store) const CURSOR: Attribute = Attribute::new("cursor");
+pub(in crate::store) const TRIES: Attribute = Attribute::new("tries");
+pub(in crate::store) const RESTARTS: Attribute = Attribute::new("restarts");
+pub(in crate::store) const ETAG: Attribute = Attribute::new("etag");
 /// The files of a part.
-pub(in crate::store) const ENTRIES: &str = "entries";
+pub(in crate::store) const ENTRIES: Attribute = Attribute::new("entries");
 /// Sort key of an export, and what is in `under_way` of those that a worker has to end.
 pub(in crate::store) const EXPORT: &str = "EXPORT";
 /// Sort key of an account's export under way.

@@ -123,7 +123,8 @@ async fn a_damaged_connection_does_not_hold_up_its_neighbours(db: &Database) {
     let owners = db.store.routes(&BTreeSet::from([&sound, &damaged].map(route_of))).await;
     assert_eq!(of(&owners, is_active), [&sound.connection.route]);
     let error = owners[&damaged.connection.route].as_ref().unwrap_err();
-    assert_eq!(*error, StoreError::Corrupt("plan_days"));
+    let row = format!("ROUTE#{} / CONNECTION", damaged.connection.route);
+    assert_eq!(*error, StoreError::Corrupt { row, attribute: "plan_days" });
 }
 
 async fn routes_left_unprocessed_are_asked_for_again(db: &Database) {
