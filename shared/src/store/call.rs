@@ -1,7 +1,7 @@
 //! One call of DynamoDB: its span with what the call consumed, and what its error means.
 //!
-//! What sends requests returns boxed futures: the compiler sees through all others from a function's
-//! `main` down to the SDK, and gives up at some depth.
+//! What sends requests returns boxed futures: the compiler sees through all others, from a
+//! function's `main` down to the SDK, and gives up at some depth.
 //!
 //! Spans are at the level `debug`. Where nobody sees them, a call asks for no consumed capacity.
 

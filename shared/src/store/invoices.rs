@@ -174,7 +174,8 @@ fn invoice_key(account: &AccountId, id: &InvoiceId) -> Item {
 
 fn due_key(due: &DueRecord) -> Item {
     let DueRecord { account, invoice, kept_until } = due;
-    schema::key(schema::account::TAX_DUE, format!("{kept_until}#{account}#{invoice}"))
+    let sk = schema::account::due_sk(*kept_until, account, invoice);
+    schema::key(schema::account::TAX_DUE, sk)
 }
 
 fn item(account: &AccountId, invoice: &StoredInvoice) -> Item {
@@ -196,13 +197,6 @@ fn invoice(item: &Item) -> Result<StoredInvoice, StoreError> {
 }
 
 fn due_record(item: &Item) -> Result<DueRecord, StoreError> {
-    item.parsed(schema::SK, |sk| {
-        let mut parts = sk.split('#');
-        let due = DueRecord {
-            kept_until: Day::parse(parts.next()?)?,
-            account: AccountId::parse(parts.next()?)?,
-            invoice: InvoiceId::parse(parts.next()?)?,
-        };
-        parts.next().is_none().then_some(due)
-    })
+    let (kept_until, account, invoice) = item.parsed(schema::SK, schema::account::due_of)?;
+    Ok(DueRecord { account, invoice, kept_until })
 }

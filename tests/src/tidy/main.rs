@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrows;
+mod attributes;
 mod circles;
 mod citations;
 mod clocks;

@@ -60,3 +60,17 @@ pub(in crate::store) fn invoice_of(sk: &str) -> Option<InvoiceId> {
 pub(in crate::store) fn invoice_sk(invoice: &InvoiceId) -> String {
     format!("{INVOICE_PREFIX}{invoice}")
 }
+
+/// Its order is that of the days on which tax records end.
+pub(in crate::store) fn due_sk(last: Day, account: &AccountId, invoice: &InvoiceId) -> String {
+    format!("{last}#{account}#{invoice}")
+}
+
+/// The last day, the account and the invoice named by a sort key.
+pub(in crate::store) fn due_of(sk: &str) -> Option<(Day, AccountId, InvoiceId)> {
+    let mut parts = sk.split('#');
+    let last = Day::parse(parts.next()?)?;
+    let (account, invoice) = (parts.next()?, parts.next()?);
+    let due = (last, AccountId::parse(account)?, InvoiceId::parse(invoice)?);
+    parts.next().is_none().then_some(due)
+}
