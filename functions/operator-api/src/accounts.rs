@@ -26,11 +26,11 @@ const TAKEN: Problem = Problem::conflict(
     "This person is a member of an account already, or somebody has this address unverified.",
 );
 
-/// Whose account is opened, and with what plan.
+/// The account to open: its owner and its plan.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewAccount {
-    /// Where the owner is invited.
+    /// The address to which the owner's invitation goes.
     #[schemars(email, length(max = EMAIL_LEN_MAX))]
     owner_email: String,
     /// How many days messages are kept.
@@ -61,7 +61,7 @@ pub(crate) static OPEN: Route = Route {
     handler: |call| Box::pin(open(call)),
 };
 
-/// Opens an account, and has its owner invited by e-mail.
+/// Opens an account, and invites its owner by e-mail.
 //= R1.2, R4.3
 async fn open(call: &Call<'_>) -> Result<Done, Problem> {
     let app = call.app;

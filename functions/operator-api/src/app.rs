@@ -15,19 +15,19 @@ use numib::store::Store;
 pub struct App {
     /// The database.
     pub store: Store,
-    /// The pepper, under which people are found.
+    /// The secret with the pepper, under which people are found.
     pub secrets: SecretsCache,
-    /// Where shredded requests go on.
+    /// The queue on which shredded requests go on.
     pub queue: WorkQueue,
-    /// Where archives that are void are removed.
+    /// The queue on which void archives are removed.
     pub export_queue: ExportQueue,
-    /// The identities of owners who are invited.
+    /// The user pool, which invites owners.
     pub user_pool: UserPool,
     /// What tax records are sealed and opened with.
     pub keys: DataKeys,
-    /// Where people find the service, when not at the HTTP API's own address.
+    /// Where people find the service; `None` for the HTTP API's own address.
     pub public_url: Option<String>,
-    /// So long a list of ids is worked on before the answer says where to go on.
+    /// How long the function works on a list of ids before it answers where to go on.
     pub list_time: Duration,
 }
 

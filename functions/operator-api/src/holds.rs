@@ -70,9 +70,8 @@ pub(crate) static SET: Route = Route {
     handler: |call| Box::pin(set(call)),
 };
 
-/// Sets a hold. One that is there stays as it was set. The rows
-/// are kept from time to live by a worker, at once and again each day; until then nothing that
-/// has not expired by now can go.
+/// Sets a hold. A hold that is there stays as it was set. A worker keeps the rows from time to
+/// live, at once and again each day. Until then, nothing can go that has not expired by now.
 //= R6.7
 async fn set(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
@@ -94,7 +93,7 @@ async fn set(call: &Call<'_>) -> Result<Done, Problem> {
     app.queue.put(Work::FollowHold { held: on.clone(), cursor: None }).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let held = app.store.holds(&on).await?;
-    // Neither set nor there: it met another change of the same record.
+    // The hold is neither set nor there: it met another change of the same record.
     if !held.holds.iter().any(|one| one.id == hold.id) {
         return Err(Problem::internal());
     }
@@ -138,15 +137,16 @@ pub(crate) static LIFT: Route = Route {
 
 /// Lifts a hold; after the last one, what waited goes on.
 ///
-/// Lifted first, and then read: a request that is held back meanwhile is noted first, and then
-/// looks again (see `erasure::shred`). So one of the two sees the other. Where queueing fails, the
-/// operator lifts the hold again, though it is gone: whatever waits then, is queued then.
+/// The hold is lifted first, and then the waiting requests are read. A request that is held back
+/// meanwhile is noted first, and then looks again (see `erasure::shred`). So one of the two sees
+/// the other. If queueing fails, the operator lifts the hold again, although it is gone: that
+/// queues whatever waits.
 //= R6.7
 async fn lift(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, .. } = call;
     let (id, on) = (hold_id(request)?, on(request)?);
     let was_there = app.store.lift_hold(&on, &id).await?;
-    // Whatever was there: a lift that was not followed is made good by lifting again.
+    // Queued in any case: lifting again makes up for a lift that was not followed.
     app.queue.put(Work::FollowHold { held: on.clone(), cursor: None }).await?;
     let Holds { holds, waiting } = app.store.holds(&on).await?;
     let resumed = if holds.is_empty() { waiting } else { Vec::new() };
@@ -165,7 +165,8 @@ async fn lift(call: &Call<'_>) -> Result<Done, Problem> {
     Ok(Done::ok(&body).about("on", &on))
 }
 
-/// Whether there is something to hold: of a connection and its contacts, as long as it has keys.
+/// Whether there is something to hold. A connection and its contacts are there as long as the
+/// connection has keys.
 async fn is_there(app: &App, on: &Held) -> Result<bool, Problem> {
     if let Held::Contact(conversation) = on {
         let asked = BTreeSet::from([conversation.clone()]);
@@ -200,7 +201,7 @@ struct Record {
     waiting: usize,
 }
 
-/// A hold, as it was set.
+/// A hold, as the API shows it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Hold")]
 struct Shown {

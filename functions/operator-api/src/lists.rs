@@ -1,7 +1,8 @@
 //! Lists of ids that Meta publishes to the app's owner (R8.7).
 //!
-//! Each id of a file is one request, for good: the file again changes nothing, and gives the same
-//! lines. So a caller who ran out of time posts it again, and says from which line to go on.
+//! Each id of a file is one request for good. The same file again changes nothing, and gives the
+//! same lines. So a caller who ran out of time posts the file again, and says from which line to go
+//! on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,7 +33,7 @@ use serde_json::json;
 
 use crate::app::{App, Call, Route};
 
-/// So long after the time for lists, what is under way is given up.
+/// How long after the time for lists the work under way is given up.
 const GRACE: Duration = Duration::from_secs(5);
 /// People who are looked up at once.
 const AT_ONCE: usize = 16;
@@ -61,24 +62,24 @@ const EMPTY: Problem =
     Problem::bad_request("list", "The list has no line with an id. Please check the file.");
 const BAD_FROM: Problem = Problem::field("from", "`from` must be the number of a line, from 1.");
 
-/// What became of an id.
+/// The result for an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "LineState")]
 enum Outcome {
-    /// Its person is being erased because of this file.
+    /// The person is being erased because of this file.
     Requested,
-    /// Nothing is held of its person; the request says so.
+    /// Nothing is held of the person, and the request says so.
     NothingHeld,
-    /// Its person was being erased before.
+    /// The person was being erased before.
     AlreadyUnderWay,
-    /// It is no id.
+    /// The entry is no id.
     Malformed,
-    /// It could not be done, and others could: the log says why.
+    /// This id failed, and others did not. The log says why.
     Failed,
 }
 
-/// A line of the answer. It has no id: who posted the list has it.
+/// A line of the answer. It does not repeat the id: whoever posted the list has it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ReportedLine")]
 struct Reported {
@@ -95,7 +96,7 @@ struct Report<'a> {
     file: &'a str,
     lines: Vec<Reported>,
     counts: BTreeMap<Outcome, usize>,
-    /// Where to go on; absent at the end.
+    /// The line to go on from; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_from: Option<usize>,
 }
@@ -110,7 +111,7 @@ enum Refused {
 }
 
 impl Refused {
-    /// Whether it speaks of one person only, so that others are still worth trying.
+    /// Whether the failure concerns one person only, so that others are still worth trying.
     const fn is_of_one_person(&self) -> bool {
         match self {
             Self::Erasure(ErasureError::Store(error)) => error.is_of_one_item(),
@@ -146,7 +147,7 @@ pub(crate) static IMPORT: Route = Route {
     handler: |call| Box::pin(import(call)),
 };
 
-/// Opens a request for each id of the list, as far as there is time.
+/// Opens a request for each id of the list, while there is time.
 //= R8.7
 async fn import(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
@@ -167,15 +168,14 @@ async fn import(call: &Call<'_>) -> Result<Done, Problem> {
     Ok(Done::ok(&report).about("list", &file).erasing(None, targets))
 }
 
-/// The line to go on from, where the caller says so. Nothing is lost without it, but to give the
-/// lines before again takes time.
+/// The line to go on from. Without it nothing is lost, but the lines before take their time again.
 fn from(request: &Request) -> Result<usize, Problem> {
     let query = request.query_string_parameters();
     let Some(from) = query.first("from") else { return Ok(1) };
     from.parse().ok().filter(|from| *from > 0).ok_or(BAD_FROM)
 }
 
-/// What a file is known by, whatever it is called.
+/// The name of a file by its content, whatever the file is called.
 fn name(bytes: &[u8]) -> String {
     let mut name = "sha256:".to_owned();
     for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
@@ -204,8 +204,8 @@ struct Importer<'a> {
 }
 
 impl Importer<'_> {
-    /// Takes the ids in their order, each once, until they end, time runs out, or something fails
-    /// that is not one person's. Says what is erased that was not before.
+    /// Takes the ids in order, each once, until they end, time runs out, or a failure concerns more
+    /// than one person. Returns what is erased that was not before.
     async fn take<'b>(
         &self,
         entries: &'b [Entry],
@@ -248,8 +248,7 @@ impl Importer<'_> {
         (taken, targets)
     }
 
-    /// The one request of this file for a person: the one it has had before, or a new one, or the
-    /// one that is under way.
+    /// The one request of this file for a person: its earlier one, the one under way, or a new one.
     async fn person(&self, id: &MetaId) -> Result<(Outcome, RequestId, Vec<Target>), Refused> {
         let store = &self.app.store;
         let person = self.pepper.person(id);
@@ -274,7 +273,8 @@ impl Importer<'_> {
         Ok((outcome, request.id, if erases { request.targets } else { Vec::new() }))
     }
 
-    /// From what never changes of a request, so that it is the same whenever it is asked.
+    /// The result, made of what never changes of a request. So it is the same whenever someone
+    /// asks.
     fn outcome(&self, request: &Erasure) -> Outcome {
         if request.reference.as_deref() != Some(self.file) {
             Outcome::AlreadyUnderWay
@@ -286,7 +286,7 @@ impl Importer<'_> {
     }
 }
 
-/// A line per entry, up to the first whose id was not taken.
+/// A line for each entry, up to the first id that was not taken.
 fn answer<'a>(file: &'a str, entries: &[Entry], taken: &Taken<'_>) -> Report<'a> {
     let (mut lines, mut counts) = (Vec::new(), BTreeMap::new());
     let outcome = |id: &Option<MetaId>| match id {

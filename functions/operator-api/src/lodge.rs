@@ -1,4 +1,4 @@
-//! What operators lodge for people: a deletion that was asked for, a report about a minor.
+//! Operators lodge requests for people: a deletion that they asked for, a report about a minor.
 
 use numib::api::body;
 use numib::api::done::Done;
@@ -19,7 +19,7 @@ pub(crate) const BAD_REFERENCE: Problem = Problem::field(
     "reference",
     "`reference` must be the case's number: 1 to 100 of A–Z a–z 0–9 - _ . / : # and inner spaces.",
 );
-/// A case's number: no blank at either end.
+/// The pattern of a case's number, without blanks at its ends.
 pub(crate) const REFERENCE: &str = "^[A-Za-z0-9_./:#-]([A-Za-z0-9 _./:#-]*[A-Za-z0-9_./:#-])?$";
 
 const BAD_ID: Problem =

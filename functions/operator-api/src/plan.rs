@@ -25,7 +25,7 @@ pub(crate) const BAD_PLAN: Problem = Problem::field(
 );
 const NOT_ACTIVE: Problem =
     Problem::conflict("This account does not exist, or is being deleted. Please check its id.");
-/// So long until nobody writes by the old plan any more: what this may take, and then intake.
+/// How long until nobody writes by the old plan any more: this function's time, and then intake's.
 const SETTLED: Duration = Duration::from_secs(45);
 
 #[derive(Deserialize, JsonSchema)]
@@ -58,8 +58,8 @@ pub(crate) static CHANGE: Route = Route {
     handler: |call| Box::pin(change(call)),
 };
 
-/// Changes an account's plan: what is too old for it is not shown any more, and its keys are
-/// destroyed, before this answers; rows follow.
+/// Changes an account's plan. Before this answers, nothing shows what is too old for the new plan,
+/// and its keys are destroyed. Rows follow.
 //= R6.5
 async fn change(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;
@@ -69,7 +69,7 @@ async fn change(call: &Call<'_>) -> Result<Done, Problem> {
     if app.store.account(&account).await?.is_none() {
         return Err(NOT_ACTIVE);
     }
-    // Queued first, so that no change is left half done: the run goes by what it finds then.
+    // Queued first, so that no change is left half done. The run goes by the plan that it finds.
     let work = Work::Retime { account: account.clone(), cursor: None };
     app.queue.put_after(work, SETTLED).await?;
     let before = app.store.account(&account).await?.map(|account| account.plan.days());
@@ -77,7 +77,7 @@ async fn change(call: &Call<'_>) -> Result<Done, Problem> {
         Err(StoreError::Conflict) => return Err(NOT_ACTIVE),
         changed => changed?,
     }
-    // They have what a shorter plan has hidden; the same one may be a shorter one, repeated.
+    // Archives have what a shorter plan hides. The same plan may be a shorter one that is repeated.
     if before.is_none_or(|before| plan.days() <= before) {
         void_exports(&app.store, &app.export_queue, &account).await?;
     }
@@ -87,7 +87,7 @@ async fn change(call: &Call<'_>) -> Result<Done, Problem> {
     Ok(done.to_account(account))
 }
 
-/// A plan in the audit trail, which takes no number: that might be somebody's.
+/// A plan in the audit trail. The trail takes no numbers, for a number might be somebody's id.
 pub(crate) fn subject(plan: Plan) -> String {
     format!("{}-days", plan.days())
 }

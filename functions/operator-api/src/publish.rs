@@ -1,4 +1,4 @@
-//! Publishes versions of the privacy policy (R10.1), and has owners told of them by e-mail.
+//! Publishes versions of the privacy policy (R10.1), and queues e-mails to owners about them.
 
 use lambda_http::http::StatusCode;
 use numib::api::body;
@@ -53,13 +53,13 @@ pub(crate) static PUBLISH: Route = Route {
     handler: |call| Box::pin(publish(call)),
 };
 
-/// Stores the version, and has every owner told. Published
-/// again, those are told who were not.
+/// Stores the version, and queues e-mails to all owners. Publishing again tells the owners who were
+/// not told.
 //= R10.1
 async fn publish(call: &Call<'_>) -> Result<Done, Problem> {
     let NewPolicyVersion { version, effective_on } =
         body::json(call.request, &[BAD_VERSION, BAD_DAY])?;
-    // Digits alone might be an id of somebody's: the audit trail would leave them out.
+    // Digits alone might be somebody's id, and the audit trail would leave them out.
     let is_number = version.bytes().all(|byte| byte.is_ascii_digit());
     let version = PolicyVersion::parse(&version).filter(|_| !is_number).ok_or(BAD_VERSION)?;
     let effective_on = Day::parse(&effective_on).ok_or(BAD_DAY)?;

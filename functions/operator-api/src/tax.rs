@@ -83,7 +83,7 @@ pub(crate) static FILE: Route = Route {
     handler: |call| Box::pin(file(call)),
 };
 
-/// Files an invoice. Filed again as it is, it stays as it is.
+/// Files an invoice. Filing the same invoice again changes nothing.
 //= R6.3
 async fn file(call: &Call<'_>) -> Result<Done, Problem> {
     let id = call.parameter("invoice_id", InvoiceId::parse)?;
@@ -97,7 +97,7 @@ async fn file(call: &Call<'_>) -> Result<Done, Problem> {
     let issued_on = Day::parse(&filed.issued_on).ok_or(BAD_DAY)?;
     let kept_until = jurisdiction.kept_until(issued_on);
     let today = Day::of(call.now);
-    // Where the sun rises first it is tomorrow already.
+    // In the first time zones it is tomorrow already.
     if issued_on > today.plus(1) || kept_until < today {
         return Err(BAD_DAY);
     }
@@ -127,7 +127,7 @@ async fn file(call: &Call<'_>) -> Result<Done, Problem> {
     Ok(Done::json(status, &body).to_account(account))
 }
 
-/// Whether the one that is stored says what was filed again.
+/// Whether the stored invoice says the same as the one that was filed again.
 async fn is_the_same(
     call: &Call<'_>,
     account: &AccountId,
@@ -155,8 +155,8 @@ pub(crate) static READ: Route = Route {
     handler: |call| Box::pin(read(call)),
 };
 
-/// Reads the invoices of an account. It may be erased by now: its tax records are kept for whoever
-/// the law lets ask for them.
+/// Reads the invoices of an account. The account may be erased by now: tax records are kept for
+/// whoever the law lets ask for them.
 //= R6.3
 async fn read(call: &Call<'_>) -> Result<Done, Problem> {
     let account = call.parameter("account_id", AccountId::parse)?;

@@ -1,4 +1,4 @@
-//! Who is let in, decided on what the database says now.
+//! Who is let in. The database decides, as it is now.
 
 use lambda_http::Request;
 
@@ -19,15 +19,16 @@ const CLOSED: Problem = Problem::forbidden(
 );
 const NOT_ACTIVE: Problem =
     Problem::forbidden("The account is being deleted. Please ask its owner.");
-/// Its owner gets in, and changes nothing.
+/// The account is locked: its owner gets in, and changes nothing.
 pub const LOCKED: Problem = Problem::conflict(
     "The account is being deleted, so nothing in it can change. Its owner can cancel the deletion.",
 );
 
-/// Lets a caller in, if there is a route and it is for them.
+/// Lets a caller in, if there is a route and the route is for them.
 ///
 /// # Errors
-/// 403 for whom it is not for, 404 where there is none, 401 where it takes a fresh sign-in.
+/// 404 if there is no route, 403 if the route is not for the caller, 401 if it takes a fresh
+/// sign-in.
 pub async fn admit<'a, A: Sync, H: Sync>(
     (app, store): (&'a A, &Store),
     request: &'a Request,
@@ -61,7 +62,7 @@ async fn member(store: &Store, caller: &Caller, who: &Who) -> Result<Member, Pro
     Ok(member)
 }
 
-/// Whether the member's account serves this member. A locked one serves its owner, who may take the
+/// Whether the account serves this member. A locked account serves its owner, who may take the
 /// deletion back.
 //= R6.1
 async fn is_open(store: &Store, member: &Member, who: &Who) -> Result<(), Problem> {

@@ -1,5 +1,5 @@
-//! An account's own key pairs: made when there is first something to seal, opened to show it what
-//! is its own.
+//! An account's own key pairs. They are made for the first value to seal, and opened to show the
+//! account its own data.
 
 use crate::domain::account::{Account, Use};
 use crate::domain::ids::AccountId;
@@ -13,10 +13,10 @@ use crate::store::{Store, StoreError};
 const NOT_ACTIVE: Problem =
     Problem::conflict("This account does not exist, or is being deleted. Please check its id.");
 
-/// What is sealed to, for this use.
+/// The public key for this use. The first call makes the pair.
 ///
 /// # Errors
-/// 409 where an account that is not active has no such key: it gets none any more.
+/// 409 if the account is not active and has no such key: it gets none any more.
 pub async fn public(
     (store, keys): (&Store, &DataKeys),
     account: &Account,
@@ -36,10 +36,10 @@ pub async fn public(
     }
 }
 
-/// What opens what was sealed for this use; `None` where nothing was, or its key is destroyed.
+/// The opener for this use; `None` if nothing was sealed, or if the key is destroyed.
 ///
 /// # Errors
-/// 500 where it is not to be had.
+/// 500 if the key cannot be read or unwrapped.
 pub async fn opener(
     (store, keys): (&Store, &DataKeys),
     account: &AccountId,
@@ -58,7 +58,7 @@ fn of_account(account: &Account, of: Use) -> Option<PublicKey> {
     }
 }
 
-/// KMS, or a value that does not open, failed: our fault, and told in the log.
+/// The answer when KMS failed, or a value does not open: the fault is ours, and the log says so.
 pub fn failed(error: impl std::error::Error) -> Problem {
     tracing::error!(error = %error, "an account's own data was not sealed or opened");
     Problem::internal()

@@ -1,4 +1,4 @@
-//! What is told of a request that was answered: one line in the log, and counts.
+//! The report about an answered request: one line in the log, and counts.
 
 use lambda_http::http::StatusCode;
 use lambda_http::request::RequestContext;
@@ -18,8 +18,8 @@ pub fn route_key(request: &Request) -> &str {
     }
 }
 
-/// Logs one line about a request, and counts it. `route` is the key of a row of a table, never what
-/// the caller wrote; `more` adds what else the function counts.
+/// Logs one line about a request, and counts the request. `route` is the key of a route, and never
+/// what the caller wrote. `more` adds what else the function counts.
 pub fn report(
     route: Option<&'static str>,
     status: StatusCode,

@@ -21,7 +21,7 @@ use crate::edge::secrets::SecretsError;
 use crate::seal::{SealError, random};
 use crate::store::{Store, StoreError};
 
-/// The caller waits for the answer, and what was done is done.
+/// The time for recording. The caller waits meanwhile, and what was done is done.
 const TIME: Duration = Duration::from_secs(2);
 /// Accounts whose chains are written at once.
 const AT_ONCE: usize = 16;
@@ -41,9 +41,9 @@ enum Unrecorded {
     Late(#[from] tokio::time::error::Elapsed),
 }
 
-/// Records what became of a request: in the chain of the caller's account, and what staff did to
-/// accounts in theirs, too. Returns false when some of that failed: what was done is done, so it is
-/// the log and an alarm that tell.
+/// Records the outcome of a request in the chain of the caller's account. What staff did to
+/// accounts is recorded in the accounts' chains, too. Returns false if some of that failed: what
+/// was done is done, so the log and an alarm tell.
 //= R1.3, R4.6
 pub async fn record<H: Sync>(
     desk: Desk<'_>,
@@ -53,7 +53,7 @@ pub async fn record<H: Sync>(
     now: Timestamp,
 ) -> bool {
     let Some((action, outcome)) = route.action.zip(outcome(done)) else { return true };
-    // Whoever has no token of ours got nowhere, and has no name.
+    // A caller without a token of ours has no name, and was not let in.
     let Ok(caller) = auth::caller(request) else { return true };
     let subjects = subjects(request, route, done);
     let recorded = own(desk, request, caller, (action, outcome, subjects.clone()), account, now);
@@ -63,8 +63,8 @@ pub async fn record<H: Sync>(
     tell_accounts(desk.store, (&Actor::Operator, action), &told, now).await == 0 && is_recorded
 }
 
-/// What became of a request; `None` for one that could not be read, and so asked for nothing, and
-/// for one that was done before, and recorded then.
+/// The outcome of a request. `None` for a request that could not be read, and for one that was
+/// done, and recorded, before.
 fn outcome(done: &Result<Done, Problem>) -> Option<Outcome> {
     match done {
         Ok(done) => (!done.is_repeated).then_some(Outcome::Done),
@@ -76,7 +76,7 @@ fn outcome(done: &Result<Done, Problem>) -> Option<Outcome> {
     }
 }
 
-/// What it was about: ids of the path and the query, and what the handler says.
+/// The subjects: ids of the path and the query, and what the handler says.
 fn subjects<H>(request: &Request, route: &Route<H>, done: &Result<Done, Problem>) -> Vec<Subject> {
     let (path, query) = (request.path_parameters(), request.query_string_parameters());
     let named = |word: &str, id: Option<&str>| Subject::parse(&format!("{word} {}", id?));
@@ -93,7 +93,7 @@ fn subjects<H>(request: &Request, route: &Route<H>, done: &Result<Done, Problem>
     all
 }
 
-/// Records an event in the chain of the account that its caller had when they came.
+/// Records an event in the chain of the account that the caller had when they came.
 async fn own(
     desk: Desk<'_>,
     request: &Request,
@@ -104,7 +104,7 @@ async fn own(
 ) -> Result<(), Unrecorded> {
     let pepper = &desk.secrets.get().await?.pepper;
     let (address, user_agent) = origin(request);
-    // Of whom was not let in.
+    // The account of a caller who was not let in.
     let account = match account {
         Some(account) => account,
         None => match desk.store.member(&caller.member).await? {
@@ -126,7 +126,7 @@ async fn own(
     Ok(())
 }
 
-/// Where a request came from, by API Gateway's account of it, which no header changes.
+/// Where a request came from, as API Gateway saw it. No header changes that.
 fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<String>>) {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return (None, None);
@@ -135,8 +135,8 @@ fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<Strin
     (personal(&context.http.source_ip), personal(&context.http.user_agent))
 }
 
-/// Records in the chains of accounts what one who is none of their members did to them, and returns
-/// how many of the chains have it not. Each of those is in the log.
+/// Records in the chains of accounts what somebody did to them who is no member. Returns how many
+/// chains lack the event. The log names each.
 //= R1.3, R4.6
 pub async fn tell_accounts(
     store: &Store,
@@ -150,7 +150,7 @@ pub async fn tell_accounts(
     all(told, AT_ONCE).await.into_iter().filter(|is_recorded| !is_recorded).count()
 }
 
-/// Not who of them it was, nor from where.
+/// The event names neither the operator nor the place.
 async fn append(
     store: &Store,
     (actor, action): (&Actor, Action),

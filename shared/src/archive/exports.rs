@@ -131,7 +131,7 @@ impl Exports {
     /// Removes an export's archive and its upload.
     ///
     /// # Errors
-    /// [`ArchiveError`]; it may be repeated.
+    /// [`ArchiveError`]. The call may be repeated.
     //= R8.3, R5.4
     pub async fn discard(&self, export: &Export) -> Result<(), ArchiveError> {
         let key = export.object_key();
@@ -144,7 +144,7 @@ impl Exports {
     /// Removes all that there is of an account: archives, and what is uploaded of one.
     ///
     /// # Errors
-    /// [`ArchiveError`]; it may be repeated.
+    /// [`ArchiveError`]. The call may be repeated.
     //= R6.1
     pub async fn discard_all(&self, account: &AccountId) -> Result<(), ArchiveError> {
         let prefix = export::prefix(account);

@@ -50,7 +50,7 @@ const TARGETS_AT_ONCE: usize = 16;
 /// Why a step failed. Every step may be tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The request cannot take this step: a defect of this code.
@@ -62,10 +62,10 @@ pub enum ErasureError {
     /// The receipt could not be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
-    /// The members' identities.
+    /// The user pool failed.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The archives of exports.
+    /// The bucket of exports failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// There is no such request.
