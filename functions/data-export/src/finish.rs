@@ -52,7 +52,7 @@ pub(crate) async fn write_rest(
     export.written.bytes = export.written.bytes.saturating_add(len(&segment));
     export.cursor = Cursor::End;
     export.tries = 0;
-    export.saved_at = scene.now();
+    export.saved_at = scene.clock.now();
     save(app, export, segment).await
 }
 

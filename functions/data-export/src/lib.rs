@@ -145,8 +145,7 @@ async fn carry_on(
 ) -> Result<(), ExportError> {
     let ExportWork { export, at } =
         serde_json::from_str(&record.body).map_err(|_| ExportError::Unreadable)?;
-    let now = clock.no_earlier_than(at);
-    match work(app, &export, now, has_time).await {
+    match work(app, &export, clock.no_earlier_than(at), has_time).await {
         Ok(Ended::ForGood) => Ok(()),
         // Whoever else saved it may be an erasure, which has it begin anew.
         Ok(Ended::ForNow) | Err(ExportError::Store(StoreError::Conflict)) => {

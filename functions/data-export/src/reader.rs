@@ -10,7 +10,7 @@ use numib::domain::connection::Connection;
 use numib::domain::export::{Cursor, Export};
 use numib::domain::ids::{AccountId, ConnectionId, ContactId, ConversationId};
 use numib::domain::time::Day;
-use numib::edge::clock::Stopwatch;
+use numib::edge::clock::Clock;
 use numib::seal::key_name::KeyName;
 use numib::seal::key_pair::Opener;
 use numib::store::contacts::Contact;
@@ -63,8 +63,7 @@ pub(crate) struct Reader {
     app: Arc<App>,
     account: AccountId,
     until: Timestamp,
-    began_at: Timestamp,
-    stopwatch: Stopwatch,
+    clock: Clock,
     /// Connections that are not begun.
     connections: VecDeque<Arc<Connection>>,
     /// The connection whose contacts are being read, and after which.
@@ -86,14 +85,13 @@ impl Reader {
         app: &Arc<App>,
         export: &Export,
         connections: &[Arc<Connection>],
-        now: Timestamp,
+        clock: Clock,
     ) -> Result<Self, ExportError> {
         let mut reader = Self {
             app: Arc::clone(app),
             account: export.account.clone(),
             until: export.asked_at,
-            began_at: now,
-            stopwatch: Stopwatch::start(),
+            clock,
             connections: VecDeque::new(),
             current: None,
             contacts: VecDeque::new(),
@@ -144,12 +142,6 @@ impl Reader {
         Ok(())
     }
 
-    /// The time, which goes on while it reads.
-    fn now(&self) -> Timestamp {
-        let elapsed = self.stopwatch.elapsed();
-        self.began_at.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
-    }
-
     fn fetch(
         &self,
         connection: &Connection,
@@ -157,7 +149,7 @@ impl Reader {
         start: Option<Position>,
     ) -> JoinHandle<Result<MessagePage, StoreError>> {
         let (store, id): (Store, _) = (self.app.store.clone(), id.clone());
-        let (until, plan, now) = (self.until, connection.plan, self.now());
+        let (until, plan, now) = (self.until, connection.plan, self.clock.now());
         // A task of its own, so that it goes on while the page before it is written.
         tokio::spawn(
             async move { store.messages_until(&id, (start, until), PAGE, (plan, now)).await },

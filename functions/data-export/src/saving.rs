@@ -51,7 +51,7 @@ impl<'a> Saving<'a> {
         written.pages = writer.part.pages();
         self.ahead.cursor = cursor.clone();
         self.ahead.tries = 0;
-        self.ahead.saved_at = scene.now();
+        self.ahead.saved_at = scene.clock.now();
         let next = self.next_part()?;
         let goes_on = writer.is_within();
         let part = writer.next_part(next);

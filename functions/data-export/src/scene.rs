@@ -3,33 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use numib::domain::account::{Account, AccountState};
 use numib::domain::connection::Connection;
 use numib::domain::export::Export;
-use numib::edge::clock::Stopwatch;
+use numib::edge::clock::Clock;
 use numib::store::{Store, StoreError};
 
 /// What a run knows: its account, and the time.
 pub(crate) struct Scene {
     pub(crate) account: Account,
     pub(crate) connections: Vec<Arc<Connection>>,
-    now: Timestamp,
-    stopwatch: Stopwatch,
-}
-
-impl Scene {
-    /// The time, which goes on during the run.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.now.saturating_add(self.stopwatch.elapsed()).unwrap_or(Timestamp::MAX)
-    }
+    pub(crate) clock: Clock,
 }
 
 /// The account, while it serves, with the channels that it had when it asked.
 pub(crate) async fn scene(
     store: &Store,
     export: &Export,
-    now: Timestamp,
+    clock: Clock,
 ) -> Result<Option<Scene>, StoreError> {
     let Some(account) = active(store, export).await? else { return Ok(None) };
     let routes = store.account_connections(&export.account).await?.into_iter().collect();
@@ -39,7 +30,7 @@ pub(crate) async fn scene(
     let connections = sight.connections.into_values().filter(serves);
     let mut connections: Vec<_> = connections.map(Arc::new).collect();
     connections.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(Some(Scene { account, connections, now, stopwatch: Stopwatch::start() }))
+    Ok(Some(Scene { account, connections, clock }))
 }
 
 /// The export's account, while it serves.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use numib::archive::ArchiveError;
 use numib::domain::export::{Cursor, Export, Failure, RESTARTS_MAX, State, TRIES_MAX};
 use numib::domain::ids::ExportId;
+use numib::edge::clock::Clock;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
 use tokio::task::spawn_blocking;
@@ -38,9 +39,10 @@ pub enum Ended {
 pub async fn work(
     app: &Arc<App>,
     id: &ExportId,
-    now: Timestamp,
+    clock: Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Ended, ExportError> {
+    let now = clock.now();
     let Some(export) = app.store.export(id).await? else { return Ok(Ended::ForGood) };
     if export.state == State::Void {
         app.exports.discard(&export).await?;
@@ -56,7 +58,7 @@ pub async fn work(
     }
     let export = take(app, export, now).await?;
     // Behind that: an erasure from now on is met at the next save, and one before is seen here.
-    let Some(scene) = scene(&app.store, &export, now).await? else {
+    let Some(scene) = scene(&app.store, &export, clock).await? else {
         return end(app, export, Failure::AccountClosed, now).await;
     };
     let export = count(app, export, &scene).await?;
@@ -65,7 +67,7 @@ pub async fn work(
     match Box::pin(write_parts(app, export, &scene, has_time)).await {
         Ok((export, true)) => complete(app, export, &scene).await,
         Ok((export, false)) => {
-            let left = Export { is_taken: false, saved_at: scene.now(), ..export };
+            let left = Export { is_taken: false, saved_at: scene.clock.now(), ..export };
             app.store.save_export(left, None).await?;
             Ok(Ended::ForNow)
         }
@@ -75,7 +77,7 @@ pub async fn work(
         Err(ExportError::TooLarge) => {
             let export = app.store.export(id).await?.filter(|export| export.state.is_work());
             let Some(export) = export else { return Ok(Ended::ForGood) };
-            end(app, export, Failure::TooLarge, scene.now()).await
+            end(app, export, Failure::TooLarge, scene.clock.now()).await
         }
         Err(error) => {
             set_free(app, id, upload.as_deref(), now).await;
@@ -117,7 +119,7 @@ async fn count(app: &App, export: Export, scene: &Scene) -> Result<Export, Expor
     for connection in &scene.connections {
         total = total.saturating_add(app.store.count_contacts(&connection.id).await?);
     }
-    let counted = Export { contacts_total: total, saved_at: scene.now(), ..export };
+    let counted = Export { contacts_total: total, saved_at: scene.clock.now(), ..export };
     Ok(app.store.save_export(counted, None).await?)
 }
 
@@ -162,7 +164,7 @@ async fn write_parts(
     if export.cursor == Cursor::End {
         return Ok((export, true));
     }
-    let mut reader = Reader::new(app, &export, &scene.connections, scene.now()).await?;
+    let mut reader = Reader::new(app, &export, &scene.connections, scene.clock).await?;
     let mut cursor = export.cursor.clone();
     let mut saving = Saving::new(app, export);
     let began = matches!(cursor, Cursor::Within(..));
@@ -198,7 +200,7 @@ async fn complete(app: &App, export: Export, scene: &Scene) -> Result<Ended, Exp
         Err(ArchiveError::Denied) => return begin_anew(app, &export.id, Some(&upload)).await,
         completed => completed?,
     }
-    let now = scene.now();
+    let now = scene.clock.now();
     let ready = Export { state: State::Ready, ready_at: Some(now), upload: None, ..export.clone() };
     let ready = Export { is_taken: false, saved_at: now, ..ready };
     let unreadable = ready.written.unreadable;

@@ -217,7 +217,7 @@ async fn erase(
 ) -> Result<(), WorkError> {
     let found = app.eraser.store.request(&request).await.map_err(ErasureError::from)?;
     // Looked at once the request has been read: the marks of one that is shredded are older.
-    let now = clock.no_earlier_than(at);
+    let now = clock.no_earlier_than(at).now();
     if let Some(found) = found {
         notice::before(app, &found.request, now).await;
         notice::at_risk(app, &found.request, now).await;

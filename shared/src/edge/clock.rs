@@ -53,11 +53,13 @@ impl Clock {
         self.began.saturating_add(passed).unwrap_or(Timestamp::MAX)
     }
 
-    /// The time by now, but never before `at`: a schedule tried at another time takes its work with
-    /// it.
+    /// The same clock, set forward to `at` where it is behind: a schedule tried at another time
+    /// takes its work with it.
     #[must_use]
-    pub fn no_earlier_than(&self, at: Option<Timestamp>) -> Timestamp {
-        at.map_or(self.now(), |at| self.now().max(at))
+    pub fn no_earlier_than(&self, at: Option<Timestamp>) -> Self {
+        let ahead = at.map(|at| at.duration_since(self.now()).max(SignedDuration::ZERO));
+        let began = self.began.saturating_add(ahead.unwrap_or_default());
+        Self { began: began.unwrap_or(Timestamp::MAX), ..*self }
     }
 
     /// Whether more than this is left of the invocation.

@@ -7,12 +7,10 @@ const READS: [&str; 5] =
     ["clock::now", "Clock::start", "Clock::set_to", "Stopwatch::start", "Instant::now"];
 
 /// Who may, besides `main.rs`, and why.
-const READERS: [(&str, &str); 5] = [
+const READERS: [(&str, &str); 3] = [
     ("shared/src/edge/clock.rs", "it is the clock"),
     ("shared/src/edge/fence.rs", "looks whether the time is up when a request leaves"),
     ("shared/src/edge/secrets.rs", "knows how old its copy is, from one invocation to the next"),
-    ("functions/data-export/src/scene.rs", "goes on with the time that its work is given"),
-    ("functions/data-export/src/reader.rs", "goes on with the time that its work is given"),
 ];
 
 #[test]

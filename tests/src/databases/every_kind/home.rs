@@ -24,6 +24,7 @@ use numib::domain::profile::Profile;
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use numib::edge::clients;
+use numib::edge::clock::Clock;
 use numib::edge::queue::{ExportQueue, WorkQueue};
 use numib::erasure::{self, Asked, Eraser, Progress, SETTLED};
 use numib::identity::UserPool;
@@ -237,7 +238,7 @@ impl<'a> Home<'a> {
             part_len: data_export::PART_LEN,
             queue: self.export_queue(),
         });
-        assert_eq!(work(&app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+        assert_eq!(work(&app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
         self.cloud.object(&export.object_key()).expect("an archive")
     }
 

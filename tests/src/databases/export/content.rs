@@ -4,6 +4,7 @@ use data_export::{Ended, work};
 use numib::domain::export::State;
 use numib::domain::ids::{Channel, MemberId};
 use numib::domain::role::Role;
+use numib::edge::clock::Clock;
 use numib::seal::receipt::{Jwk, ReceiptError, verify_file};
 use numib::store::accounts::Member;
 use serde_json::json;
@@ -169,7 +170,7 @@ async fn a_closed_account_gets_none(db: &Database) {
     let desk = Desk::open(db).await;
     let id = desk.ask().await;
     db.store.mark_account_erased(&desk.shop.connection.account).await.unwrap();
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
     assert_eq!(desk.stored(&id).await.state, State::Failed);
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
     assert_ne!(desk.ask().await, id, "another may be asked for");

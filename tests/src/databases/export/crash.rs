@@ -5,6 +5,7 @@ use data_export::{Ended, work};
 use numib::domain::erasure::{Source, Target};
 use numib::domain::export::{Failure, LEASE, State};
 use numib::domain::ids::{ExportId, RequestId};
+use numib::edge::clock::Clock;
 use numib::erasure::{self, Asked, Eraser, SETTLED};
 
 use super::Desk;
@@ -81,7 +82,7 @@ async fn wherever_a_worker_dies_the_next_one_writes_the_same_archive(db: &Databa
                     _ => Fate::Lost,
                 }
             });
-            let died = work(&desk.app, &id, now(), &|| true).await;
+            let died = work(&desk.app, &id, Clock::set_to(now()), &|| true).await;
             db.wire.heal();
             let archive = desk.finish(&id).await;
             assert_eq!(archive.unsigned(), whole.unsigned(), "died at {dies_at}: {died:?}");
@@ -98,7 +99,7 @@ async fn parts_that_were_lost_are_written_anew(db: &Database) {
         parts += usize::from(call.operation == "TransactWriteItems");
         if parts > 3 { Fate::Lost } else { Fate::Passes }
     });
-    assert!(work(&desk.app, &id, now(), &|| true).await.is_err());
+    assert!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.is_err());
     db.wire.heal();
     assert!(desk.stored(&id).await.written.parts > 0);
     desk.cloud.lose_uploads();
@@ -115,11 +116,13 @@ async fn one_that_keeps_failing_ends(db: &Database) {
                 if call.operation == "Decrypt" { Fate::Lost } else { Fate::Passes }
             },
         );
-        assert!(work(&desk.app, &id, now() + LEASE * 2 * n, &|| true).await.is_err());
+        assert!(
+            work(&desk.app, &id, Clock::set_to(now() + LEASE * 2 * n), &|| true).await.is_err()
+        );
     }
     db.wire.heal();
     let at = now() + LEASE * 10;
-    assert_eq!(work(&desk.app, &id, at, &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(at), &|| true).await.unwrap(), Ended::ForGood);
     let ended = desk.stored(&id).await;
     assert_eq!((ended.state, ended.failure), (State::Failed, Some(Failure::TooManyTries)));
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
@@ -209,7 +212,7 @@ async fn an_erasure_while_it_runs_has_it_begin_anew_without_what_was_erased(db: 
         is_save && before == 3
     };
     db.wire.before_call(is_third_save, erasing);
-    let met = work(&desk.app, &id, now(), &|| true).await;
+    let met = work(&desk.app, &id, Clock::set_to(now()), &|| true).await;
     assert!(db.wire.interlude_is_over());
     assert!(met.is_err(), "somebody else has saved it: {met:?}");
     let begun_anew = desk.stored(&id).await;
@@ -234,7 +237,7 @@ async fn the_end_of_an_account_leaves_no_export(db: &Database) {
         let saves = parts.fetch_add(is_save, std::sync::atomic::Ordering::SeqCst);
         if saves > 2 { Fate::Lost } else { Fate::Passes }
     });
-    assert!(work(&desk.app, &id, now(), &|| true).await.is_err());
+    assert!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.is_err());
     db.wire.heal();
     assert_eq!(desk.cloud.names().len(), 2);
     let account = desk.shop.connection.account.clone();
@@ -245,5 +248,5 @@ async fn the_end_of_an_account_leaves_no_export(db: &Database) {
     let left = db.dump_table(&db.tables.core).await;
     let left: Vec<_> = left.iter().filter(|item| item.contains("EXPORT")).collect();
     assert_eq!(left, Vec::<&String>::new());
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
 }

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use data_export::{Ended, work};
 use numib::domain::export::{Failure, State};
+use numib::edge::clock::Clock;
 
 use super::{Desk, app_over};
 use crate::database::Database;
@@ -46,11 +47,14 @@ async fn one_worker_is_at_an_export_at_a_time(db: &Database) {
     let asked_too = {
         let id = id.clone();
         async move {
-            assert_eq!(work(&other, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+            assert_eq!(
+                work(&other, &id, Clock::set_to(now()), &|| true).await.unwrap(),
+                Ended::ForGood
+            );
         }
     };
     db.wire.before_call(before_save(3), asked_too);
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
     assert!(db.wire.interlude_is_over());
     let ready = desk.stored(&id).await;
     assert_eq!((ready.state, ready.restarts, ready.is_taken), (State::Ready, 0, false));
@@ -70,11 +74,14 @@ async fn a_worker_that_was_displaced_leaves_the_next_one_alone(db: &Database) {
             numib::erasure::void_archives(&store, &account).await.unwrap();
             let steps = std::sync::atomic::AtomicUsize::new(0);
             let has_time = || steps.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
-            assert_eq!(work(&other, &id, now(), &has_time).await.unwrap(), Ended::ForNow);
+            assert_eq!(
+                work(&other, &id, Clock::set_to(now()), &has_time).await.unwrap(),
+                Ended::ForNow
+            );
         }
     };
     db.wire.before_call(|call: &Call| call.operation == "Decrypt", displacing);
-    let _ = work(&desk.app, &id, now(), &|| true).await;
+    let _ = work(&desk.app, &id, Clock::set_to(now()), &|| true).await;
     assert!(db.wire.interlude_is_over());
     let running = desk.stored(&id).await;
     assert_eq!((running.state, running.restarts), (State::Running, 1));
@@ -86,9 +93,9 @@ async fn a_worker_whose_time_is_over_leaves_it_to_the_next(db: &Database) {
     let id = desk.ask().await;
     let steps = std::sync::atomic::AtomicUsize::new(0);
     let has_time = || steps.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
-    assert_eq!(work(&desk.app, &id, now(), &has_time).await.unwrap(), Ended::ForNow);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &has_time).await.unwrap(), Ended::ForNow);
     assert!(!desk.stored(&id).await.is_taken);
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
     assert_eq!(desk.archive(&id).await.records("messages").len(), 4);
 }
 
@@ -101,7 +108,10 @@ async fn an_account_that_is_closed_while_its_archive_is_written_gets_none(db: &D
         let (store, account) = (db.store.clone(), desk.shop.connection.account.clone());
         let closing = async move { store.mark_account_erased(&account).await.unwrap() };
         db.wire.before_call(before_save(save), closing);
-        assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+        assert_eq!(
+            work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(),
+            Ended::ForGood
+        );
         assert!(db.wire.interlude_is_over(), "there is no save {save}");
         let ended = desk.stored(&id).await;
         assert_eq!((ended.state, ended.failure), (State::Failed, Some(Failure::AccountClosed)));
@@ -120,7 +130,7 @@ async fn what_was_voided_is_removed_by_a_worker(db: &Database) {
     // Said again until it is gone: whoever voided it may have died before telling a worker.
     let again = numib::erasure::void_archives(&db.store, account).await.unwrap();
     assert_eq!(again, std::slice::from_ref(&id));
-    assert_eq!(work(&desk.app, &id, now(), &|| true).await.unwrap(), Ended::ForGood);
+    assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
 }
 

@@ -15,6 +15,7 @@ use numib::archive::exports::Exports;
 use numib::domain::export::{Export, LEASE, State};
 use numib::domain::ids::ExportId;
 use numib::edge::clients;
+use numib::edge::clock::Clock;
 use numib::edge::queue::ExportQueue;
 use numib::identity::UserPool;
 use numib::seal::kms::DataKeys;
@@ -74,7 +75,9 @@ impl<'a> Desk<'a> {
 
     /// Works until it is over; returns the archive.
     async fn finish(&self, id: &ExportId) -> Archive {
-        while work(&self.app, id, later(), &|| true).await.unwrap() == Ended::ForNow {}
+        while work(&self.app, id, Clock::set_to(later()), &|| true).await.unwrap() == Ended::ForNow
+        {
+        }
         self.archive(id).await
     }
 
