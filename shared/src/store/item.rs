@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::schema::{Attribute, PK, SK};
+use super::schema::name::{Attribute, PK, SK};
 use crate::domain::time::Day;
 
 /// Attributes by their names, as the SDK has them.

@@ -41,9 +41,9 @@ pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod exports;
 pub(super) mod lists;
-mod name;
+pub(super) mod name;
 
-pub(super) use name::{Attribute, Index, Table};
+pub(super) use name::{Attribute, Index, PK, SK, Table};
 
 use super::item::{Item, text};
 use crate::domain::hold::Held;
@@ -52,11 +52,6 @@ use crate::domain::ids::{
 };
 use crate::domain::tally::{Peak, Tally};
 use crate::domain::time::Day;
-
-/// Partition key of every table.
-pub(super) const PK: Attribute = Attribute::new("pk");
-/// Sort key of every table.
-pub(super) const SK: Attribute = Attribute::new("sk");
 
 /// A connection's contacts by last message.
 pub(super) const INBOX: Index = Index::of(Table::Core, "inbox", CONNECTION_ID);

@@ -10,16 +10,7 @@ use crate::arrows::{expand, paths};
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Imports that close a circle, from a file to a file. Empty, but while one is being taken apart.
-const KNOWN: [(&str, &str); 8] = [
-    ("./shared/src/store/accounts.rs", "./shared/src/store/profiles.rs"),
-    ("./shared/src/store/accounts.rs", "./shared/src/store/requests/mod.rs"),
-    ("./shared/src/store/messages/mod.rs", "./shared/src/store/messages/retime.rs"),
-    ("./shared/src/store/messages/retime.rs", "./shared/src/store/sweep.rs"),
-    ("./shared/src/store/profiles.rs", "./shared/src/store/accounts.rs"),
-    ("./shared/src/store/requests/mod.rs", "./shared/src/store/accounts.rs"),
-    ("./shared/src/store/sweep.rs", "./shared/src/store/messages/mod.rs"),
-    ("./shared/src/store/sweep.rs", "./shared/src/store/messages/retime.rs"),
-];
+const KNOWN: [(&str, &str); 0] = [];
 
 /// The files of a crate by their modules; the root is the empty path.
 type Modules<'a> = BTreeMap<Vec<String>, &'a Source>;

@@ -2,6 +2,11 @@
 
 use std::borrow::Cow;
 
+/// Partition key of every table.
+pub(in crate::store) const PK: Attribute = Attribute::new("pk");
+/// Sort key of every table.
+pub(in crate::store) const SK: Attribute = Attribute::new("sk");
+
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Table {
@@ -81,6 +86,6 @@ impl Index {
 
     /// An index of each partition.
     pub(in crate::store) const fn beside(table: Table, name: &'static str) -> Self {
-        Self { table, name, partition: super::PK, is_local: true }
+        Self { table, name, partition: PK, is_local: true }
     }
 }
