@@ -45,7 +45,7 @@ async fn tests() -> anyhow::Result<()> {
     let (emulator, stack) = deploy("test")?;
     // Tests that stop processes of the stack come last, so that they disturb no other test.
     let without_chaos = ["--include-ignored", "--skip", chaos::MODULE];
-    let mut command = cargo(&["test", "--locked", "--workspace", "--"]);
+    let mut command = cargo(&["test", "--locked", "--workspace", "--no-fail-fast", "--"]);
     command.args(without_chaos);
     command.env("NUMIB_MINISTACK_ENDPOINT", &emulator.endpoint);
     command.env("NUMIB_STACK", stack.file());

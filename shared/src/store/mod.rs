@@ -1,8 +1,8 @@
-//! DynamoDB: one file per entity, and [`schema`] alone knows how keys and attributes are spelled.
+//! DynamoDB: one file per entity, and `schema` alone knows how keys and attributes are spelled.
 //!
-//! An entity's file says what is read and written. How is said once: [`read`], [`write`],
-//! [`transaction`] and [`batch`] send the requests, [`expression`] spells their conditions and
-//! changes, [`item`] their values, and [`call`] and [`error`] tell what became of them.
+//! An entity's file says what is read and written. How is said once: `read`, `write`,
+//! `transaction` and `batch` send the requests, `expression` spells their conditions and
+//! changes, `item` their values, and `call` and `error` tell what became of them.
 //!
 //! Nothing here opens what it stores, decides what to store, or retries beyond what the SDK does.
 //! "Not found" is `Ok(None)`.
