@@ -71,7 +71,7 @@ pub(crate) static SET: Route = Route {
 };
 
 /// Sets a hold. A hold that is there stays as it was set. A worker keeps the rows from time to
-/// live, at once and again each day. Until then, nothing can go that has not expired by now.
+/// live, at once and again every six hours. Until then, nothing can go that has not expired by now.
 //= R6.7
 async fn set(call: &Call<'_>) -> Result<Done, Problem> {
     let &Call { app, request, now, .. } = call;

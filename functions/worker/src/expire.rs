@@ -9,7 +9,8 @@ use numib::retention::{Expired, Swept, destroy_expired_keys, sweep_expired_rows}
 
 use crate::{AGAIN, App, WorkError};
 
-/// The schedules queue the work anew each hour, with another time. So long an earlier one goes on.
+/// How long work goes on after its schedule: by then the schedules of keys and rows have queued it
+/// anew, with another time.
 const RUNS: SignedDuration = SignedDuration::from_hours(1);
 
 /// Removes the rows that had expired by then, while there is time.

@@ -13,8 +13,8 @@ use crate::store::{Store, StoreError};
 const TRIES_MAX: u32 = 4;
 
 /// Opens a request, or finds the one under way for the same subject, and shreds it. When this
-/// returns, its targets are unreadable, unless a hold keeps them. A worker has to go on if
-/// [`is_work`](crate::domain::erasure::State::is_work) says so.
+/// returns, its targets are unreadable, unless a hold keeps them or their day has not come. A
+/// worker has to go on if [`is_work`](crate::domain::erasure::State::is_work) says so.
 ///
 /// # Errors
 /// [`ErasureError`]. The caller may ask the same again.
