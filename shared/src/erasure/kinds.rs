@@ -10,22 +10,25 @@ use crate::domain::account::Use;
 use crate::domain::connection::ConnectionState;
 use crate::domain::data_kind::DataKind as Kind;
 use crate::domain::erasure::Target;
-use crate::domain::ids::{ConnectionId, ConversationId};
+use crate::domain::ids::{AccountId, ConnectionId, ConversationId, RouteId};
 use crate::store::messages::MessageKey;
 use crate::store::{Store, StoreError};
 
-/// How many keys of a kind a target has.
-pub(super) async fn keys(store: &Store, kind: Kind, target: &Target) -> Result<usize, StoreError> {
-    Ok(match (kind, target) {
-        (Kind::DayKey, Target::Connection { connection, .. }) => {
-            store.day_key_days(connection).await?.len()
-        }
+/// The keys of one kind that a target has.
+enum Keys<'a> {
+    Days(&'a ConnectionId),
+    Index(&'a RouteId, &'a ConnectionId),
+    Profile(&'a AccountId),
+}
+
+/// The keys of a kind that erasing a target destroys. `None` if it destroys no key of the kind.
+const fn keys_of(kind: Kind, target: &Target) -> Option<Keys<'_>> {
+    match (kind, target) {
+        (Kind::DayKey, Target::Connection { connection, .. }) => Some(Keys::Days(connection)),
         (Kind::IndexKey, Target::Connection { route, connection, .. }) => {
-            store.has_index_key(route, connection).await?.into()
+            Some(Keys::Index(route, connection))
         }
-        (Kind::AccountKey, Target::Account { account }) => {
-            store.has_account_key(account, Use::Profile).await?.into()
-        }
+        (Kind::AccountKey, Target::Account { account }) => Some(Keys::Profile(account)),
         (
             Kind::Export
             | Kind::Message
@@ -47,45 +50,32 @@ pub(super) async fn keys(store: &Store, kind: Kind, target: &Target) -> Result<u
             | Kind::LedgerEntry
             | Kind::AuditEvent,
             _,
-        ) => 0,
+        ) => None,
+    }
+}
+
+/// How many keys of a kind a target has.
+pub(super) async fn keys(store: &Store, kind: Kind, target: &Target) -> Result<usize, StoreError> {
+    Ok(match keys_of(kind, target) {
+        Some(Keys::Days(connection)) => store.day_key_days(connection).await?.len(),
+        Some(Keys::Index(route, connection)) => {
+            store.has_index_key(route, connection).await?.into()
+        }
+        Some(Keys::Profile(account)) => store.has_account_key(account, Use::Profile).await?.into(),
+        None => 0,
     })
 }
 
 /// Destroys a target's keys of a kind. What they open is unreadable from then on.
 //= R8.3
 pub(super) async fn destroy(store: &Store, kind: Kind, target: &Target) -> Result<(), StoreError> {
-    match (kind, target) {
-        (Kind::DayKey, Target::Connection { connection, .. }) => {
-            destroy_day_keys(store, connection).await.map(|_| ())
-        }
-        (Kind::IndexKey, Target::Connection { route, connection, .. }) => {
+    match keys_of(kind, target) {
+        Some(Keys::Days(connection)) => destroy_day_keys(store, connection).await.map(|_| ()),
+        Some(Keys::Index(route, connection)) => {
             store.delete_index_key(route, connection).await.map(|_| ())
         }
-        (Kind::AccountKey, Target::Account { account }) => {
-            store.delete_account_key(account, Use::Profile).await
-        }
-        (
-            Kind::Export
-            | Kind::Message
-            | Kind::Contact
-            | Kind::DayKey
-            | Kind::IndexKey
-            | Kind::Connection
-            | Kind::Member
-            | Kind::Answer
-            | Kind::Consent
-            | Kind::Account
-            | Kind::AccountKey
-            | Kind::Invoice
-            | Kind::TaxKey
-            | Kind::PolicyVersion
-            | Kind::PolicyNotice
-            | Kind::Request
-            | Kind::Hold
-            | Kind::LedgerEntry
-            | Kind::AuditEvent,
-            _,
-        ) => Ok(()),
+        Some(Keys::Profile(account)) => store.delete_account_key(account, Use::Profile).await,
+        None => Ok(()),
     }
 }
 
