@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clap::Parser as _;
 use serde_json::Value;
+use xtask::documents::Shown;
 
 use crate::table::Table;
 use crate::{Options, Report, run};
@@ -25,6 +26,20 @@ async fn costs_hold(arguments: &str, measures: &[&str]) -> Value {
     assert_eq!(missed, [], "{text}");
     assert_eq!(held.iter().map(|(measure, _)| *measure).collect::<Vec<_>>(), measures, "{text}");
     raw
+}
+
+#[test]
+fn every_benchmark_of_the_documents_can_be_asked_for() {
+    let shown = xtask::documents::commands("cargo").unwrap().into_iter();
+    let shown =
+        shown.filter(|shown| shown.words.get(1..3) == Some(&["xtask", "bench"].map(String::from)));
+    let mut count = 0;
+    for Shown { at, words } in shown {
+        let given = words.iter().skip(2);
+        assert!(Options::try_parse_from(given).is_ok(), "{at}: {}", words.join(" "));
+        count += 1;
+    }
+    assert!(count > 3, "the benchmarks are not where they were");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

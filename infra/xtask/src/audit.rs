@@ -26,11 +26,11 @@ pub struct ExportOptions {
 #[derive(Debug, clap::Args)]
 pub struct VerifyOptions {
     /// The chain, as `cargo xtask audit` writes it
-    chain: PathBuf,
+    pub(crate) chain: PathBuf,
     /// The published keys, as `GET /.well-known/jwks.json` answers them. A chain that was cut needs
     /// them
     #[arg(long)]
-    keys: Option<PathBuf>,
+    pub(crate) keys: Option<PathBuf>,
 }
 
 /// Writes the chain to standard output.

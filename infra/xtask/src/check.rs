@@ -1,8 +1,10 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use numib::domain::audit::export::Line;
 use numib::edge::clock::Stopwatch;
 
 use crate::own_stack::deploy;
@@ -11,7 +13,7 @@ use crate::project::cargo;
 use crate::python::{self, Venv};
 use crate::stack::Stack;
 use crate::step::check;
-use crate::{chaos, conformance, copies, pages, project};
+use crate::{audit, chaos, conformance, copies, documents, pages, project, up};
 
 /// The seeds of a long run: some ten minutes.
 const WORLDS: &str = "1000..2000";
@@ -31,9 +33,11 @@ pub async fn run() -> anyhow::Result<()> {
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     check("clippy", cargo(&clippy))?;
     check("documentation", rustdoc())?;
+    check("commands of AWS in the documents", aws_commands()?)?;
     check("jitter entropy is off", no_jitter_entropy())?;
     copies::one_of_each_library()?;
     tests().await?;
+    demonstration().await?;
     note(&format!("\nAll checks passed in {:.0} s.", stopwatch.elapsed().as_secs_f32()));
     Ok(())
 }
@@ -53,6 +57,20 @@ async fn tests() -> anyhow::Result<()> {
     check("tests with processes stopped and killed", chaos::round(&stack, 1, ""))?;
     conformance::run(&stack).await?;
     look_at_pages(&stack).await
+}
+
+/// Shows what `cargo xtask up` shows, on a stack of its own: days go by there, which would end what
+/// other tests have stored. Then it runs what the documents run beside `up` and no test does.
+async fn demonstration() -> anyhow::Result<()> {
+    note("\n── what `cargo xtask up` shows");
+    let (_emulator, stack) = deploy("demonstration")?;
+    up::show(&stack).await?;
+    up::token(&stack)?;
+    let chain = stack.file().with_file_name("chain.ndjson");
+    let lines = audit::lines(&stack.store(), &up::demo_account()?).await?;
+    let lines: Vec<String> = lines.iter().map(Line::write).collect();
+    fs::write(&chain, lines.join("\n"))?;
+    audit::run(&audit::VerifyOptions { chain, keys: None })
 }
 
 /// Worlds in which intake and erasure meet, beyond those that every run tries: see
@@ -97,6 +115,14 @@ fn rustdoc() -> Command {
     let mut command = cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
     command.env("RUSTDOCFLAGS", "--deny warnings");
     command
+}
+
+/// Asks what the AWS CLI is made of whether it knows every command that the documents show.
+fn aws_commands() -> anyhow::Result<Command> {
+    let mut command = Command::new(python::emulator_venv()?.program("python"));
+    command.arg(project::root().join("tests/documents/check.py"));
+    command.arg(serde_json::to_string(&documents::commands("aws")?)?);
+    Ok(command)
 }
 
 /// Fails when aws-lc was built with its jitter entropy source: 30 ms at each cold start.

@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod check;
 pub mod conformance;
 mod copies;
+pub mod documents;
 pub mod emulator;
 mod erasing;
 pub mod export;

@@ -36,7 +36,7 @@ enum Task {
     Openapi,
     /// Put template.yaml together from the parts beside what they describe
     Template,
-    /// Note what the release that was just deployed has made to outlive its stack
+    /// After a release is deployed, note what outlives its stack, to compare the next release with
     Released,
     /// Try the HTTP API of the running stack against its description
     Conformance,
@@ -50,7 +50,7 @@ enum Task {
     },
     /// Erase while functions are stopped and killed: no row is left, all is counted
     Chaos(chaos::Options),
-    /// Search for bytes that panic what reads the bytes of others, or hold it up
+    /// Fuzz what reads the bytes of others: no panic, and no input that takes long
     Fuzz {
         /// Seconds for each target
         #[arg(long, default_value_t = FUZZ_SECONDS)]
@@ -103,5 +103,37 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Chaos(options) => chaos::run(&options),
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Bench { arguments } => check::bench(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+    use xtask::documents::{self, Shown};
+
+    use super::*;
+
+    #[test]
+    fn the_documents_show_these_commands_and_leave_out_none() {
+        let mut shown = BTreeSet::new();
+        for Shown { at, words } in documents::commands("cargo").unwrap() {
+            // A capital letter alone stands for a number.
+            let is_number = |word: &str| word.len() == 1 && word.chars().all(char::is_uppercase);
+            let given = words.iter().map(|word| if is_number(word) { "1" } else { word });
+            let given: Vec<&str> = given.collect();
+            let ["cargo", own @ ..] = given.as_slice() else { continue };
+            let ["xtask", task, ..] = own else { continue };
+            shown.insert((*task).to_owned());
+            if let Err(error) = Cli::try_parse_from(own) {
+                assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{at}: {given:?}: {error}");
+            }
+        }
+        let command = Cli::command();
+        let missing = command.get_subcommands().filter(|task| !shown.contains(task.get_name()));
+        let missing: Vec<&str> = missing.map(clap::Command::get_name).collect();
+        assert_eq!(missing, [""; 0], "no document says what these are for");
     }
 }

@@ -75,7 +75,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         // The state file of an emulator that is gone.
         let _ = fs::remove_file(folder().join("stack.json"));
     }
-    let shown = show(&venv, &emulator).await;
+    let shown = deploy(&venv, &emulator).await;
     if shown.is_err() {
         // If the emulator is gone, this says so more clearly than the parts that need the emulator.
         emulator.check()?;
@@ -107,20 +107,29 @@ async fn stay(emulator: &mut Emulator) -> anyhow::Result<()> {
     }
 }
 
-async fn show(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
+async fn deploy(venv: &Venv, emulator: &Emulator) -> anyhow::Result<()> {
     let artifacts = functions::pack()?;
-    let stack = Stack::deploy(venv, &emulator.endpoint, &artifacts, &folder())?;
-    let demo = seed(&stack).await?;
-    webhooks(&stack)?;
-    let conversation = inbox(&stack, &demo.login)?;
-    rows(&stack, &conversation).await?;
+    show(&Stack::deploy(venv, &emulator.endpoint, &artifacts, &folder())?).await
+}
+
+/// Shows the main job on a stack.
+pub(crate) async fn show(stack: &Stack) -> anyhow::Result<()> {
+    let demo = seed(stack).await?;
+    webhooks(stack)?;
+    let conversation = inbox(stack, &demo.login)?;
+    rows(stack, &conversation).await?;
     let [_, instagram] = APP_SECRETS;
-    erasing::show(&stack, instagram, LUIS)?;
-    aging::show(&stack, instagram, &demo.pepper).await?;
+    erasing::show(stack, instagram, LUIS)?;
+    aging::show(stack, instagram, &demo.pepper).await?;
     say("\n6. The account takes its data away: POST /v1/exports, and a link to the archive\n");
-    export::show(&stack, ACCOUNT, &demo.password).await?;
-    addresses(&stack, &demo);
+    export::show(stack, ACCOUNT, &demo.password).await?;
+    addresses(stack, &demo);
     Ok(())
+}
+
+/// The demo account.
+pub(crate) fn demo_account() -> anyhow::Result<AccountId> {
+    AccountId::parse(ACCOUNT).context("not an id")
 }
 
 /// The demo account, seeded.
@@ -134,7 +143,7 @@ async fn seed(stack: &Stack) -> anyhow::Result<Demo> {
     let step = Step::start("Demo account");
     let secrets = stack.put_meta_secrets(&APP_SECRETS, &VERIFY_TOKENS).await?;
     let store = stack.store();
-    let demo = AccountId::parse(ACCOUNT).context("not an id")?;
+    let demo = demo_account()?;
     for (channel, id) in [(Channel::Messenger, PAGE), (Channel::Instagram, INSTAGRAM)] {
         let id = MetaId::from(id.to_owned());
         let pepper = &secrets.pepper;
@@ -204,7 +213,7 @@ fn webhooks(stack: &Stack) -> anyhow::Result<()> {
         now,
         &[
             page(luis, INSTAGRAM, -2500, text("4", "Is the blue one waterproof?")),
-            page(luis, INSTAGRAM, -2400, text("5", "Sorry, wrong chat")),
+            page(luis, INSTAGRAM, -2400, text("5", "Sorry, wrong number")),
         ],
     );
     let deleted = json!({"mid": mid("5"), "is_deleted": true});
@@ -313,7 +322,8 @@ fn addresses(stack: &Stack, demo: &Demo) {
     say(&format!("   Member        {EMAIL}   password  {}", demo.password));
     say(&format!("   AWS APIs      {url}   credentials  test / test"));
     say(&format!("   App secret    {secret}   verify token  {token}"));
-    say(&format!("   State, logs   {}\n", folder().display()));
+    let state = stack.file().parent().unwrap_or_else(|| stack.file());
+    say(&format!("   State, logs   {}\n", state.display()));
     say(&format!("   export API={url} HOST={host} TOKEN=$(cargo xtask token)\n"));
     say(
         "   curl -s -H \"Host: $HOST\" -H \"Authorization: Bearer $TOKEN\" $API/v1/conversations\n",
