@@ -45,7 +45,7 @@ pub struct Options {
     /// A connected channel, as `messenger:ID` or `instagram:ID`; may be given several times.
     #[arg(long = "account", required = true, value_name = "CHANNEL:ID")]
     pub accounts: Vec<Account>,
-    /// Retention tier of the account, in days: 7, 30, 90 or 365.
+    /// Plan of the account, in days: 7, 30, 90 or 365.
     #[arg(long, default_value = "30", value_parser = plan)]
     pub plan: Plan,
     /// File to write the lines to; standard output if missing.
@@ -72,7 +72,7 @@ impl FromStr for Account {
 
 fn plan(text: &str) -> Result<Plan, String> {
     let days = text.parse().ok().and_then(Plan::from_days);
-    days.ok_or_else(|| "the tiers are 7, 30, 90 and 365 days".to_owned())
+    days.ok_or_else(|| "the plans are 7, 30, 90 and 365 days".to_owned())
 }
 
 /// One line of the result: what one file left in the store.

@@ -21,7 +21,7 @@ pub struct Connection {
     pub account: AccountId,
     /// The Meta product.
     pub channel: Channel,
-    /// The account's retention tier.
+    /// The account's plan.
     pub plan: Plan,
     /// The person who connected the channel by their login at Meta; `None` if unknown.
     pub authorized_by: Option<PersonId>,

@@ -1,11 +1,11 @@
-//! Plan tiers: how long an account keeps its messages (R6.2).
+//! Plans: how long an account keeps its messages (R6.2).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::time::Day;
 
-/// A retention tier.
+/// How many days after they were sent messages are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Plan {
     /// 7 days.
@@ -19,7 +19,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// The tier with that many days; `None` when the policy has no such tier.
+    /// The plan with that many days; `None` when the policy has no such plan.
     #[must_use]
     pub const fn from_days(days: u16) -> Option<Self> {
         match days {
@@ -31,7 +31,7 @@ impl Plan {
         }
     }
 
-    /// The tier's length in days.
+    /// How many days that is.
     #[must_use]
     pub const fn days(self) -> u16 {
         match self {
@@ -47,8 +47,8 @@ impl Plan {
     //= R6.2
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp, now: Timestamp) -> Timestamp {
-        let tier = SignedDuration::from_hours(i64::from(self.days()).saturating_mul(24));
-        sent_at.min(now).checked_add(tier).unwrap_or(Timestamp::MAX)
+        let kept = SignedDuration::from_hours(i64::from(self.days()).saturating_mul(24));
+        sent_at.min(now).checked_add(kept).unwrap_or(Timestamp::MAX)
     }
 
     /// The shredding day of a day key: the first day on which every message of its day has expired.
@@ -82,9 +82,9 @@ mod tests {
     const PLANS: [Plan; 4] = [Plan::Days7, Plan::Days30, Plan::Days90, Plan::Days365];
 
     #[test]
-    fn only_the_four_tiers_of_the_policy_exist() {
-        let tiers: Vec<u16> = (0..=1000).filter(|d| Plan::from_days(*d).is_some()).collect();
-        assert_eq!(tiers, [7, 30, 90, 365]);
+    fn only_the_four_plans_of_the_policy_exist() {
+        let plans: Vec<u16> = (0..=1000).filter(|d| Plan::from_days(*d).is_some()).collect();
+        assert_eq!(plans, [7, 30, 90, 365]);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ pub enum Role {
     Owner,
     /// Administers the account.
     Admin,
-    /// Answers customers.
+    /// Answers contacts.
     Agent,
     /// The account's data-protection officer.
     Privacy,

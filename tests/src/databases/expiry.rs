@@ -29,7 +29,7 @@ on_both_databases!(
     a_key_that_cannot_be_read_holds_up_no_other,
     a_downgrade_hides_and_destroys_what_is_too_old_before_it_returns,
     an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back,
-    a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier,
+    a_downgrade_undone_loses_nothing_that_was_within_the_lower_plan,
     retiming_goes_on_where_it_stopped,
     a_row_that_cannot_be_read_holds_up_the_re_timing_of_no_other_conversation,
     a_run_that_an_older_change_began_goes_by_the_newer_plan,
@@ -93,8 +93,8 @@ fn plan_of(days: u16) -> Plan {
 
 //= R6.2, R6.6
 async fn a_day_key_dies_with_the_first_run_after_its_last_message_expired(db: &Database) {
-    for tier in [7, 30, 90, 365] {
-        let plan = plan_of(tier);
+    for days in [7, 30, 90, 365] {
+        let plan = plan_of(days);
         let shop = shop(db, plan, &[0]).await;
         let today = Day::of(now());
         // The last instant of the last day on which something of that day lives, and the next.
@@ -103,11 +103,11 @@ async fn a_day_key_dies_with_the_first_run_after_its_last_message_expired(db: &D
         assert_eq!(expire(db, before).await, Expired { complete: true, ..Expired::default() });
         assert_eq!(keys(db, &shop).await, [0]);
         let done = expire(db, dies).await;
-        assert_eq!((done.due, done.destroyed, done.days_late), (1, 1, 0), "{tier}");
+        assert_eq!((done.due, done.destroyed, done.days_late), (1, 1, 0), "{days}");
         assert_eq!(keys(db, &shop).await, [0_i64; 0]);
         let last = today.plus(1).start() - SignedDuration::from_secs(1);
         let expired_for = dies.duration_since(plan.expires_at(last, last));
-        assert!(expired_for > SignedDuration::ZERO && expired_for <= DAY, "{tier}");
+        assert!(expired_for > SignedDuration::ZERO && expired_for <= DAY, "{days}");
     }
 }
 
@@ -204,7 +204,7 @@ async fn an_upgrade_keeps_what_has_not_expired_and_brings_nothing_back(db: &Data
 }
 
 //= R6.5
-async fn a_downgrade_undone_loses_nothing_that_was_in_the_lower_tier(db: &Database) {
+async fn a_downgrade_undone_loses_nothing_that_was_within_the_lower_plan(db: &Database) {
     let shop = shop(db, Plan::Days90, &[0, 6, 29, 40]).await;
     let account = &shop.connection.account;
     change_plan(&db.store, account, Plan::Days30, now()).await.unwrap();

@@ -76,7 +76,7 @@ fn expected(events: &BTreeSet<Event>) -> Option<Opened> {
         Event::Message | Event::Unsend => None,
     });
     let num_edit = num_edit.max();
-    let tier = SignedDuration::from_hours(30 * 24);
+    let kept = SignedDuration::from_hours(30 * 24);
     let row = |unsent, has_message, num_edit| Row { unsent, has_message, num_edit };
     let edit = num_edit.map(|n| format!("edit {n}"));
     let (row, message, edit, expires_at) = if events.contains(&Event::Unsend) {
@@ -88,9 +88,9 @@ fn expected(events: &BTreeSet<Event>) -> Option<Opened> {
             direction: Direction::In,
             sent_at: Event::Message.at(),
         };
-        (row(false, true, num_edit), Some(message), edit, Event::Message.at() + tier)
+        (row(false, true, num_edit), Some(message), edit, Event::Message.at() + kept)
     } else {
-        let waits_until = Event::Edit(num_edit?).at() + tier;
+        let waits_until = Event::Edit(num_edit?).at() + kept;
         (row(false, false, num_edit), None, edit, waits_until)
     };
     let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap();

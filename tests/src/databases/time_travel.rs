@@ -16,7 +16,7 @@ use crate::retention::{app, clock_for, event, queue};
 use crate::shop::Shop;
 
 on_ministack!(
-    a_message_is_shown_to_the_last_second_of_its_tier_and_its_key_gone_within_a_day,
+    a_message_is_shown_to_the_last_second_of_its_plan_and_its_key_is_gone_within_a_day,
     a_request_is_at_risk_and_late_from_the_second_its_day_begins,
     an_account_ends_within_thirty_business_days_however_long_its_grace,
 );
@@ -43,7 +43,7 @@ async fn shown(desk: &Desk<'_>, at: Timestamp) -> usize {
 }
 
 //= R6.2
-async fn a_message_is_shown_to_the_last_second_of_its_tier_and_its_key_gone_within_a_day(
+async fn a_message_is_shown_to_the_last_second_of_its_plan_and_its_key_is_gone_within_a_day(
     db: &Database,
 ) {
     for (sent, ends) in [

@@ -17,8 +17,8 @@ const SUFFIX: &str = "ABCDEFGHIJKL";
 const ROLE_NAME_MAX: usize = 64;
 /// Parameters that the owner of the stack fills in, with a long domain and an address of it.
 const TEXTS: [(&str, &str); 2] = [
-    ("PublicUrl", "https://privacy.messages.customer-service.example-of-a-long-domain.com"),
-    ("SenderAddress", "no-reply@privacy.messages.customer-service.example-of-a-long-domain.com"),
+    ("PublicUrl", "https://privacy.messages.question-service.example-of-a-long-domain.com"),
+    ("SenderAddress", "no-reply@privacy.messages.question-service.example-of-a-long-domain.com"),
 ];
 
 impl Template {

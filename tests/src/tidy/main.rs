@@ -1,4 +1,5 @@
-//! The house's rules that no other tool checks: who imports whom, sizes, names, requirement ids.
+//! The house's rules that no other tool checks: who imports whom, sizes, names, words,
+//! requirement ids.
 //!
 //! A failure here is the moment to think: either the change is wrong, or a table here changes with
 //! it.
@@ -10,6 +11,7 @@ mod circles;
 mod citations;
 mod clocks;
 mod source;
+mod words;
 
 use std::fs;
 

@@ -14,7 +14,7 @@ use crate::shop::{Message, Opened, Shop, ago, now};
 use crate::webhook::Intake;
 
 on_both_databases!(
-    a_message_is_stored_sealed_until_its_tier_ends,
+    a_message_is_stored_sealed_until_its_plan_ends_it,
     nothing_of_a_message_but_text_and_kind_is_kept,
     an_echo_is_the_businesss_own_message,
     a_redelivery_changes_nothing_whichever_container_it_meets,
@@ -22,7 +22,7 @@ on_both_databases!(
     an_unsend_that_comes_first_keeps_its_message_out,
     an_edit_shows_and_a_late_lower_one_does_not,
     edits_that_come_first_wait_for_their_message,
-    of_an_edit_that_waits_and_one_that_comes_along_the_higher_shows,
+    the_higher_of_a_waiting_edit_and_one_in_the_body_shows,
     one_body_may_say_everything_at_once,
     the_same_mid_on_two_channels_is_two_messages,
     what_is_authentic_but_of_no_use_is_acknowledged_and_counted,
@@ -62,7 +62,7 @@ fn tombstone() -> Opened {
 }
 
 //= R4.1, R6.2, R8.1
-async fn a_message_is_stored_sealed_until_its_tier_ends(db: &Database) {
+async fn a_message_is_stored_sealed_until_its_plan_ends_it(db: &Database) {
     for (plan, days) in
         [(Plan::Days7, 7), (Plan::Days30, 30), (Plan::Days90, 90), (Plan::Days365, 365)]
     {
@@ -216,7 +216,7 @@ async fn edits_that_come_first_wait_for_their_message(db: &Database) {
 }
 
 //= R8.2
-async fn of_an_edit_that_waits_and_one_that_comes_along_the_higher_shows(db: &Database) {
+async fn the_higher_of_a_waiting_edit_and_one_in_the_body_shows(db: &Database) {
     let shop = Shop::open(db).await;
     let intake = Intake::start(db);
     let joined = json!({"stored": 1, "edited": 1});
@@ -297,11 +297,11 @@ async fn what_has_expired_on_arrival_is_not_stored(db: &Database) {
     let shop = Shop::open_with(db, Channel::Messenger, Plan::Days7).await;
     shop.store_key(db, Day::of(now()).plus(-7)).await;
     let intake = Intake::start(db);
-    let tier_ms = 7 * 24 * 60 * 60 * 1000;
+    let kept_ms = 7 * 24 * 60 * 60 * 1000;
     let items = [
-        shop.text("7001", ago(tier_ms), "m_expired", "late"),
-        shop.edit("7001", ago(tier_ms + 1), "m_other", (1, "late")),
-        shop.text("7001", ago(tier_ms - 1000), "m_just_alive", "in time"),
+        shop.text("7001", ago(kept_ms), "m_expired", "late"),
+        shop.edit("7001", ago(kept_ms + 1), "m_other", (1, "late")),
+        shop.text("7001", ago(kept_ms - 1000), "m_just_alive", "in time"),
     ];
     let counts = intake.deliver(&shop.body(&items)).await.counts();
     assert_eq!(counts, json!({"stored": 1, "reasons": {"expired": 2}}));
