@@ -1,8 +1,8 @@
 """What the emulator accepts in a template and then forgets.
 
-Time to live, point-in-time recovery, and the HTTP API's routes. All of it is read from the
-template as the stack has it and done by further calls, so there is no second description of the
-stack. On AWS none of this runs.
+These are time to live, point-in-time recovery, and the HTTP API's routes. This module reads them
+from the template as the stack has it, and makes further calls. So there is no second description of
+the stack. On AWS none of this runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aws import REGION, Failure, Json, client, pages
 
 
 def complete(endpoint: str, cloudformation: Any, stack: Json) -> None:
-    """Does what the stack's template asks for and its deployment left out."""
+    """Does what the template of the stack asks for and the emulator left out."""
     name = stack["StackName"]
     processed = cloudformation.get_template(StackName=name, TemplateStage="Processed")
     template = processed["TemplateBody"]

@@ -78,7 +78,7 @@ def view(checks: Checks, page: Page, look: tuple[str, str, str], path: str) -> N
     checks.views += 1
     checks.expect(status == wanted, where, f"answered {status}")
     for message in said:
-        # The browser says so when the page itself is a 404, as it is to be.
+        # The browser complains of a page that is a 404. One page is meant to be a 404.
         if not (wanted == 404 and message.location["url"] == page.url and "404" in message.text):
             checks.expect(False, where, f"the browser says: {message.text}")
     shown = page.evaluate("document.documentElement.lang")

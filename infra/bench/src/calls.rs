@@ -89,8 +89,8 @@ pub(crate) fn by_operation(calls: &[Call]) -> BTreeMap<&str, usize> {
     counts
 }
 
-/// Round trips that had to wait for one another: the longest chain of calls of which each began
-/// after the one before it had ended.
+/// Round trips that had to wait for one another: the longest chain of calls in which each call
+/// began after the call before it had ended.
 pub(crate) fn waves<'a>(calls: impl IntoIterator<Item = &'a Call>) -> usize {
     let mut calls: Vec<_> = calls.into_iter().collect();
     calls.sort_unstable_by_key(|call| call.ended);

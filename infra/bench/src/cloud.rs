@@ -79,14 +79,14 @@ impl Cloud {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often the key that was unwrapped most often was, since this was last asked.
+    /// The most often that any key was unwrapped since this was last asked.
     pub(crate) fn take_unwrapped(&self) -> usize {
         let unwrapped = std::mem::take(&mut self.seen().unwrapped);
         unwrapped.into_values().max().unwrap_or_default()
     }
 
-    /// Has the database answer so many calls from now on, and not the one after them; returns when
-    /// that one is made.
+    /// Lets the database answer so many calls from now on, and not the next one. Returns when the
+    /// next one is made.
     pub(crate) async fn falls_silent(&self, after: usize) {
         self.seen().calls_left = Some(after);
         self.fell_silent.notified().await;

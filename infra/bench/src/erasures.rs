@@ -1,5 +1,5 @@
-//! How long until an erased connection is unreadable, whatever it holds; and what it takes the
-//! release binary of `worker` to sweep it and to prove that nothing is left.
+//! How long it takes until an erased connection is unreadable, whatever it holds, and what the
+//! release binary of `worker` needs to sweep it and to prove that nothing is left.
 
 use std::path::Path;
 use std::time::Duration;

@@ -85,7 +85,7 @@ pub(crate) struct Exported {
     pub(crate) files: usize,
 }
 
-/// Fills a database, and has it exported.
+/// Fills a database, and exports the account.
 ///
 /// # Errors
 /// When the database or the function fails, or the archive is not whole.

@@ -1,6 +1,6 @@
 //! Runs the release binary of meta-webhook as Lambda would, on a database in this process, beside a
 //! floor that makes the same calls and does nothing else; says what both cost and which bars hold.
-//! Or erases connections of different volumes, and runs the release binary of erasure; or lets the
+//! Or erases connections of different volumes, and runs the release binary of worker; or lets the
 //! same expire beside different volumes; or exports an account, and runs that of data-export.
 
 mod calls;
@@ -46,7 +46,7 @@ use crate::table::Table;
 const CERTIFICATES: [&str; 2] =
     ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
 
-/// The time that the template gives meta-webhook, erasure, and data-export.
+/// The time that the template gives meta-webhook, worker, and data-export.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const WORKER_TIMEOUT: Duration = Duration::from_mins(2);
 const EXPORT_TIMEOUT: Duration = Duration::from_mins(5);

@@ -18,7 +18,7 @@ pub(crate) const MODULE: &str = "chaos::";
 /// The modules there. Each has the test of one recipe.
 const RECIPES: [&str; 6] = ["at_once", "busy", "killed", "redelivered", "resumed", "stopped"];
 
-/// How long, and with what.
+/// How many rounds, from which seed on, and of what.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Rounds, each of every recipe

@@ -1,4 +1,5 @@
-//! The Python environment of the emulator: pinned, hashed packages in `.local/venv`.
+//! Python environments with pinned, hashed packages, in `.local`: of the emulator, of the linters,
+//! and of the checks of the API and the pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub fn emulator_venv() -> anyhow::Result<Venv> {
     venv("Emulator", "venv", "requirements.txt")
 }
 
-/// The environment of the linters: the emulator's packages and theirs.
+/// The environment of the linters.
 ///
 /// # Errors
 /// As [`emulator_venv`].

@@ -1,5 +1,5 @@
-//! `cargo xtask released`: notes what the release that was just deployed has made to outlive its
-//! stack. A test compares the next release with that note, for CloudFormation would carry out what
+//! `cargo xtask released`: notes what outlives the stack of the release that was just deployed. A
+//! test compares the next release with that note, since CloudFormation would carry out changes that
 //! nobody can take back: an empty table in place of a full one, or another pepper.
 
 use std::fs;

@@ -1,5 +1,5 @@
 //! Any bytes as the form of a callback, as its `signed_request`, and as a payload that is signed:
-//! nothing verifies but what was signed, and that as it was.
+//! only what was signed verifies, and it reads back unchanged.
 #![no_main]
 
 use aws_lc_rs::hmac;

@@ -38,7 +38,7 @@ on_ministack!(
     what_is_filed_stays_whatever_is_counted_later,
     a_run_that_dies_between_the_forms_is_finished_by_the_next,
     a_violation_is_stated_and_in_the_history_of_the_days_after,
-    what_was_never_filed_is_denied,
+    an_attestation_that_was_never_filed_is_not_found,
     rows_of_what_was_erased_are_found_without_their_contacts_stated_and_removed,
 );
 
@@ -65,7 +65,7 @@ async fn hold(db: &Database, shop: &Shop) {
     db.store.put_hold(&on, &hold).await.unwrap();
 }
 
-/// A function of which the test needs no more than its database.
+/// A function that has nothing but its database.
 fn expiring(db: &Database) -> App {
     let day_keys = DataKeys::new(aws_sdk_kms::Client::new(&db.sdk), String::new());
     app(db, day_keys, queue(db, "https://sqs/queue"))
@@ -120,7 +120,7 @@ async fn rows_of_what_was_erased_are_found_without_their_contacts_stated_and_rem
     assert_eq!(attest(&app, today()).await["violations"], 0, "a sweep leaves nothing");
     plant(db, &gone, "7001", "m_planted").await;
     plant(db, &kept, "7009", "m_unlisted").await;
-    // What a request has yet to sweep is none of it.
+    // Rows that a request will still sweep are not counted.
     erasure::ask(db, &[erasure::contact(&kept, "7002", now())]).await.unwrap();
     let (rows, next) = (db.dump_table(&db.tables.messages).await, today().plus(1));
     assert_eq!(attest(&app, next).await["violations"], 2);
@@ -148,7 +148,7 @@ async fn a_key_is_left_when_its_day_is_over_and_no_hold_keeps_it(db: &Database) 
         let left = keys_left(&db.store, dies().plus(later)).await.unwrap();
         assert_eq!(left, KeysLeft { held: 1, overdue: 1 }, "{later} days later");
     }
-    // In time, on the last second of its day.
+    // The last second of its day is in time.
     let app = expiring(db);
     run(&app, dies().plus(1).start() - SignedDuration::from_secs(1), "destroy-expired-keys").await;
     assert_eq!(keys_left(&db.store, dies()).await.unwrap(), none);
@@ -209,7 +209,7 @@ async fn a_run_that_dies_between_the_forms_is_finished_by_the_next(db: &Database
     let app = attesting(db).await;
     attest(&app, dies()).await;
     let [report, ..] = filed(&app, dies()).await;
-    // Only the report of another day, as a run leaves it that dies after that.
+    // Only the report is filed, as by a run that dies after it.
     let mut half: Report = serde_json::from_slice(&report).unwrap();
     (half.day, half.violations) = (dies().plus(1), 5);
     let bytes = serde_json::to_vec(&half).unwrap();
@@ -241,7 +241,7 @@ async fn a_violation_is_stated_and_in_the_history_of_the_days_after(db: &Databas
     assert_eq!(last, [None, Some(0), Some(1), Some(1), Some(0)]);
 }
 
-async fn what_was_never_filed_is_denied(db: &Database) {
+async fn an_attestation_that_was_never_filed_is_not_found(db: &Database) {
     let app = attesting(db).await;
     let nothing = app.attestations.filed(dies(), Form::Page).await;
     assert_eq!(nothing, Err(ArchiveError::Denied));

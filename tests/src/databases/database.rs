@@ -87,7 +87,7 @@ impl Database {
         Self::on(dynoxide::Database::memory().unwrap()).await
     }
 
-    /// On one that the test keeps its hands on.
+    /// On a database that the test can reach into.
     pub(crate) async fn on(dynoxide: dynoxide::Database) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -150,7 +150,7 @@ impl Database {
         DataKeys::new(kms, key.key_metadata.unwrap().arn.unwrap())
     }
 
-    /// Leaves nothing behind where other tests look around. After a failure the tables stay.
+    /// Removes the tables, so that other tests do not meet them. After a failure the tables stay.
     pub(crate) async fn drop_tables(&self) {
         for table in self.table_names() {
             self.raw.delete_table().table_name(table).send().await.unwrap();
@@ -214,7 +214,7 @@ impl Database {
         Snapshot(items)
     }
 
-    /// Has it hold what it held then, and nothing else.
+    /// Puts back what the database held then, and removes everything else.
     pub(crate) async fn restore(&self, Snapshot(items): &Snapshot) {
         for table in self.table_names() {
             for mut item in self.items(table).await {

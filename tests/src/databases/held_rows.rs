@@ -21,7 +21,7 @@ use crate::webhook::Intake;
 use crate::wire::{Call, Wire};
 
 on_both_databases!(
-    time_to_live_has_no_hand_on_what_is_held_and_nobody_sees_it_longer,
+    time_to_live_leaves_what_is_held_and_nobody_sees_it_longer,
     a_lifted_hold_lets_go_what_is_over_and_gives_the_rest_its_own_time_back,
     a_hold_on_a_contact_keeps_nobody_elses_rows,
     a_plan_that_changes_under_a_hold_counts_once_it_is_lifted,
@@ -73,7 +73,7 @@ async fn shown(db: &Database, shop: &Shop, plan: Plan, at: Timestamp) -> usize {
 }
 
 //= R6.2, R6.7
-async fn time_to_live_has_no_hand_on_what_is_held_and_nobody_sees_it_longer(db: &Database) {
+async fn time_to_live_leaves_what_is_held_and_nobody_sees_it_longer(db: &Database) {
     let shop = shop(db, Plan::Days7, &[0, 6]).await;
     for (number, on) in [
         Held::Account(shop.connection.account.clone()),
@@ -126,7 +126,7 @@ async fn a_hold_on_a_contact_keeps_nobody_elses_rows(db: &Database) {
     follow(db, &on, now()).await;
     assert_eq!(rows(db).await, (1, 2));
     assert!(db.store.find_row(&shop.key("7002", "m")).await.unwrap().unwrap().is_held);
-    // And its contact, by which an erasure finds it later, is kept as well.
+    // Its contact is kept as well, since an erasure finds the row by its contact.
     let long_after = now() + DAY * 100;
     follow(db, &on, long_after).await;
     let core = db.dump_table(&db.tables.core).await;
@@ -288,7 +288,7 @@ async fn every_held_record_is_looked_after_each_day_once(db: &Database) {
             lift(db, on, &format!("h{number}")).await;
         }
     }
-    // Nobody has followed yet, so they are not forgotten.
+    // No worker has followed yet, so the list still has them.
     let ran = handle(&app, event(now(), "keep-held"), clock_for(DAY)).await.unwrap();
     assert_eq!(ran["records"], 3);
     for on in &all {

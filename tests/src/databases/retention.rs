@@ -388,6 +388,6 @@ async fn an_erasure_that_a_worker_is_at_is_not_stuck_and_still_open(db: &Databas
     // Its worker died: nothing has saved it since.
     let later = saved_at + SignedDuration::from_mins(16);
     assert_eq!(run("resume-erasures", later).await["resumed"], 1);
-    // The one who asks of a day before it was asked for finds none.
+    // A run at a time before the erasure was asked for finds none.
     assert_eq!(run("watch-deadlines", asked_at - SignedDuration::from_mins(1)).await["open"], 0);
 }

@@ -23,11 +23,11 @@ on_both_databases!(
     what_lives_on_costs_a_sweep_nothing,
     what_lives_on_in_the_same_conversation_is_not_read,
     what_is_held_is_not_swept_and_goes_within_a_day_of_the_hold,
-    an_older_message_that_comes_late_has_its_conversation_visited_earlier,
-    a_message_in_a_known_conversation_costs_no_call_more,
+    a_conversation_is_visited_earlier_after_an_older_message_comes_late,
+    a_message_in_a_known_conversation_costs_no_further_call,
     a_message_that_comes_while_its_conversation_is_visited_is_found_again,
-    a_message_that_is_stored_after_a_visit_has_another_one_come,
-    a_downgrade_has_conversations_visited_earlier,
+    a_message_that_is_stored_after_a_visit_brings_another_visit,
+    conversations_are_visited_earlier_after_a_downgrade,
     a_sweep_goes_by_the_plan_that_the_account_has_now,
     a_row_that_cannot_be_read_holds_up_no_other,
     a_visit_never_makes_a_contact,
@@ -160,7 +160,7 @@ async fn what_is_held_is_not_swept_and_goes_within_a_day_of_the_hold(db: &Databa
 }
 
 //= R6.2
-async fn an_older_message_that_comes_late_has_its_conversation_visited_earlier(db: &Database) {
+async fn a_conversation_is_visited_earlier_after_an_older_message_comes_late(db: &Database) {
     let shop = shop(db, Plan::Days7, &[0]).await;
     shop.store_key(db, Day::of(ago(6 * DAY_MS))).await;
     assert_eq!(day(db, &shop).await, Some(due(Plan::Days7, 0)));
@@ -172,7 +172,7 @@ async fn an_older_message_that_comes_late_has_its_conversation_visited_earlier(d
 }
 
 //= R6.2
-async fn a_message_in_a_known_conversation_costs_no_call_more(db: &Database) {
+async fn a_message_in_a_known_conversation_costs_no_further_call(db: &Database) {
     let shop = shop(db, Plan::Days7, &[0]).await;
     let intake = Intake::start(db);
     let mut updates = Vec::new();
@@ -201,7 +201,7 @@ async fn a_message_that_comes_while_its_conversation_is_visited_is_found_again(d
 }
 
 //= R6.2
-async fn a_message_that_is_stored_after_a_visit_has_another_one_come(db: &Database) {
+async fn a_message_that_is_stored_after_a_visit_brings_another_visit(db: &Database) {
     let shop = shop(db, Plan::Days7, &[6]).await;
     let first = due(Plan::Days7, 6);
     // All of a visit comes between the look at the contact before, and the row.
@@ -216,7 +216,7 @@ async fn a_message_that_is_stored_after_a_visit_has_another_one_come(db: &Databa
 }
 
 //= R6.2, R6.5
-async fn a_downgrade_has_conversations_visited_earlier(db: &Database) {
+async fn conversations_are_visited_earlier_after_a_downgrade(db: &Database) {
     let shop = shop(db, Plan::Days365, &[0, 3, 100]).await;
     let account = &shop.connection.account;
     assert_eq!(day(db, &shop).await, Some(due(Plan::Days365, 100)));
@@ -227,7 +227,7 @@ async fn a_downgrade_has_conversations_visited_earlier(db: &Database) {
         change_plan(&other.store, &whose, Plan::Days7, now()).await.unwrap();
         assert_eq!(retime(&other.store, &whose, None, now(), &|| true).await.unwrap(), None);
     });
-    // As if it had been due: the day is only ever a lower bound.
+    // The day may be too early: it is only a lower bound.
     db.store.visit_by(&shop.conversation("7001"), Day::of(now())).await.unwrap();
     assert_eq!(sweep(db, now()).await.rows, 0);
     assert!(db.wire.interlude_is_over());
@@ -235,7 +235,7 @@ async fn a_downgrade_has_conversations_visited_earlier(db: &Database) {
     let wanted = due(Plan::Days7, 3);
     assert!(wanted < far);
     assert_eq!(day(db, &shop).await, Some(wanted));
-    // And without a visit in between.
+    // The same holds without a visit in between.
     change_plan(&db.store, account, Plan::Days365, now()).await.unwrap();
     retime(&db.store, account, None, now(), &|| true).await.unwrap();
     assert_eq!(sweep(db, wanted.start()).await.rows, 0);

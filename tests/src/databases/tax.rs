@@ -188,7 +188,7 @@ async fn a_record_that_cannot_be_read_holds_up_no_other(db: &Database) {
     let account = billed(db, &["2026-11-24", "2026-11-25"]).await;
     let put = db.raw.put_item().table_name(&db.tables.core);
     let put = put.item("pk", AttributeValue::S("TAX-DUE".to_owned()));
-    // Before the others.
+    // It is due before the others.
     put.item("sk", AttributeValue::S("2026-01-01".to_owned())).send().await.unwrap();
     let done = purge(db, "2031-11-26T00:00:00Z").await;
     assert_eq!((done.purged, done.failed, done.complete), (2, 1, true));

@@ -23,7 +23,7 @@ use crate::wire::constant;
 on_both_databases!(
     what_a_run_has_no_time_for_is_done_by_a_worker_and_tallied_by_it,
     rows_are_swept_by_the_worker_alone_at_the_time_of_the_schedule,
-    a_worker_without_time_has_another_go_on_for_an_hour,
+    work_that_runs_out_of_time_is_queued_again_for_an_hour,
 );
 
 const LONG: SignedDuration = SignedDuration::from_mins(5);
@@ -43,7 +43,7 @@ fn worker(db: &Database) -> App {
     App { eraser, queue, mailer: None, public_url: String::new() }
 }
 
-/// Has a worker take these messages.
+/// Gives these messages to a worker.
 async fn work(db: &Database, bodies: &[String], time: SignedDuration) {
     let record = |body: &String| Record { message_id: "m".to_owned(), body: body.clone() };
     let records = bodies.iter().map(record).collect();
@@ -105,7 +105,7 @@ async fn rows_are_swept_by_the_worker_alone_at_the_time_of_the_schedule(db: &Dat
 }
 
 //= R6.2
-async fn a_worker_without_time_has_another_go_on_for_an_hour(db: &Database) {
+async fn work_that_runs_out_of_time_is_queued_again_for_an_hour(db: &Database) {
     let message = |work: &str, at: &str| json!({"work": work, "at": at}).to_string();
     for name in ["sweep-rows", "destroy-day-keys"] {
         let latest = message(name, "2100-01-01T00:00:00Z");

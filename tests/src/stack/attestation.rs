@@ -48,7 +48,7 @@ async fn a_day_is_attested_once_in_three_forms_that_say_the_same() {
     assert_eq!(filed.filed(day, Form::Report).await.unwrap(), report, "it stays as it was filed");
 }
 
-/// Whether IAM let it through; that the object is not there is another matter.
+/// Whether IAM let the call through. The object need not be there.
 fn allowed<T, E: ProvideErrorMetadata, R>(result: &Result<T, SdkError<E, R>>) -> bool {
     match result {
         Ok(_) => true,

@@ -129,8 +129,8 @@ fn searched(deployed: &Deployed, account: &Account, canaries: &Canaries) -> Vec<
     sources
 }
 
-/// Has the contact erased through the public door, and the ones that refuse; returns once it is
-/// done.
+/// Erases the contact through the public door, tries the doors that refuse, and returns when the
+/// erasure is completed.
 async fn erase(deployed: &Deployed, canaries: &Canaries) {
     let stack = &deployed.stack.deployed;
     let Canaries { text, token, contact, .. } = canaries;
@@ -185,7 +185,7 @@ async fn nothing_personal_is_in_clear_anywhere() {
     run_everything(&deployed, &account, &canaries);
     deployed.stack.run_task("provision-day-keys", &numib::edge::clock::now().to_string()).unwrap();
 
-    // What went in can be read by who may read it: the search below is for something real.
+    // Whoever may read what went in can read it, so the search below is for something real.
     let list = deployed.get("/v1/conversations", &member);
     let id = list.json()["conversations"][0]["id"].as_str().unwrap().to_owned();
     let page = deployed.get(&format!("/v1/conversations/{id}/messages"), &member);
@@ -201,7 +201,7 @@ async fn nothing_personal_is_in_clear_anywhere() {
     assert!(has("stream:", account.connection.id.as_str()), "the dump has no stream");
     assert!(has("log:", "webhook taken in"), "the dump has no log of the intake");
     assert!(has("log:", "GET /v1/conversations"), "the dump has no log of the inbox");
-    // And when it is erased, of the conversation nothing is left but its mark and the proof.
+    // After the erasure nothing is left of the conversation but its mark and the proof.
     erase(&deployed, &canaries).await;
     let sources = searched(&deployed, &account, &canaries);
     for (source, content) in sources.iter().filter(|(source, _)| source.starts_with("table:")) {

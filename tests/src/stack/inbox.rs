@@ -1,4 +1,4 @@
-//! The inbox over HTTP, as members and as those who are none.
+//! The inbox over HTTP, for members and for others.
 
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;

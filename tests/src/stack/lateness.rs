@@ -1,6 +1,6 @@
 //! How late time to live is, by the deployed function. The emulator removes what has expired
-//! without a record in the stream, so the record here is as DynamoDB writes it; that the mapping
-//! leaves out what others delete is tried on the emulator's own.
+//! without a record in the stream, so the record here is made as DynamoDB makes it. The emulator's
+//! own records show that the mapping leaves out what others delete.
 
 use std::time::Duration;
 

@@ -129,7 +129,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
         limited("ListPolicies", r#""POLICY#*", "POLICIES""#),
         limited("ShutMembersOut", r#""MEMBER#*""#),
         limited("CheckOwners", r#""MEMBER#*""#),
-        // It files none.
+        // It files no tax record.
         limited("ListTaxRecords", r#""TAX#*""#),
         limited("CheckThatAccountsServe", r#""ACCOUNT#*""#),
         limited("LookAtConnectionsAndContacts", routes_and_connections),
@@ -138,7 +138,7 @@ fn the_template_limits_the_privacy_api_to_what_erasing_takes() {
             "ReadRequestsHoldsAndConnections",
             r#""ROUTE#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
         ),
-        // Not the holds themselves: those are staff's.
+        // It writes no hold: operator-api alone does.
         limited("OpenRequests", r#""REQUEST#*", "SUBJECT#*", "WAIT#*""#),
         limited("ListRequestsAndConsents", r#""REQUESTS#*", "CONSENTS#*""#),
         limited("PlaceRequestsAndKeepDecisions", r#""REQUESTS#*", "CONSENTS#*""#),
@@ -242,7 +242,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
             "ReadRequestsHoldsAndConnections",
             r#""ROUTE#*", "REQUEST#*", "SUBJECT#*", "HOLD#*""#,
         ),
-        // Not the holds themselves: who may call this has signed nothing but a question.
+        // It writes no hold: whoever calls it has only signed a question.
         limited("OpenRequests", r#""REQUEST#*", "REQUESTS#*", "SUBJECT#*", "WAIT#*""#),
         limited("WaitNoMore", r#""WAIT#*""#),
         limited("FindExports", r#""EXPORTS#*""#),
@@ -257,7 +257,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
 
 //= R4.5
 #[test]
-fn the_template_limits_the_eraser_to_what_it_deletes_and_proves() {
+fn the_template_limits_the_worker_to_what_it_deletes_and_proves() {
     let requests =
         r#""REQUEST#*", "SUBJECT#*", "HOLD#*", "HOLDS", "WAIT#*", "EXPORT#*", "EXPORTS#*""#;
     let expected = [

@@ -1,4 +1,5 @@
-//! Least privilege, both ways: each role does its job, and the calls next to it are denied.
+//! Least privilege, both ways: each role may do what it is for, and the calls next to that are
+//! denied.
 
 use std::collections::BTreeMap;
 
@@ -162,7 +163,7 @@ async fn the_intakes_role_writes_sealed_messages_and_can_look_up_and_open_none()
     let made = role.keys.generate(name(&account, today)).await;
     assert!(matches!(made, Err(KmsError::Denied(_))), "the intake made a day key");
 
-    // Its job, with its own code.
+    // What the role is for, done with the function's own code.
     let owner = role.store.route(&account.connection.route).await.unwrap();
     assert!(matches!(owner, RouteOwner::Active(..)));
     let day_key = role.store.public_day_key(&account.connection.id, today).await.unwrap();
@@ -250,7 +251,8 @@ async fn the_privacy_apis_role_marks_and_destroys_and_reads_no_message() {
     let as_another = role.keys.unwrap(KeyName::Tax(&account.id), &made.wrapped_key).await;
     assert!(as_another.is_err(), "a key of one purpose opened as one of another");
 
-    // Its job, with its own code: a row is found without what is sealed in it.
+    // What the role is for, done with the function's own code: it finds a row without what is
+    // sealed in it.
     let conversation = ConversationId::parse(&format!("{}.p", account.connection.id)).unwrap();
     let key = MessageKey { conversation, message: MessageId::parse("m").unwrap() };
     assert_eq!(role.store.find_row(&key).await.unwrap(), None);
@@ -313,7 +315,7 @@ async fn a_scheduled_event_that_names_no_task_or_time_fails_loudly() {
 //= R4.5
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
-async fn the_eraser_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_neither_opens() {
+async fn the_worker_deletes_and_proves_and_the_callbacks_mark_and_destroy_and_neither_opens() {
     let deployed = deployed().await;
     let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
     let tables = deployed.stack.tables();

@@ -1,4 +1,4 @@
-//! Signing in: second factors, fresh sign-ins, and members who are no more.
+//! Signing in: second factors, fresh sign-ins, and members who were removed.
 
 use numib::domain::ids::{Channel, MemberId};
 use numib::domain::plan::Plan;
@@ -29,7 +29,7 @@ async fn a_member_enrols_an_authenticator_and_is_asked_for_it_at_the_next_sign_i
     assert_eq!(said["challenge"], "SOFTWARE_TOKEN_MFA", "{said}");
     assert_eq!(said["has_token_before"], false, "a password alone gives no token: {said}");
     assert_eq!(said["refused"], "CodeMismatchException", "a wrong code gives no token: {said}");
-    // What is sensitive takes such a sign-in: it is fresh.
+    // This sign-in is fresh, so it lets the member do what is sensitive.
     let access_token = said["access_token"].as_str().unwrap().to_owned();
     let login = Login { access_token, ..login };
     let deleted = deployed.send(("DELETE", "/v1/account"), &login, NOTHING);
@@ -39,7 +39,7 @@ async fn a_member_enrols_an_authenticator_and_is_asked_for_it_at_the_next_sign_i
 //= R4.3
 #[ignore = "needs a stack: cargo xtask test"]
 #[tokio::test]
-async fn a_revoked_member_is_out_at_once() {
+async fn a_removed_member_is_out_at_once() {
     let deployed = deployed().await;
     let account = deployed.account(Channel::Messenger, Plan::Days30, &[]).await;
     let owner = deployed.member(&account.id, Role::Owner).await;

@@ -129,7 +129,7 @@ fn every_alarm_calls_someone_says_what_to_do_and_is_on_the_dashboard() {
 
 /// An alarm on a metric that nobody writes is silent for ever.
 #[test]
-fn every_metric_that_is_looked_at_is_written_by_whom_it_is_looked_at_of() {
+fn every_metric_of_an_alarm_or_graph_is_written_by_the_function_that_it_names() {
     let template = Template::read();
     let functions = template.functions();
     let mut named = named_by_alarms(&template);

@@ -44,7 +44,7 @@ fn every_member_may_have_an_authenticator_and_no_code_comes_by_text_message() {
 
 //= R4.3
 #[test]
-fn an_address_is_somebodys_once_it_is_verified_and_is_changed_in_no_other_way() {
+fn an_address_counts_once_it_is_verified_and_is_changed_in_no_other_way() {
     let template = Template::read();
     let pool = template.resources("AWS::Cognito::UserPool")["UserPool"];
     let verified = &pool["UserAttributeUpdateSettings"];

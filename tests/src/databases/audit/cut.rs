@@ -108,7 +108,7 @@ async fn what_is_older_is_cut_and_what_is_left_verifies_from_the_checkpoint(db: 
     assert_eq!(left(db, &app, &id).await, before[3..]);
     run(&app, oldest + kept).await;
     assert_eq!(left(db, &app, &id).await, before[4..]);
-    // The last one goes too, and who comes back after that goes on.
+    // The last event goes too. Later events go on from its hash.
     run(&app, now() + DAY * 90).await;
     assert_eq!(left(db, &app, &id).await, []);
     record(db, &id, [now() + DAY * 91]).await;
@@ -240,7 +240,7 @@ async fn a_checkpoint_that_is_not_the_accounts_own_is_not_believed(db: &Database
     let foreign = db.store.audit_page(&other, None).await.unwrap().checkpoint.unwrap();
     record(db, &id, [now(), now(), now() + DAY * 80]).await;
     let before = whole(db, &id).await;
-    // It is later than this account's first events: believed, it would have them deleted unseen.
+    // It is later than this account's first events. A cut that trusted it would delete them unseen.
     db.store.put_audit_checkpoint(&id, None, &foreign).await.unwrap();
     let did = run(&app, now() + DAY * 90).await;
     assert_eq!((&did["broken"], &did["events_cut"]), (&json!(1), &json!(2)), "{did}");

@@ -18,7 +18,7 @@ on_both_databases!(
     a_channel_that_is_being_disconnected_has_one_code_until_it_is_gone,
     erasing_a_contact_hides_all_that_was_sent_until_then_and_nothing_else,
     erasing_a_message_leaves_a_tombstone_that_keeps_it_out,
-    another_accounts_ids_are_as_if_they_never_were,
+    another_accounts_ids_are_not_found,
     what_a_failing_queue_did_not_take_is_unreadable_and_queued_by_the_next_try,
 );
 
@@ -116,7 +116,7 @@ async fn erasing_a_message_leaves_a_tombstone_that_keeps_it_out(db: &Database) {
 }
 
 //= R5.3
-async fn another_accounts_ids_are_as_if_they_never_were(db: &Database) {
+async fn another_accounts_ids_are_not_found(db: &Database) {
     let (office, shop, other) = (Office::open(db), Shop::open(db).await, Shop::open(db).await);
     fill(db, &shop).await;
     fill(db, &other).await;

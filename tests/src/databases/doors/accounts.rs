@@ -17,7 +17,7 @@ use crate::webhook::Answer;
 
 on_both_databases!(
     a_correction_of_a_version_that_is_not_the_latest_changes_nothing,
-    of_two_owners_who_remove_each_other_at_once_one_stays,
+    when_two_owners_remove_each_other_at_once_one_stays,
     an_owner_sees_no_invoice_of_another_account,
     the_longest_invoice_of_the_schema_is_filed,
     every_field_that_is_wrong_is_named_with_its_rule,
@@ -52,7 +52,7 @@ async fn a_correction_of_a_version_that_is_not_the_latest_changes_nothing(db: &D
 }
 
 //= R4.3
-async fn of_two_owners_who_remove_each_other_at_once_one_stays(db: &Database) {
+async fn when_two_owners_remove_each_other_at_once_one_stays(db: &Database) {
     let (office, account) = (Office::open(db), an_account());
     let owners =
         [sign_in(db, &account, Role::Owner).await, sign_in(db, &account, Role::Owner).await];

@@ -43,7 +43,7 @@ impl Worker {
         Self { app, pool, mail, queue }
     }
 
-    /// Has it work on this until the end of its time, which has come; returns what it left.
+    /// Lets it work on this when its time is over; returns what it left.
     async fn work(&self, body: &str) -> Option<String> {
         let records = json!({"Records": [{"messageId": "m", "body": body}]});
         let event: Event = serde_json::from_value(records).unwrap();

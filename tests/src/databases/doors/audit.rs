@@ -136,7 +136,7 @@ async fn whoever_is_refused_is_recorded_and_whoever_only_looks_is_not(db: &Datab
     assert_eq!(office.delete(&admin, CONNECTION, channel(&other)).await.status, 404);
     assert_eq!(office.get(&agent, "code").await.status, 403);
     assert_eq!(office.post(&admin, LODGE, &json!({"id": 1})).await.status, 403);
-    // What could not be read asked for nothing; and who has no token has no name.
+    // A request that cannot be read asks for nothing, and a caller without a token has no name.
     let staff = operator(db).await;
     assert_eq!(office.post(&staff, LODGE, &json!({"id": 1})).await.status, 400);
     assert_eq!(office.delete(&Value::Null, DELETE_ACCOUNT, json!({})).await.status, 403);

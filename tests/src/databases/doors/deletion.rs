@@ -22,7 +22,7 @@ on_both_databases!(
     deleting_an_account_locks_it_and_makes_its_data_unreadable_before_the_answer,
     a_locked_account_lets_nobody_in_but_its_owner,
     a_locked_account_gets_no_new_channel,
-    a_deletion_asked_for_twice_is_one,
+    a_deletion_that_is_asked_for_twice_is_one_request,
     a_deletion_taken_back_lets_everyone_in_again_and_brings_no_data_back,
     a_hold_that_comes_in_between_makes_no_second_deletion,
     what_a_worker_has_begun_cannot_be_taken_back,
@@ -94,7 +94,7 @@ async fn a_locked_account_gets_no_new_channel(db: &Database) {
 }
 
 //= R6.1
-async fn a_deletion_asked_for_twice_is_one(db: &Database) {
+async fn a_deletion_that_is_asked_for_twice_is_one_request(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
     let other = sign_in(db, &shop.connection.account, Role::Owner).await;

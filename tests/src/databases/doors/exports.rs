@@ -11,11 +11,11 @@ use crate::database::Database;
 use crate::shop::{Shop, now};
 
 on_both_databases!(
-    an_owner_asks_once_and_follows_it,
+    an_owner_asks_once_and_follows_the_export,
     a_link_is_made_for_each_click_and_lives_for_five_minutes,
-    what_is_not_there_says_so,
-    another_accounts_export_is_as_if_it_never_was,
-    an_account_has_so_many_exports_and_no_more,
+    an_export_without_an_archive_says_so,
+    another_accounts_export_is_not_found,
+    an_account_has_twenty_exports_at_most,
     no_archive_outlives_the_deletion_of_its_account_or_a_change_of_its_plan,
 );
 
@@ -40,7 +40,7 @@ async fn ended(db: &Database, account: &AccountId, (id, state): (&str, State)) -
 }
 
 //= R5.1, R5.4
-async fn an_owner_asks_once_and_follows_it(db: &Database) {
+async fn an_owner_asks_once_and_follows_the_export(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let owner = sign_in(db, &shop.connection.account, Role::Owner).await;
     let asked = office.call(&owner, ASK, Said::default()).await;
@@ -80,7 +80,7 @@ async fn a_link_is_made_for_each_click_and_lives_for_five_minutes(db: &Database)
 }
 
 //= R5.4, R8.3
-async fn what_is_not_there_says_so(db: &Database) {
+async fn an_export_without_an_archive_says_so(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let account = &shop.connection.account;
     let owner = sign_in(db, account, Role::Owner).await;
@@ -98,7 +98,7 @@ async fn what_is_not_there_says_so(db: &Database) {
 }
 
 //= R4.3
-async fn another_accounts_export_is_as_if_it_never_was(db: &Database) {
+async fn another_accounts_export_is_not_found(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let other = Shop::open(db).await;
     let owner = sign_in(db, &other.connection.account, Role::Owner).await;
@@ -113,7 +113,7 @@ async fn another_accounts_export_is_as_if_it_never_was(db: &Database) {
 }
 
 //= R5.4
-async fn an_account_has_so_many_exports_and_no_more(db: &Database) {
+async fn an_account_has_twenty_exports_at_most(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let account = &shop.connection.account;
     let owner = sign_in(db, account, Role::Owner).await;

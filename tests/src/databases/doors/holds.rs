@@ -156,15 +156,15 @@ async fn a_worker_has_rows_follow_each_hold_and_each_lift(db: &Database) {
         .await;
     assert_eq!(set(&office, &operator, "h1", &on).await.status, 201);
     assert_eq!(office.queued_as("held"), [on.to_string()]);
-    // Once more, in case the first was not queued.
+    // Lifted once more, in case the first lift queued nothing.
     assert_eq!(set(&office, &operator, "h1", &on).await.status, 200);
     assert_eq!(office.queued_as("held"), [on.to_string()]);
     assert_eq!(lift(&office, &operator, "h1", &on).await.status, 200);
     assert_eq!(office.queued_as("held"), [on.to_string()]);
     assert_eq!(lift(&office, &operator, "h1", &on).await.status, 404);
     assert_eq!(office.queued_as("held"), [on.to_string()], "the first may not have been queued");
-    // Of what there is nothing, there is nothing to hold.
-    // Nor where somebody has mistyped a contact of a channel that is there.
+    // What does not exist cannot be held.
+    // A mistyped contact of an existing channel cannot be held either.
     let mistyped = Held::Contact(shop.conversation("7009"));
     let nothing = ["account:nobody", "connection:none", "contact:none.nobody"];
     let nothing = nothing.iter().map(|nothing| Held::parse(nothing).unwrap());

@@ -18,7 +18,7 @@ use crate::wire::Fate;
 on_both_databases!(
     every_id_of_a_list_is_one_request_and_has_a_line,
     the_same_file_again_changes_nothing_and_gives_the_same_lines,
-    another_file_asks_anew_of_whom_nothing_is_under_way,
+    another_file_opens_new_requests_where_none_is_under_way,
     a_list_that_runs_out_of_time_says_where_to_go_on,
     what_fails_for_one_person_stops_no_other_and_is_done_by_the_next_try,
     what_fails_for_all_stops_there_and_goes_on_from_there,
@@ -50,7 +50,7 @@ fn lines(answer: &Answer) -> (Vec<String>, Vec<Option<String>>) {
     (lines.iter().map(line).collect(), lines.iter().map(code).collect())
 }
 
-/// So many people of whom nothing is held.
+/// A list of so many people of whom nothing is held.
 fn strangers(count: usize) -> String {
     let ids: Vec<_> = (0..count).map(|number| format!("88{number:06}")).collect();
     ids.join("\n")
@@ -104,7 +104,7 @@ async fn the_same_file_again_changes_nothing_and_gives_the_same_lines(db: &Datab
     let before = dump(db).await;
     assert_eq!(post(&office, &operator, &list).await.text, first.text);
     assert_eq!(dump(db).await, before);
-    // As well when all of it has ended.
+    // The same holds when all requests have ended.
     let codes = lines(&first).1.into_iter().flatten().chain([lodged]);
     for code in codes {
         db.store.end_request(&office.stored(&code).await).await.unwrap();
@@ -115,7 +115,7 @@ async fn the_same_file_again_changes_nothing_and_gives_the_same_lines(db: &Datab
 }
 
 //= R8.7
-async fn another_file_asks_anew_of_whom_nothing_is_under_way(db: &Database) {
+async fn another_file_opens_new_requests_where_none_is_under_way(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     fill(db, &shop).await;
     let operator = operator(db).await;
@@ -141,7 +141,7 @@ async fn a_list_that_runs_out_of_time_says_where_to_go_on(db: &Database) {
     let next = post_from(&office, &operator, &list, "from=18").await;
     assert_eq!(lines(&next).0.first().map(String::as_str), Some("18 nothing-held"));
     assert_eq!(next.json()["resume_from"], 34);
-    // The caller may as well say nothing: what is done is not done again.
+    // Without `from`, too, nothing is done twice.
     office.staff.list_time = operator_api::LIST_TIME;
     let whole = post(&office, &operator, &list).await;
     assert_eq!(whole.json().get("resume_from"), None);

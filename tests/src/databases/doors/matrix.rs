@@ -61,7 +61,7 @@ impl Ids {
     }
 }
 
-/// Ids that never were.
+/// Ids of nothing.
 fn unknown(route: &Row) -> Value {
     let id = |of: &str| if of == "conversation" { "no.where" } else { "nowhere" };
     route.parameters.iter().map(|(of, name)| ((*name).to_owned(), json!(id(of)))).collect()
@@ -87,7 +87,7 @@ async fn every_route_lets_in_the_roles_of_its_row_and_nobody_else(db: &Database)
     let office = Office::open(db);
     for role in EVERYONE {
         for route in &rows() {
-            // An account of its own for each: some of these routes end it.
+            // Each has an account of its own, since some of these routes end the account.
             let shop = Shop::open(db).await;
             let member = sign_in(db, &shop.connection.account, role).await;
             let answer = call(&office, &member, route, unknown(route)).await;
@@ -120,7 +120,8 @@ async fn another_accounts_ids_answer_as_ids_that_never_were(db: &Database) {
             assert_eq!(db.dump_table(&db.tables.core).await, before, "{}", route.key);
         }
     }
-    // The owner's own are there; of an account for each route, for many erase them.
+    // The owner's own ids are found. Each route has an account of its own, since many routes erase
+    // what they name.
     for route in rows().iter().filter(|route| is_about_an_account(route)) {
         let own = Ids::of_a_new_account(db, &office).await;
         let owner = sign_in(db, &own.shop.connection.account, Role::Owner).await;

@@ -131,7 +131,7 @@ async fn whoever_was_invited_in_vain_is_forgotten_and_who_became_a_member_is_not
         let invited = MemberId::parse(&invited).unwrap();
         eraser.forget_unless_member(&invited, account).await.unwrap();
         assert_eq!(asked(&wire) == ["AdminDeleteUser"], is_forgotten);
-        // Shut out, and maybe kept by a hold: an erasure has them.
+        // They are shut out, and an erasure that a hold keeps waiting names them.
         if !is_forgotten {
             db.store.shut_out((account, &invited), Role::Agent, None).await.unwrap();
             eraser.forget_unless_member(&invited, account).await.unwrap();

@@ -72,7 +72,7 @@ struct Office<'a> {
 struct Row {
     key: &'static str,
     who: &'static Who,
-    /// Of its path, each with what it is the id of.
+    /// The parameters of its path, each with what it is the id of.
     parameters: Vec<(&'static str, &'static str)>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Office<'a> {
         Self { db, app, staff, queue }
     }
 
-    /// Has both functions ask this user pool.
+    /// Gives both functions this user pool.
     fn ask(&mut self, user_pool: UserPool) {
         self.staff.user_pool = user_pool.clone();
         self.app.user_pool = user_pool;

@@ -16,11 +16,11 @@ use crate::webhook::Answer;
 
 on_both_databases!(
     what_is_repeated_under_its_key_is_done_once_and_answered_the_same,
-    of_two_at_the_same_time_one_is_done,
-    a_key_is_of_one_request_of_one_member,
+    only_one_of_two_requests_at_the_same_time_is_done,
+    a_key_belongs_to_one_request_of_one_member,
     what_failed_on_our_side_is_done_when_it_is_repeated,
     while_one_is_under_way_no_other_begins_until_its_lease_ends,
-    what_a_member_was_answered_goes_with_them,
+    kept_answers_go_with_their_member,
     what_was_looked_at_or_could_not_be_done_is_not_kept,
 );
 
@@ -49,7 +49,7 @@ async fn what_is_repeated_under_its_key_is_done_once_and_answered_the_same(db: &
     assert!(office.queued().is_empty());
 }
 
-async fn of_two_at_the_same_time_one_is_done(db: &Database) {
+async fn only_one_of_two_requests_at_the_same_time_is_done(db: &Database) {
     let (office, staff) = (Office::open(db), operator(db).await);
     let both = [(); 2].map(|()| lodge(&office, &staff, "7001", KEY));
     let both = futures_util::future::join_all(both).await;
@@ -60,7 +60,7 @@ async fn of_two_at_the_same_time_one_is_done(db: &Database) {
     }
 }
 
-async fn a_key_is_of_one_request_of_one_member(db: &Database) {
+async fn a_key_belongs_to_one_request_of_one_member(db: &Database) {
     let (office, staff) = (Office::open(db), operator(db).await);
     let first = lodge(&office, &staff, "7001", KEY).await;
     assert_problem(&lodge(&office, &staff, "7002", KEY).await, 422, "idempotency-key");
@@ -115,7 +115,7 @@ async fn while_one_is_under_way_no_other_begins_until_its_lease_ends(db: &Databa
 }
 
 //= R6.1
-async fn what_a_member_was_answered_goes_with_them(db: &Database) {
+async fn kept_answers_go_with_their_member(db: &Database) {
     let (office, shop) = (Office::open(db), Shop::open(db).await);
     let account = &shop.connection.account;
     let owner = sign_in(db, account, Role::Owner).await;

@@ -40,7 +40,7 @@ async fn membership_and_token_must_agree(db: &Database) {
         with("token_use", json!("id")),
         with("sub", json!("nobody")),
         with("cognito:groups", json!("")),
-        // Who has the groups of staff in the token, but not the membership.
+        // The token has the groups of staff, and the database has no such membership.
         with("cognito:groups", json!("[operator]")),
         with("cognito:groups", json!("[admin privacy]")),
     ];
@@ -50,7 +50,7 @@ async fn membership_and_token_must_agree(db: &Database) {
             assert_problem(&answer, 403, "forbidden");
         }
     }
-    // Staff in the database by now, but not in the token yet.
+    // The database says operator by now, and the token does not yet.
     let id = MemberId::parse(owner["sub"].as_str().unwrap()).unwrap();
     db.store.put_member(&id, &Member { account, role: Role::Operator }).await.unwrap();
     for route in &rows() {

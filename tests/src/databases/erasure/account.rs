@@ -23,8 +23,8 @@ use crate::shop::{key_pair, now};
 use crate::wire::constant;
 
 on_ministack!(
-    of_an_erased_account_with_all_its_data_only_records_of_it_are_left,
-    of_an_erased_account_nothing_opens_its_profile_and_its_tax_records_stay,
+    an_erased_account_with_all_its_data_leaves_only_records_of_the_erasure,
+    no_key_opens_the_profile_of_an_erased_account_and_its_tax_records_stay,
     an_account_without_tax_records_takes_their_key_along,
     an_account_that_is_restored_is_erased_again_with_its_key,
 );
@@ -60,7 +60,7 @@ async fn keys(db: &Database, account: &AccountId) -> [bool; 2] {
 }
 
 //= R6.1, R6.3, R6.6
-async fn of_an_erased_account_nothing_opens_its_profile_and_its_tax_records_stay(db: &Database) {
+async fn no_key_opens_the_profile_of_an_erased_account_and_its_tax_records_stay(db: &Database) {
     let account = account(db).await;
     bill(db, &account).await;
     let key = signing_key(db).await;
@@ -82,7 +82,7 @@ async fn of_an_erased_account_nothing_opens_its_profile_and_its_tax_records_stay
 }
 
 //= R6.1, R6.3
-async fn of_an_erased_account_with_all_its_data_only_records_of_it_are_left(db: &Database) {
+async fn an_erased_account_with_all_its_data_leaves_only_records_of_the_erasure(db: &Database) {
     let account = account(db).await;
     bill(db, &account).await;
     let member = MemberId::parse(&random_id().unwrap()).unwrap();

@@ -21,7 +21,7 @@ use crate::webhook::Intake;
 use crate::wire::Fate;
 
 on_both_databases!(
-    who_asks_again_while_nothing_came_in_between_has_the_same_code,
+    asking_again_gives_the_same_code_while_nothing_came_in_between,
     an_index_that_is_a_moment_old_makes_no_new_request,
     what_came_since_a_request_that_is_under_way_is_erased_with_the_next,
     data_without_a_hold_does_not_wait_for_what_was_held_before,
@@ -32,12 +32,12 @@ on_both_databases!(
     a_contact_that_wrote_while_its_erasure_waited_stays_in_the_inbox,
     where_the_inbox_lags_behind_a_worker_shows_the_newest_that_is_left,
     an_edit_of_an_erased_contact_is_found_by_the_next_erasure,
-    a_channel_connected_since_is_not_what_a_late_callback_speaks_of,
+    a_late_callback_leaves_a_channel_that_was_connected_since,
     a_worker_goes_on_with_a_request_that_a_door_put_on_hold_too_late,
 );
 on_ministack!(a_mark_that_a_restore_lost_is_set_again);
 
-/// Has the callback sent at a time, issued at another; returns the code.
+/// Sends a callback at a time, issued at another; returns the code.
 async fn call_back(desk: &Desk, at: Timestamp, issued_at: Timestamp) -> String {
     let signed = signed_request(SECRETS[0], &asks("7001", issued_at));
     code(&desk.post_at(at, DELETE, &format!("signed_request={signed}")).await)
@@ -59,7 +59,7 @@ fn account(shop: &Shop) -> Held {
     Held::Account(shop.connection.account.clone())
 }
 
-/// Has the contact write at a later time.
+/// Lets the contact write at a later time.
 async fn write(db: &Database, shop: &Shop, at: Timestamp, mid: &str) {
     let body = shop.body(&[shop.text("7001", at, mid, "new")]);
     assert_eq!(Intake::start(db).deliver_at(at, &body).await.counts()["stored"], 1);
@@ -82,7 +82,7 @@ fn seconds(seconds: i64) -> SignedDuration {
 }
 
 //= R8.3
-async fn who_asks_again_while_nothing_came_in_between_has_the_same_code(db: &Database) {
+async fn asking_again_gives_the_same_code_while_nothing_came_in_between(db: &Database) {
     let (desk, shop) = (Desk::open(db), Shop::open(db).await);
     fill(db, &shop).await;
     let first = call_back(&desk, now(), now()).await;
@@ -190,7 +190,7 @@ async fn a_message_that_comes_while_the_mark_is_being_written_is_found_again(db:
     fill(db, &shop).await;
     let asked = super::asked(&[contact(&shop, "7001", now())]);
     let first = open(db, asked, now()).await;
-    // Later than the question, and acknowledged before its mark; the inbox lags behind.
+    // Sent after the question, acknowledged before the mark, and not yet in the inbox index.
     write(db, &shop, now() + seconds(1), "m_new").await;
     numib::erasure::shred(&db.store, first.clone(), now()).await.unwrap();
     sweep_request(db, &first, now() + seconds(2)).await;
@@ -253,7 +253,7 @@ async fn an_edit_of_an_erased_contact_is_found_by_the_next_erasure(db: &Database
 }
 
 //= R8.3
-async fn a_channel_connected_since_is_not_what_a_late_callback_speaks_of(db: &Database) {
+async fn a_late_callback_leaves_a_channel_that_was_connected_since(db: &Database) {
     let (desk, old) = (Desk::open(db), Shop::open(db).await);
     old.erase(db).await;
     let fresh = old.successor(db, ago(60_000)).await;

@@ -187,7 +187,7 @@ async fn asked_twice_at_once_there_is_one_request(db: &Database) {
 async fn a_callback_sent_again_later_takes_nothing_newer(db: &Database) {
     let desk = Desk::open(db);
     let shop = Shop::open(db).await;
-    // Issued a day ago: what was written since is not what it is about.
+    // It was issued a day ago, so it does not cover what was written since.
     let issued = now() - SignedDuration::from_hours(24);
     let items = [
         shop.text("7001", ago(9000), "m_1", "newer"),
@@ -273,7 +273,7 @@ async fn each_account_has_in_its_chain_what_meta_erased_of_it_and_nothing_of_oth
     Intake::start(db).deliver(&body).await;
     code(&desk.post(DELETE, &asks("7001", now())).await);
     let alone = code(&desk.post(DELETE, &asks("7002", now())).await);
-    // Of whom nothing is held, nothing is anybody's to record.
+    // Where nothing is held of a person, no account has anything to record.
     code(&desk.post(DELETE, &asks("7099", now())).await);
     let issued_at = now().as_second();
     let gone = json!({

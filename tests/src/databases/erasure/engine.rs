@@ -21,7 +21,7 @@ use crate::webhook::Intake;
 use crate::wire::{Call, Wire};
 
 on_ministack!(
-    of_an_erased_connection_nothing_is_left_but_its_mark,
+    an_erased_connection_leaves_nothing_but_its_mark,
     what_is_shredded_has_no_key_before_any_row_is_deleted,
     the_proof_waits_until_intake_is_done_with_what_it_had_begun,
     a_row_that_comes_back_before_the_proof_is_swept_too,
@@ -31,20 +31,20 @@ on_ministack!(
     a_contact_that_writes_again_starts_anew,
     an_erased_contact_that_is_restricted_stays_restricted,
     an_erased_message_leaves_a_tombstone_and_its_neighbours,
-    asked_again_while_under_way_it_is_the_same_request,
-    where_nothing_is_held_it_completes_and_says_so,
+    asking_again_while_a_request_is_under_way_gives_the_same_request,
+    a_request_about_nothing_completes_and_says_so,
     rows_of_more_than_a_page_are_all_deleted,
     two_workers_at_once_delete_and_count_everything_once,
     a_worker_that_runs_out_of_time_is_followed_by_one_that_goes_on,
     erasing_one_connection_leaves_the_next_one_on_its_channel_alone,
-    what_the_receipt_says_can_be_checked_offline,
+    a_receipt_can_be_checked_offline,
 );
 
 const ROWS: u64 = 7;
 const DAYS: u64 = 10;
 
 //= R8.3, R5.3, R6.6
-async fn of_an_erased_connection_nothing_is_left_but_its_mark(db: &Database) {
+async fn an_erased_connection_leaves_nothing_but_its_mark(db: &Database) {
     let (shop, other) = (Shop::open(db).await, Shop::open(db).await);
     fill(db, &shop).await;
     fill(db, &other).await;
@@ -75,7 +75,7 @@ async fn what_is_shredded_has_no_key_before_any_row_is_deleted(db: &Database) {
     assert_eq!((request.state, request.shredded_at), (State::Shredded, Some(now())));
     assert_eq!(db.dump_table(&db.tables.keys).await, BTreeSet::new());
     assert_eq!(db.dump_table(&db.tables.messages).await, rows);
-    // And nothing more comes in.
+    // Nothing more comes in.
     let body = shop.body(&[shop.text("7001", ago(5), "m_9", "late")]);
     let counts = Intake::start(db).deliver(&body).await.counts();
     assert_eq!(counts, json!({"reasons": {"suppressed": 1}}));
@@ -128,7 +128,7 @@ async fn a_row_that_is_written_while_its_contact_ends_is_deleted_and_counted(db:
     let key = signing_key(db).await;
     let request = ask(db, &[connection(&shop)]).await.unwrap();
     assert!(!is_over(&eraser(db, &key).work(&request.id, now(), &|| true).await.unwrap()));
-    // Behind the read of its conversation, and before its contact is gone.
+    // After the read of its conversation, and before its contact is gone.
     let (other, late) = (db.through(&Wire::default()), shop.key("7001", "m_late"));
     let is_end = |call: &Call| call.is("DeleteItem", "CoreTable");
     db.wire.before_call(is_end, async move {
@@ -194,7 +194,7 @@ async fn an_erased_contact_goes_and_its_neighbours_stay(db: &Database) {
         |item: &&String| item.contains(&format!("CONTACT#{}", shop.conversation("7001").contact));
     let mark = left.iter().find(is_it).unwrap();
     assert!(mark.contains("erased_at=") && !mark.contains("person_id"), "{mark}");
-    // A redelivery of all of it brings nothing back.
+    // A redelivery of every message brings nothing back.
     fill_again(db, &shop).await;
     assert_eq!(db.dump_table(&db.tables.core).await, left);
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
@@ -225,7 +225,7 @@ async fn a_contact_that_writes_again_starts_anew(db: &Database) {
     assert_eq!(shop.row(db, "7001", "m_1").await, None);
     let inbox = db.store.inbox(&shop.connection.id, None, 10).await.unwrap();
     assert!(inbox.iter().any(|entry| entry.conversation == shop.conversation("7001")));
-    // And is found when it asks again.
+    // The contact is found when it asks again.
     let core = db.dump_table(&db.tables.core).await;
     let known = format!("CONTACT#{}", shop.conversation("7001").contact);
     assert!(core.iter().any(|item| item.contains(&known) && item.contains("person_id")));
@@ -267,7 +267,7 @@ async fn an_erased_message_leaves_a_tombstone_and_its_neighbours(db: &Database) 
 }
 
 //= R8.4
-async fn asked_again_while_under_way_it_is_the_same_request(db: &Database) {
+async fn asking_again_while_a_request_is_under_way_gives_the_same_request(db: &Database) {
     let shop = Shop::open(db).await;
     fill(db, &shop).await;
     let key = signing_key(db).await;
@@ -281,7 +281,7 @@ async fn asked_again_while_under_way_it_is_the_same_request(db: &Database) {
 }
 
 //= R8.4
-async fn where_nothing_is_held_it_completes_and_says_so(db: &Database) {
+async fn a_request_about_nothing_completes_and_says_so(db: &Database) {
     let key = signing_key(db).await;
     let request = ask(db, &[]).await.unwrap();
     let soon = eraser(db, &key).work(&request.id, now(), &|| true).await.unwrap();
@@ -294,7 +294,7 @@ async fn where_nothing_is_held_it_completes_and_says_so(db: &Database) {
 //= R8.3
 async fn rows_of_more_than_a_page_are_all_deleted(db: &Database) {
     let shop = Shop::open(db).await;
-    // Over a megabyte, where a page of the database ends, and over a batch.
+    // More than a megabyte, at which a page of the database ends, and more than a batch.
     let long = "x".repeat(60_000);
     let large = (0..30).map(|n| shop.text("7001", ago(9000 - n), &format!("m_{n}"), &long));
     let small = (0..320).map(|n| shop.text("7002", ago(9000 - n), &format!("m_{n}"), "hi"));
@@ -371,7 +371,7 @@ async fn erasing_one_connection_leaves_the_next_one_on_its_channel_alone(db: &Da
 }
 
 //= R8.5
-async fn what_the_receipt_says_can_be_checked_offline(db: &Database) {
+async fn a_receipt_can_be_checked_offline(db: &Database) {
     let shop = Shop::open(db).await;
     fill(db, &shop).await;
     let key = signing_key(db).await;

@@ -29,7 +29,7 @@ use crate::database::Database;
 use crate::shop::{Shop, ago, now};
 use crate::webhook::Intake;
 
-/// So long after an erasure was asked for, its proof can be given.
+/// How long after an erasure was asked for its proof can be given.
 const LATER: SignedDuration = SignedDuration::from_secs(11);
 
 fn later() -> Timestamp {
@@ -89,7 +89,7 @@ pub(crate) async fn ask(db: &Database, targets: &[Target]) -> Result<Request, Er
     erasure::shred(&db.store, parts.followed, now()).await
 }
 
-/// A worker. Its user pool is nobody's: nothing but the end of an account asks it.
+/// A worker. Its user pool knows nobody, since only the end of an account asks the pool.
 pub(crate) fn eraser(db: &Database, key: &SigningKey) -> Eraser {
     let user_pool = UserPool::new(&db.sdk, "none".to_owned());
     let exports = Exports::new(clients::s3(&Cloud::new().around(&db.sdk)), "exports".to_owned());

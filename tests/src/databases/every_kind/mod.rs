@@ -15,9 +15,9 @@ use crate::shop::now;
 use home::{Home, kind_of};
 
 on_both_databases!(
-    of_an_account_that_is_erased_what_is_left_is_what_the_registry_says,
-    of_an_account_that_is_exported_every_kind_is_in_the_archive_or_said_not_to_be,
-    of_an_account_that_lives_on_what_has_a_clock_ends_by_it,
+    an_erased_account_leaves_exactly_what_the_registry_says,
+    an_export_has_every_kind_or_says_that_it_is_left_out,
+    every_kind_with_a_clock_ends_by_it_while_the_account_lives_on,
 );
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -29,7 +29,7 @@ async fn stored(db: &Database) -> BTreeMap<Place, String> {
     items
 }
 
-/// What is stored now, and was not before: of every kind something.
+/// What is stored now, and was not before. Something of every kind is among it.
 fn new_of_every_kind(
     before: &BTreeMap<Place, String>,
     now: &BTreeMap<Place, String>,
@@ -57,7 +57,7 @@ fn is_kept(reason: Reason, before: &str, after: &str) -> bool {
 }
 
 //= R6.1, R6.3, R8.3
-async fn of_an_account_that_is_erased_what_is_left_is_what_the_registry_says(db: &Database) {
+async fn an_erased_account_leaves_exactly_what_the_registry_says(db: &Database) {
     let nothing = stored(db).await;
     let other = Home::full(db).await;
     let others = stored(db).await;
@@ -103,7 +103,7 @@ async fn of_an_account_that_is_erased_what_is_left_is_what_the_registry_says(db:
         }
     }
     assert_eq!(other.cloud.names().len(), 1, "nor another's archive");
-    // And in the end, but for the ledger, even of that nothing is left.
+    // In the end even that is gone, and only the ledger is left.
     own.extend(after.into_iter().filter(|(place, _)| !others.contains_key(place)));
     for years in [1, 3, 10] {
         home.expire(now() + DAY * 366 * years).await;
@@ -115,15 +115,13 @@ async fn of_an_account_that_is_erased_what_is_left_is_what_the_registry_says(db:
     assert_eq!(left, without_end.copied().collect());
 }
 
-/// Of an audit chain that was cut, hashes stay: its end, and what was cut off it.
+/// Hashes of a cut audit chain stay: its end, and the last event that was cut.
 fn is_end_of_chain(place: &Place) -> bool {
     place.pk.starts_with("AUDIT#") && ["HEAD", "CHECKPOINT"].contains(&place.sk.as_str())
 }
 
 //= R5.1, R5.4
-async fn of_an_account_that_is_exported_every_kind_is_in_the_archive_or_said_not_to_be(
-    db: &Database,
-) {
+async fn an_export_has_every_kind_or_says_that_it_is_left_out(db: &Database) {
     let home = Home::full(db).await;
     let archive = Archive::read(home.export().await);
     let manifest = archive.manifest();
@@ -144,7 +142,7 @@ async fn of_an_account_that_is_exported_every_kind_is_in_the_archive_or_said_not
 }
 
 //= R6.2, R6.3, R6.4
-async fn of_an_account_that_lives_on_what_has_a_clock_ends_by_it(db: &Database) {
+async fn every_kind_with_a_clock_ends_by_it_while_the_account_lives_on(db: &Database) {
     let home = Home::full(db).await;
     let own = stored(db).await;
     new_of_every_kind(&BTreeMap::new(), &own);

@@ -16,11 +16,11 @@ use crate::shop::{Shop, ago, now};
 on_both_databases!(
     an_archive_has_all_of_its_account_and_nothing_of_another,
     the_manifest_is_signed_and_has_the_digest_of_every_file,
-    what_is_sent_after_the_asking_is_not_in_it,
-    what_is_erased_before_it_is_read_is_not_in_it,
+    what_is_sent_after_the_asking_is_not_in_the_archive,
+    what_is_erased_before_it_is_read_is_not_in_the_archive,
     a_key_is_unwrapped_once,
     an_account_without_anything_has_an_archive_too,
-    a_closed_account_gets_none,
+    a_closed_account_gets_no_archive,
     python_and_unzip_open_it,
 );
 
@@ -104,7 +104,7 @@ async fn the_manifest_is_signed_and_has_the_digest_of_every_file(db: &Database) 
 }
 
 //= R5.4
-async fn what_is_sent_after_the_asking_is_not_in_it(db: &Database) {
+async fn what_is_sent_after_the_asking_is_not_in_the_archive(db: &Database) {
     let desk = Desk::open(db).await;
     desk.receive(&[desk.shop.text("7001", ago(9000), "m_1", "before")]).await;
     let id = desk.ask().await;
@@ -120,7 +120,7 @@ async fn what_is_sent_after_the_asking_is_not_in_it(db: &Database) {
 }
 
 //= R8.3, R6.2
-async fn what_is_erased_before_it_is_read_is_not_in_it(db: &Database) {
+async fn what_is_erased_before_it_is_read_is_not_in_the_archive(db: &Database) {
     let desk = Desk::open(db).await;
     desk.receive(&[
         desk.shop.text("7001", ago(9000), "m_1", "erased"),
@@ -166,7 +166,7 @@ async fn an_account_without_anything_has_an_archive_too(db: &Database) {
 }
 
 //= R6.1
-async fn a_closed_account_gets_none(db: &Database) {
+async fn a_closed_account_gets_no_archive(db: &Database) {
     let desk = Desk::open(db).await;
     let id = desk.ask().await;
     db.store.mark_account_erased(&desk.shop.connection.account).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_closed_account_gets_none(db: &Database) {
     assert_ne!(desk.ask().await, id, "another may be asked for");
 }
 
-/// Whoever gets it has neither our reader nor our patience.
+/// Whoever gets an archive opens it with other tools than ours.
 async fn python_and_unzip_open_it(db: &Database) {
     let desk = Desk::open(db).await;
     desk.receive(&[desk.shop.text("7001", ago(9000), "m_1", "ñandú 🎉")]).await;

@@ -17,10 +17,10 @@ use crate::wire::{Call, Fate};
 on_both_databases!(
     wherever_a_worker_dies_the_next_one_writes_the_same_archive,
     parts_that_were_lost_are_written_anew,
-    one_that_keeps_failing_ends,
-    only_one_is_under_way_at_a_time,
+    an_export_that_keeps_failing_ends,
+    only_one_export_is_under_way_at_a_time,
     an_erasure_voids_an_archive_and_removes_it,
-    an_erasure_while_it_runs_has_it_begin_anew_without_what_was_erased,
+    an_export_begins_anew_without_what_was_erased_while_it_ran,
     the_end_of_an_account_leaves_no_export,
 );
 
@@ -107,7 +107,7 @@ async fn parts_that_were_lost_are_written_anew(db: &Database) {
     assert_eq!(archive.records("messages").len(), 1033);
 }
 
-async fn one_that_keeps_failing_ends(db: &Database) {
+async fn an_export_that_keeps_failing_ends(db: &Database) {
     let desk = desk(db).await;
     let id = desk.ask().await;
     for n in 0..5 {
@@ -128,7 +128,7 @@ async fn one_that_keeps_failing_ends(db: &Database) {
     assert_eq!(desk.cloud.names(), Vec::<String>::new());
 }
 
-async fn only_one_is_under_way_at_a_time(db: &Database) {
+async fn only_one_export_is_under_way_at_a_time(db: &Database) {
     let desk = Desk::open(db).await;
     let id = desk.ask().await;
     let account = &desk.shop.connection.account;
@@ -191,7 +191,7 @@ async fn an_erasure_voids_an_archive_and_removes_it(db: &Database) {
 }
 
 //= R8.3, R5.4
-async fn an_erasure_while_it_runs_has_it_begin_anew_without_what_was_erased(db: &Database) {
+async fn an_export_begins_anew_without_what_was_erased_while_it_ran(db: &Database) {
     let desk = desk(db).await;
     let id = desk.ask().await;
     let target = contact(&desk, "7001");

@@ -14,8 +14,8 @@ use crate::wire::Call;
 on_both_databases!(
     one_worker_is_at_an_export_at_a_time,
     a_worker_that_was_displaced_leaves_the_next_one_alone,
-    a_worker_whose_time_is_over_leaves_it_to_the_next,
-    an_account_that_is_closed_while_its_archive_is_written_gets_none,
+    a_worker_whose_time_is_over_leaves_the_export_to_the_next,
+    an_account_that_is_closed_while_its_archive_is_written_gets_no_archive,
     what_was_voided_is_removed_by_a_worker,
     a_message_that_does_not_open_is_counted_and_the_others_are_there,
 );
@@ -88,7 +88,7 @@ async fn a_worker_that_was_displaced_leaves_the_next_one_alone(db: &Database) {
     assert_eq!(desk.finish(&id).await.records("messages").len(), 4);
 }
 
-async fn a_worker_whose_time_is_over_leaves_it_to_the_next(db: &Database) {
+async fn a_worker_whose_time_is_over_leaves_the_export_to_the_next(db: &Database) {
     let desk = desk(db).await;
     let id = desk.ask().await;
     let steps = std::sync::atomic::AtomicUsize::new(0);
@@ -100,7 +100,7 @@ async fn a_worker_whose_time_is_over_leaves_it_to_the_next(db: &Database) {
 }
 
 //= R6.1
-async fn an_account_that_is_closed_while_its_archive_is_written_gets_none(db: &Database) {
+async fn an_account_that_is_closed_while_its_archive_is_written_gets_no_archive(db: &Database) {
     // Taken, counted, written, ended.
     for save in 1..=4 {
         let desk = desk(db).await;
@@ -127,7 +127,7 @@ async fn what_was_voided_is_removed_by_a_worker(db: &Database) {
     let account = &desk.shop.connection.account;
     let voided = numib::erasure::void_archives(&db.store, account).await.unwrap();
     assert_eq!(voided, std::slice::from_ref(&id));
-    // Said again until it is gone: whoever voided it may have died before telling a worker.
+    // It is queued until it is gone: whoever voided it may have died before queueing.
     let again = numib::erasure::void_archives(&db.store, account).await.unwrap();
     assert_eq!(again, std::slice::from_ref(&id));
     assert_eq!(work(&desk.app, &id, Clock::set_to(now()), &|| true).await.unwrap(), Ended::ForGood);

@@ -96,7 +96,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// When whoever was at an export, and died, has it no longer.
+/// When an export no longer belongs to a worker that died.
 fn later() -> Timestamp {
     now() + LEASE * 2
 }

@@ -14,7 +14,7 @@ on_ministack!(
     agents_admins_and_owners_read_and_nobody_else,
     a_change_of_role_counts_at_once,
     only_an_access_token_of_a_member_is_taken,
-    another_accounts_conversations_are_as_if_they_never_were,
+    another_accounts_conversations_are_not_found,
     what_cannot_be_read_is_a_bad_request_by_name,
 );
 
@@ -87,7 +87,7 @@ async fn only_an_access_token_of_a_member_is_taken(db: &Database) {
 }
 
 //= R2.1, R4.3
-async fn another_accounts_conversations_are_as_if_they_never_were(db: &Database) {
+async fn another_accounts_conversations_are_not_found(db: &Database) {
     let desk = desk_with_a_message(db).await;
     let other = desk_with_a_message(db).await;
     let theirs = other.shop.conversation("7001");

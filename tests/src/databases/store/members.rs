@@ -1,24 +1,28 @@
 //! Who belongs to an account, and that somebody always owns it.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use numib::domain::ids::{AccountId, MemberId};
 use numib::domain::plan::Plan;
 use numib::domain::role::Role;
 use numib::store::StoreError;
 use numib::store::accounts::Member;
+use serde_json::Value;
 use tokio::join;
 use xtask::account::random_id;
+use xtask::documents;
 
 use crate::database::Database;
 
 on_both_databases!(
     an_account_opens_with_its_owner_or_not_at_all,
     a_person_belongs_to_one_account,
-    who_goes_to_another_account_leaves_no_place_behind,
+    a_member_who_moves_to_another_account_leaves_no_place_behind,
     the_last_owner_stays_one,
-    of_two_owners_who_leave_at_once_one_stays,
-    of_two_owners_who_step_down_at_once_one_stays,
-    a_role_changes_from_what_it_was,
-    who_is_shut_out_is_nobodys_at_once,
+    when_two_owners_leave_at_once_one_stays,
+    when_two_owners_step_down_at_once_one_stays,
+    a_role_changes_only_from_the_role_that_was_read,
+    a_member_who_is_shut_out_belongs_to_no_account_at_once,
+    the_operator_that_the_documents_put_by_hand_is_a_member,
 );
 
 fn id() -> MemberId {
@@ -72,7 +76,7 @@ async fn a_person_belongs_to_one_account(db: &Database) {
 }
 
 //= R4.3
-async fn who_goes_to_another_account_leaves_no_place_behind(db: &Database) {
+async fn a_member_who_moves_to_another_account_leaves_no_place_behind(db: &Database) {
     let (first, _) = owned(db, 1).await;
     let (second, _) = owned(db, 1).await;
     let id = id();
@@ -101,7 +105,7 @@ async fn the_last_owner_stays_one(db: &Database) {
 }
 
 //= R4.3
-async fn of_two_owners_who_leave_at_once_one_stays(db: &Database) {
+async fn when_two_owners_leave_at_once_one_stays(db: &Database) {
     for _ in 0..5 {
         let (account, owners) = owned(db, 2).await;
         let leave = async |from: usize, other: usize| {
@@ -115,7 +119,7 @@ async fn of_two_owners_who_leave_at_once_one_stays(db: &Database) {
 }
 
 //= R4.3
-async fn of_two_owners_who_step_down_at_once_one_stays(db: &Database) {
+async fn when_two_owners_step_down_at_once_one_stays(db: &Database) {
     for _ in 0..5 {
         let (account, owners) = owned(db, 2).await;
         let to = (Role::Owner, Role::Agent);
@@ -130,7 +134,7 @@ async fn of_two_owners_who_step_down_at_once_one_stays(db: &Database) {
 }
 
 //= R4.3
-async fn a_role_changes_from_what_it_was(db: &Database) {
+async fn a_role_changes_only_from_the_role_that_was_read(db: &Database) {
     let (account, _) = owned(db, 1).await;
     let id = id();
     add(db, &account, &id, Role::Agent).await.unwrap();
@@ -145,7 +149,7 @@ async fn a_role_changes_from_what_it_was(db: &Database) {
 }
 
 //= R4.3, R9.1
-async fn who_is_shut_out_is_nobodys_at_once(db: &Database) {
+async fn a_member_who_is_shut_out_belongs_to_no_account_at_once(db: &Database) {
     let (account, _) = owned(db, 1).await;
     let id = id();
     add(db, &account, &id, Role::Agent).await.unwrap();
@@ -156,4 +160,21 @@ async fn who_is_shut_out_is_nobodys_at_once(db: &Database) {
     assert_eq!(again, Err(StoreError::Conflict), "whose identity is about to go");
     db.store.delete_member(&account, &id).await.unwrap();
     assert!(!db.store.has_member(&account, &id).await.unwrap());
+}
+
+/// `docs/deploy.md` shows how the first operator is made.
+async fn the_operator_that_the_documents_put_by_hand_is_a_member(db: &Database) {
+    let shown = documents::commands("aws").unwrap();
+    let mut puts = shown.iter().filter(|shown| shown.words.iter().any(|word| word == "put-item"));
+    let words = &puts.next().unwrap().words;
+    let at = words.iter().position(|word| word == "--item").unwrap();
+    let id = id();
+    let item = words[at + 1].replace("$SUB", id.as_str());
+    let item: Value = serde_json::from_str(&item).unwrap();
+    let mut put = db.raw.put_item().table_name(&db.tables.core);
+    for (name, value) in item.as_object().unwrap() {
+        put = put.item(name, AttributeValue::S(value["S"].as_str().unwrap().to_owned()));
+    }
+    put.send().await.unwrap();
+    assert_eq!(role(db, &id).await, Some(Role::Operator));
 }

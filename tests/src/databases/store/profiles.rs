@@ -16,7 +16,7 @@ use crate::shop::{ago, key_pair, now};
 
 on_both_databases!(
     a_corrected_profile_leaves_nothing_of_the_old_one,
-    of_two_corrections_of_the_same_version_one_is_refused,
+    one_of_two_corrections_of_the_same_version_is_refused,
     an_account_gets_one_key_of_each_sort_and_none_when_it_is_erased,
     every_version_that_an_account_accepted_is_kept_with_who_first_did_and_when,
     a_policy_version_has_one_day_and_each_owner_is_told_of_it_once,
@@ -53,7 +53,7 @@ async fn a_corrected_profile_leaves_nothing_of_the_old_one(db: &Database) {
 }
 
 //= R5.2
-async fn of_two_corrections_of_the_same_version_one_is_refused(db: &Database) {
+async fn one_of_two_corrections_of_the_same_version_is_refused(db: &Database) {
     let id = account(db).await;
     for version in [0, 1] {
         db.store.put_profile(&id, version, b"first".to_vec()).await.unwrap();

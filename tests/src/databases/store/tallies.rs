@@ -7,10 +7,10 @@ use crate::database::Database;
 
 on_both_databases!(
     counts_of_a_day_add_up_whoever_adds_them,
-    of_a_peak_the_highest_value_stays,
+    a_peak_keeps_its_highest_value,
     days_are_counted_apart_and_read_together,
     counts_are_kept_for_24_months,
-    what_is_nothing_is_not_written,
+    a_count_of_zero_is_not_written,
 );
 
 fn day() -> Day {
@@ -27,7 +27,7 @@ async fn counts_of_a_day_add_up_whoever_adds_them(db: &Database) {
     assert_eq!(sums.map(|of| tally.sum(of)), [10, 120, 0]);
 }
 
-async fn of_a_peak_the_highest_value_stays(db: &Database) {
+async fn a_peak_keeps_its_highest_value(db: &Database) {
     let read = async || db.store.tally(day()).await.unwrap().peak(Peak::RowsSeconds);
     assert_eq!(read().await, None);
     for (raised, highest) in [(0, 0), (90, 90), (12, 90), (90, 90), (1000, 1000)] {
@@ -57,7 +57,7 @@ async fn counts_are_kept_for_24_months(db: &Database) {
     }
 }
 
-async fn what_is_nothing_is_not_written(db: &Database) {
+async fn a_count_of_zero_is_not_written(db: &Database) {
     db.store.add_tally(day(), &[]).await.unwrap();
     db.store.add_tally(day(), &[(Tally::RowsRemoved, 0)]).await.unwrap();
     assert_eq!(db.dump_table(&db.tables.core).await.len(), 0);
