@@ -23,6 +23,7 @@ pub mod hold;
 pub mod ids;
 pub mod invoice;
 pub mod key_window;
+pub mod login;
 pub mod personal;
 pub mod plan;
 pub mod policy;

@@ -17,6 +17,12 @@ impl Day {
         Self(Offset::UTC.to_datetime(at).date())
     }
 
+    /// The UTC day of that date.
+    #[must_use]
+    pub const fn on(date: Date) -> Self {
+        Self(date)
+    }
+
     /// Reads `YYYY-MM-DD`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 /// The body as text in which every string can be decoded. The byte order mark goes. U+FFFD replaces
 /// bytes that are not UTF-8, and escapes of surrogates that are no pair.
-pub(super) fn readable(body: &[u8]) -> Cow<'_, str> {
+pub(crate) fn readable(body: &[u8]) -> Cow<'_, str> {
     match String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
         Cow::Borrowed(text) => mend_surrogates(text),
         Cow::Owned(text) => Cow::Owned(mend_surrogates(&text).into_owned()),
@@ -64,70 +64,75 @@ fn surrogate(text: &str, start: usize) -> Option<Half> {
 
 /// Any JSON value, unread.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a>(&'a RawValue);
+pub(crate) struct Value<'a>(&'a RawValue);
 
 impl<'a> Value<'a> {
     /// `None` when the text is not JSON.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
 
     /// `None` when it is no object.
-    pub(super) fn object(self) -> Option<Object<'a>> {
+    pub(crate) fn object(self) -> Option<Object<'a>> {
         serde_json::from_str(self.0.get()).ok().map(Object)
     }
 
     /// `None` when it is no array.
-    pub(super) fn array(self) -> Option<Vec<Self>> {
+    pub(crate) fn array(self) -> Option<Vec<Self>> {
         let elements: Vec<&RawValue> = serde_json::from_str(self.0.get()).ok()?;
         Some(elements.into_iter().map(Self).collect())
     }
 
     /// The elements of an array; anything else is a list of itself.
-    pub(super) fn elements(self) -> Vec<Self> {
+    pub(crate) fn elements(self) -> Vec<Self> {
         self.array().unwrap_or_else(|| vec![self])
     }
 
     /// `None` when it is no string.
-    pub(super) fn string(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
         let text = self.0.get();
         text.starts_with('"').then(|| serde_json::from_str(text).ok())?.map(|Text(text)| text)
     }
 
     /// A number's own characters, so that no digit is lost; `None` when it is no number.
-    pub(super) fn number(self) -> Option<&'a str> {
+    pub(crate) fn number(self) -> Option<&'a str> {
         let text = self.0.get();
         text.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then_some(text)
     }
 
     /// A string, or a number as written. Meta's pages and deliveries differ in which of the two
     /// they use.
-    pub(super) fn scalar(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn scalar(self) -> Option<Cow<'a, str>> {
         self.string().or_else(|| self.number().map(Cow::Borrowed))
     }
 
     /// Whether the value is `true`, or the string "true".
-    pub(super) fn is_true(self) -> bool {
+    pub(crate) fn is_true(self) -> bool {
         self.0.get() == "true" || self.string().is_some_and(|s| s.eq_ignore_ascii_case("true"))
     }
 }
 
 /// An object's members. The last member of a repeated key counts.
-pub(super) struct Object<'a>(BTreeMap<Text<'a>, &'a RawValue>);
+pub(crate) struct Object<'a>(BTreeMap<Text<'a>, &'a RawValue>);
 
 impl<'a> Object<'a> {
     /// The member; `null` is as good as absent.
-    pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Value<'a>> {
         self.0.get(key).filter(|value| value.get() != "null").map(|value| Value(value))
     }
 
+    /// The members' values, in the order of their keys.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
+        self.0.values().map(|value| Value(value))
+    }
+
     /// The member as [`Value::scalar`]; `None` when it is absent, too.
-    pub(super) fn scalar(&self, key: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn scalar(&self, key: &str) -> Option<Cow<'a, str>> {
         self.get(key)?.scalar()
     }
 
     /// Whether the member [is true](Value::is_true).
-    pub(super) fn is_true(&self, key: &str) -> bool {
+    pub(crate) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(Value::is_true)
     }
 }

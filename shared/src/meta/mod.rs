@@ -6,7 +6,7 @@
 
 pub mod deletion_list;
 pub mod handshake;
-mod json;
+pub(crate) mod json;
 pub mod signature;
 pub mod signed_request;
 pub mod webhook;

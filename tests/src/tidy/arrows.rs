@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 30] = [
+const ARROWS: [(&str, &str, &str); 32] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
@@ -33,6 +33,8 @@ const ARROWS: [(&str, &str, &str); 30] = [
     ("retention", "store", "destroys, deletes and re-times"),
     ("retention", "concurrent", "works on several accounts and days at once"),
     ("identity", "domain", "knows members by its ids"),
+    ("graph", "domain", "asks and answers in its words"),
+    ("graph", "meta::json", "reads answers as forgivingly as webhooks are read"),
     ("edge", "erasure::ErasureError", "an erasure's failure is a problem with a status"),
     ("edge", "store::Tables", "the environment names them"),
     ("edge", "store::StoreError", "a store's failure is a problem with a status"),
