@@ -63,36 +63,36 @@ struct Options {
     /// The certificates that functions trust, as one file [default: the distribution's]
     #[arg(long)]
     certificates: Option<PathBuf>,
-    /// Cold starts of each
+    /// Cold starts of the function, and of the floor
     #[arg(long, default_value_t = 60)]
     cold_starts: usize,
     /// Webhooks with one message each
     #[arg(long, default_value_t = 2000)]
     webhooks: usize,
-    /// Contacts that those come from
+    /// Contacts that the webhooks come from
     #[arg(long, default_value_t = 300)]
     contacts: usize,
     /// Large bodies
     #[arg(long, default_value_t = 10)]
     bodies: usize,
-    /// Messages in each of them; Meta sends 1000 at most
+    /// Messages in each large body; Meta sends 1000 at most
     #[arg(long, default_value_t = 1000)]
     body_messages: usize,
-    /// Contacts that those come from; the default is the worst case
+    /// Contacts that the messages of a large body come from; the default is the worst case
     #[arg(long, default_value_t = 1000)]
     body_contacts: usize,
     /// Measure erasures of connections with so many messages each, and nothing else; the first is
     /// what the others are compared with
     #[arg(long, value_delimiter = ',')]
     erasures: Vec<usize>,
-    /// How often each of them is erased
+    /// How often each connection is erased
     #[arg(long, default_value_t = 50)]
     erasure_samples: usize,
     /// Measure what it costs to have ten messages of each channel expire, beside so many live ones
     /// in all, and nothing else; the first is what the others are compared with
     #[arg(long, value_delimiter = ',')]
     expiries: Vec<usize>,
-    /// Channels that those are of
+    /// Channels that the messages are spread over
     #[arg(long, default_value_t = 100)]
     channels: usize,
     /// Measure the export of an account with so many messages, and nothing else
