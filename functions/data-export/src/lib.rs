@@ -143,13 +143,13 @@ async fn carry_on(
     clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), ExportError> {
-    let ExportWork { export, at } =
+    let ExportWork { export, not_before } =
         serde_json::from_str(&record.body).map_err(|_| ExportError::Unreadable)?;
-    match work(app, &export, clock.no_earlier_than(at), has_time).await {
+    match work(app, &export, clock.no_earlier_than(not_before), has_time).await {
         Ok(Ended::ForGood) => Ok(()),
         // Whoever else saved it may be an erasure, which has it begin anew.
         Ok(Ended::ForNow) | Err(ExportError::Store(StoreError::Conflict)) => {
-            Ok(app.queue.put(ExportWork { export, at }).await?)
+            Ok(app.queue.put(ExportWork { export, not_before }).await?)
         }
         Err(error) => Err(error),
     }

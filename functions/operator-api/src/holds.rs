@@ -157,7 +157,8 @@ async fn lift(call: &Call<'_>) -> Result<Done, Problem> {
         return Err(Problem::not_found());
     }
     let count = resumed.len();
-    let sent = resumed.into_iter().map(|request| app.queue.put(Work::Erase { request, at: None }));
+    let sent =
+        resumed.into_iter().map(|request| app.queue.put(Work::Erase { request, not_before: None }));
     try_all(sent, AT_ONCE).await?;
     let (resumed, holds_left) = (count, holds.len());
     tracing::info!(resumed, holds_left, "hold lifted");

@@ -76,7 +76,7 @@ async fn delete(call: &Call<'_>) -> Result<Done, Problem> {
     // Whether or not it had channels, and whatever is held: archives are copies.
     void_exports(&app.store, &app.export_queue, &account).await?;
     // Whatever its day: the worker tells the owners first.
-    app.queue.put(Work::Erase { request: deletion.id.clone(), at: None }).await?;
+    app.queue.put(Work::Erase { request: deletion.id.clone(), not_before: None }).await?;
     sign_out(app, &account).await;
     report(1, now);
     let url = |code: &RequestId| status_page(call, code);

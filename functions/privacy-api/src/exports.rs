@@ -105,7 +105,7 @@ async fn ask(call: &Call<'_>) -> Result<Done, Problem> {
         OpenedExport::UnderWay(id) => store.export(&id).await?.ok_or(Problem::internal())?,
     };
     // Again, too, where one is under way: whoever asked first may have died before this.
-    call.app.export_queue.put(ExportWork { export: export.id.clone(), at: None }).await?;
+    call.app.export_queue.put(ExportWork { export: export.id.clone(), not_before: None }).await?;
     Ok(Done::json(StatusCode::ACCEPTED, &wire(&export)).about("export", export.id))
 }
 

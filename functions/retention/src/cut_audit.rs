@@ -47,7 +47,7 @@ pub enum CutError {
     Signing(#[from] SigningError),
 }
 
-/// One run.
+/// A run.
 struct Cut<'a> {
     app: &'a App,
     now: Timestamp,
@@ -81,7 +81,7 @@ async fn cut_all(app: &App, now: Timestamp, has_time: HasTime<'_>) -> Result<Run
             if cut.is_out_of_time() {
                 return Ok(report(cut.run, now));
             }
-            cut.one(audited).await?;
+            cut.try_account(audited).await?;
         }
         page = app.store.audited_until(last_day, Some(&last)).await?;
     }
@@ -96,8 +96,8 @@ impl Cut<'_> {
     }
 
     /// Cuts what is due of an account. A failure costs other accounts nothing.
-    async fn one(&mut self, audited: &Audited) -> Result<(), CutError> {
-        match self.account(audited).await {
+    async fn try_account(&mut self, audited: &Audited) -> Result<(), CutError> {
+        match self.cut_account(audited).await {
             Ok(()) => {}
             // Another run has the account.
             Err(CutError::Store(StoreError::Conflict)) => self.run.complete = false,
@@ -105,18 +105,19 @@ impl Cut<'_> {
             Err(error) => {
                 self.run.complete = false;
                 self.run.failed = self.run.failed.saturating_add(1);
-                tracing::error!(account = %audited.account, error = %error, "not cut");
+                tracing::error!(account = %audited.account, error = %error, "a chain was not cut");
             }
         }
         Ok(())
     }
 
-    async fn account(&mut self, audited: &Audited) -> Result<(), CutError> {
+    async fn cut_account(&mut self, audited: &Audited) -> Result<(), CutError> {
         let store = &self.app.store;
         while !self.is_out_of_time() {
             let page = store.audit_page(&audited.account, None).await?;
-            let before = self.read(&page, &audited.account);
-            // Links that a checkpoint stands for already: a run died before it deleted them.
+            let before = self.read_checkpoint(&page, &audited.account);
+            // A run may have died after it wrote a checkpoint, and before it deleted the links that
+            // the checkpoint stands for.
             let is_cut = |link: &Link| {
                 let place = (link.day, link.number);
                 before.as_ref().is_some_and(|cut| (cut.last.day, cut.last.number) >= place)
@@ -131,9 +132,9 @@ impl Cut<'_> {
             let due = links.iter().rposition(is_due).map_or(0, |last| last.saturating_add(1));
             let (due, kept) = links.split_at(due);
             if !due.is_empty() {
-                self.cut(&page, before, due).await?;
+                self.cut_links(&page, before, due).await?;
             } else if left_over.is_empty() || !kept.is_empty() {
-                return self.end(audited, kept.first()).await;
+                return self.end_day(audited, kept.first()).await;
             }
         }
         Ok(())
@@ -141,7 +142,7 @@ impl Cut<'_> {
 
     /// Puts a signed checkpoint in the place of these links.
     //= R4.6
-    async fn cut(
+    async fn cut_links(
         &mut self,
         page: &AuditPage,
         before: Option<Checkpoint>,
@@ -170,8 +171,8 @@ impl Cut<'_> {
         Ok(())
     }
 
-    /// Takes the day off the list, if the chain goes on after it.
-    async fn end(&mut self, audited: &Audited, first: Option<&Link>) -> Result<(), CutError> {
+    /// Takes the day off the list, if no event of that day is left.
+    async fn end_day(&mut self, audited: &Audited, first: Option<&Link>) -> Result<(), CutError> {
         if first.is_none_or(|link| link.day > audited.day) {
             self.app.store.forget_audited(audited).await?;
             self.run.days_done = self.run.days_done.saturating_add(1);
@@ -180,7 +181,7 @@ impl Cut<'_> {
     }
 
     /// The checkpoint of the last cut, if we signed it for this account.
-    fn read(&self, page: &AuditPage, account: &AccountId) -> Option<Checkpoint> {
+    fn read_checkpoint(&self, page: &AuditPage, account: &AccountId) -> Option<Checkpoint> {
         let claims = receipt::verify(page.checkpoint.as_ref()?, std::slice::from_ref(&self.key));
         Checkpoint::parse(&claims.ok()?).filter(|cut| cut.account == *account)
     }

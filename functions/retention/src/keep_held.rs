@@ -1,5 +1,5 @@
-//! Has what came under a legal hold lately kept from time to live, too (R6.7), and what a lifted
-//! hold has left behind followed up.
+//! Queues every record that is held, or was until lately. The worker then keeps from time to live
+//! what came under the hold since (R6.7), and makes what a lifted hold kept expire again.
 
 use jiff::Timestamp;
 use numib::concurrent::try_all;
@@ -15,16 +15,16 @@ const AT_ONCE: usize = 32;
 /// What a run did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Run {
-    /// Records that are held, or were until lately, and were queued.
+    /// Records that were queued.
     pub(crate) records: usize,
-    /// Whether they were all there are.
+    /// Whether these were all.
     pub(crate) complete: bool,
 }
 
-/// Queues every such record, once. The list is as long as there are holds.
+/// Queues each of these records once. Their list is as long as there are holds.
 ///
 /// # Errors
-/// [`RetentionError`]; what was queued stays queued, and once more does no harm.
+/// [`RetentionError`]. What was queued stays queued, and to queue it again does no harm.
 //= R6.7
 pub(crate) async fn run(
     app: &App,

@@ -1,5 +1,5 @@
-//! How late time to live is. DynamoDB promises days, not minutes: what has expired is unreadable by
-//! then, since its day key is destroyed, but a row is gone only when it is gone.
+//! Measures how late time to live is. DynamoDB promises to remove a row within days of its expiry,
+//! not within minutes. The row is unreadable before, since its day key is destroyed.
 
 use jiff::Timestamp;
 use numib::domain::tally::{Peak, Tally};
@@ -9,21 +9,22 @@ use numib::store::removals::Removal;
 use numib::store::{Store, StoreError};
 use serde_json::{Value, json};
 
-/// What a batch of records tells.
+/// What a batch of the stream's records says.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Batch {
-    /// Of each row that time to live removed, by how many seconds it was late; the latest first.
+    /// How many seconds late each row was that time to live removed, the latest row first.
     seconds_late: Vec<i64>,
     unreadable: usize,
 }
 
-/// Counts the rows and how late each was removed. It cannot fail, so it never holds up the stream.
+/// Counts removed rows, and how late each was removed. This never fails, so it never holds up the
+/// stream.
 pub(crate) async fn measure(store: &Store, records: &[Removal], now: Timestamp) -> Value {
     let batch = Batch::of(records);
     report(&batch, now);
     if let Err(error) = tally(store, &batch, Day::of(now)).await {
-        // Counted above in any case, and in the log: an attestation a little too modest is better
-        // than a stream that stands still, or than rows counted twice.
+        // The metrics and the log have these rows. An attestation that says too little is better
+        // than a stream that stands still, or than rows that count twice.
         tracing::error!(error = %error, removed = batch.seconds_late.len(), "not tallied");
     }
     json!({
@@ -46,13 +47,14 @@ impl Batch {
                 Removal::Other => {}
             }
         }
-        // So that the worst is among the hundred values that a metric takes.
+        // A metric takes a hundred values, and the worst must be among them.
         batch.seconds_late.sort_unstable_by(|one, other| other.cmp(one));
         batch
     }
 }
 
-/// For the attestation of today, whenever the rows were removed: yesterday's may be filed by now.
+/// Adds the batch to the tallies of today, whenever the rows were removed: yesterday's attestation
+/// may be filed by now.
 async fn tally(store: &Store, batch: &Batch, today: Day) -> Result<(), StoreError> {
     let removed = batch.seconds_late.len().try_into().unwrap_or(u64::MAX);
     store.add_tally(today, &[(Tally::RowsRemoved, removed)]).await?;
@@ -62,8 +64,8 @@ async fn tally(store: &Store, batch: &Batch, today: Day) -> Result<(), StoreErro
     }
 }
 
-/// By how much a row outlived its expiry. The stream's time is an approximate one and may lie a
-/// little before what it is of: nothing is removed early, so that is no lateness.
+/// How many seconds a row outlived its expiry. The stream's time is approximate, so it may be a
+/// little before the expiry. No row is removed early, so that counts as 0.
 fn seconds_late(expired_at: Timestamp, removed_at: Timestamp) -> i64 {
     removed_at.duration_since(expired_at).as_secs().max(0)
 }

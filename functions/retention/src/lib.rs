@@ -1,19 +1,21 @@
-//! Scheduled tasks. Each schedule of the template is named for its task, and `now` is the event's
-//! own `time`, so a run can be repeated, or tried at another time, by sending its event again.
+//! Scheduled tasks. The name of a schedule ends with its task, and so is the task's module called.
+//! `now` is the event's own `time`, so a run can be repeated, or tried at another time, by sending
+//! its event again.
 //!
-//! And a look at how late DynamoDB removes what has expired, by the stream of `messages`.
+//! The function also takes the stream of `messages`, and measures by it how late DynamoDB removes
+//! what has expired (`lateness`).
 
 mod attest;
+mod carry_on_exports;
 mod cut_audit;
-mod deadlines;
-mod expire;
-mod exports;
+mod destroy_expired_keys;
 mod keep_held;
 mod lateness;
-mod provision;
-mod purge_tax;
-mod queue_visits;
-mod resume;
+mod provision_day_keys;
+mod purge_tax_records;
+mod resume_erasures;
+mod sweep_expired_rows;
+mod watch_deadlines;
 
 use std::time::Duration;
 
@@ -31,8 +33,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::attest::AttestError;
+pub use crate::carry_on_exports::ExportsError;
 pub use crate::cut_audit::CutError;
-pub use crate::exports::ExportsError;
 
 /// What one warm container works with.
 #[derive(Debug)]
@@ -41,15 +43,15 @@ pub struct App {
     pub store: Store,
     /// Where day keys are made.
     pub day_keys: DataKeys,
-    /// Where erasures go on.
+    /// Where the worker's tasks are queued.
     pub queue: WorkQueue,
     /// What signs the checkpoints of audit chains, and attestations.
     pub receipts: SigningKey,
     /// Where attestations are filed.
     pub attestations: Attestations,
-    /// Where archives of exports are.
+    /// The archives of exports.
     pub exports: Exports,
-    /// Where exports go on.
+    /// Where exports are queued.
     pub export_queue: ExportQueue,
 }
 
@@ -59,9 +61,9 @@ pub struct App {
 pub enum Event {
     /// A schedule is due.
     Schedule(Schedule),
-    /// Rows are gone, by the stream of `messages`.
+    /// The stream of `messages` tells of removed rows.
     Removals {
-        /// At most a batch of them.
+        /// A batch of its records.
         #[serde(rename = "Records")]
         records: Vec<Removal>,
     },
@@ -76,28 +78,28 @@ pub struct Schedule {
     pub resources: Vec<String>,
 }
 
-/// Why a run failed. The scheduler retries it, then it lands in the dead-letter queue.
+/// Why a run failed. The event is tried again, and ends in the dead-letter queue.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     /// `time` is not a time.
     #[error("the event's `time` is not an RFC 3339 instant")]
     BadTime,
-    /// The schedule's name ends with no task.
-    #[error("the schedule is named for no task of this function")]
+    /// The schedule's name does not end with a task.
+    #[error("the schedule's name does not end with a task of this function")]
     UnknownTask,
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Work was not queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// Exports were not removed, or not queued again.
+    /// Exports were not all removed or queued again.
     #[error(transparent)]
     Exports(#[from] ExportsError),
-    /// The day before was not attested, or not in every form.
+    /// The day before was not attested in every form.
     #[error(transparent)]
     Attest(#[from] AttestError),
-    /// Audit chains were not cut.
+    /// Audit chains were not all cut.
     #[error(transparent)]
     Cut(#[from] CutError),
 }
@@ -167,7 +169,7 @@ impl Task {
         Self::ALL.into_iter().find(|task| schedule.ends_with(task.name()))
     }
 
-    /// What a run of it answers: its name and its counts.
+    /// The answer of a run: the task's name and the run's counts.
     fn answer(self, run: impl Serialize) -> Value {
         #[derive(Serialize)]
         struct Answer<T> {
@@ -179,11 +181,12 @@ impl Task {
     }
 }
 
-/// Runs the task the event is for, until it is done or time is nearly up. Returns its counts.
+/// Runs the task of the event's schedule until it is done or time is nearly up, and returns its
+/// counts.
 ///
 /// # Errors
-/// [`RetentionError`]; never for records of the stream, which would come again and hold up those
-/// behind them.
+/// [`RetentionError`]. Records of the stream cause no error: they would come again, and hold up the
+/// records behind them.
 pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, RetentionError> {
     let schedule = match event {
         Event::Schedule(schedule) => schedule,
@@ -195,21 +198,23 @@ pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, Rete
     let task = Task::of(&schedule.resources).ok_or(RetentionError::UnknownTask)?;
     let has_time = || clock.has_more_than(RESERVE);
     Ok(match task {
-        Task::ResumeErasures => task.answer(resume::run(app, now).await?),
-        Task::DestroyExpiredKeys => task.answer(expire::run(app, now, &has_time).await?),
-        Task::SweepExpiredRows => task.answer(queue_visits::run(app, now).await?),
+        Task::ResumeErasures => task.answer(resume_erasures::run(app, now, &has_time).await?),
+        Task::DestroyExpiredKeys => {
+            task.answer(destroy_expired_keys::run(app, now, &has_time).await?)
+        }
+        Task::SweepExpiredRows => task.answer(sweep_expired_rows::run(app, now).await?),
         Task::KeepHeld => task.answer(keep_held::run(app, now, &has_time).await?),
-        Task::WatchDeadlines => task.answer(deadlines::run(app, now).await?),
-        // The rest is for signing and filing.
+        Task::WatchDeadlines => task.answer(watch_deadlines::run(app, now).await?),
+        // The look at every row gets seven tenths of the time; signing and filing get the rest.
         Task::Attest => {
             let rest = clock.lasts.saturating_sub(RESERVE) / 10 * 3;
-            let looks = || clock.has_more_than(RESERVE.saturating_add(rest));
-            task.answer(attest::run(app, now, &looks).await?)
+            let has_time_to_look = || clock.has_more_than(RESERVE.saturating_add(rest));
+            task.answer(attest::run(app, now, &has_time_to_look).await?)
         }
-        Task::CarryOnExports => task.answer(exports::run(app, now).await?),
+        Task::CarryOnExports => task.answer(carry_on_exports::run(app, now).await?),
         Task::CutAudit => task.answer(cut_audit::run(app, now, &has_time).await?),
-        Task::PurgeTaxRecords => task.answer(purge_tax::run(app, now, &has_time).await?),
-        Task::ProvisionDayKeys => task.answer(provision::run(app, now, &has_time).await?),
+        Task::PurgeTaxRecords => task.answer(purge_tax_records::run(app, now, &has_time).await?),
+        Task::ProvisionDayKeys => task.answer(provision_day_keys::run(app, now, &has_time).await?),
     })
 }
 
@@ -224,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_is_known_by_the_end_of_its_schedules_name() {
+    fn the_end_of_a_schedules_name_tells_the_task() {
         let arn = |name: &str| {
             vec![format!("arn:aws:scheduler:eu-west-1:111122223333:schedule/default/{name}")]
         };

@@ -1,8 +1,9 @@
-//! Tells the owners of accounts that there is a new version of the privacy policy, each once. Who
-//! was told is written down after the e-mail: a worker that dies in between tells one owner again.
+//! Tells each owner of an account once that there is a new version of the privacy policy. The
+//! worker sends the e-mail, and then notes that the owner was told. If it dies in between, that
+//! owner is told again.
 //!
-//! What goes wrong with one owner holds up no other: it is counted, an alarm rings, and who
-//! publishes the version again has those told who were not.
+//! A failure with one owner holds up no other. It is counted, and an alarm rings. When the version
+//! is published again, the owners are told who were not.
 
 use jiff::Timestamp;
 use numib::domain::account::AccountState;
@@ -17,7 +18,7 @@ use numib::store::{Store, StoreError};
 
 use crate::App;
 
-/// Why the owners were not told. The message comes again.
+/// Why not all owners were told. The message comes again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnnounceError {
     #[error(transparent)]
@@ -26,17 +27,17 @@ pub(crate) enum AnnounceError {
     Identity(#[from] IdentityError),
 }
 
-/// What became of the owners.
+/// How many owners were told, or not.
 #[derive(Debug, Default)]
 struct Tally {
     told: u64,
     failed: u64,
-    /// Without a verified address, or of an account that is being deleted, which may be taken back.
+    /// Owners without a verified address, and owners of an account that is being deleted.
     passed_over: u64,
 }
 
-/// Tells every owner who has not been told, from a page of them on, while there is time; the page
-/// to go on with where some are left. Owners are found in the user pool, which has their addresses.
+/// Tells every owner who was not told, from a page of owners on, while there is time. Returns the
+/// page to go on with, if some are left. The user pool lists the owners with their addresses.
 //= R10.1
 pub(crate) async fn run(
     app: &App,
@@ -53,11 +54,11 @@ pub(crate) async fn run(
     loop {
         let (owners, next) = app.eraser.user_pool.owners(page).await?;
         for (id, address) in owners {
-            let count = match owns(store, &id).await? {
+            let count = match state_of_owned(store, &id).await? {
                 Some(_) if store.was_told(&id, version).await? => continue,
                 Some(AccountState::Active) => match &address {
                     Some(address) => {
-                        match tell(store, mailer, (&id, version), (address, &mail), now).await {
+                        match tell(store, mailer, &id, address, version, &mail, now).await {
                             Ok(()) => &mut tally.told,
                             Err(error) => {
                                 tracing::error!(error = %error, "an owner was not told");
@@ -92,16 +93,18 @@ enum TellError {
 async fn tell(
     store: &Store,
     mailer: &Mailer,
-    (id, version): (&MemberId, &PolicyVersion),
-    (address, mail): (&Personal<String>, &Mail),
+    id: &MemberId,
+    address: &Personal<String>,
+    version: &PolicyVersion,
+    mail: &Mail,
     now: Timestamp,
 ) -> Result<(), TellError> {
     mailer.send(address, mail).await?;
     Ok(store.put_told(id, version, now).await?)
 }
 
-/// The state of the account that somebody in the owners' group owns, if they do.
-async fn owns(store: &Store, id: &MemberId) -> Result<Option<AccountState>, StoreError> {
+/// The state of the account that a user of the owners' group owns; `None` if they own none.
+async fn state_of_owned(store: &Store, id: &MemberId) -> Result<Option<AccountState>, StoreError> {
     let Some(member) = store.member(id).await? else { return Ok(None) };
     let account = store.account(&member.account).await?;
     Ok(account.filter(|_| member.role == Role::Owner).map(|account| account.state))

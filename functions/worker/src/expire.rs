@@ -1,5 +1,5 @@
 //! Removes what has expired: the rows that time to live has left, and the day keys that a run of
-//! `retention` had no time for. Both are found by index, so a message says no place to go on from.
+//! `retention` had no time for. An index finds both, so no message says where to go on.
 
 use jiff::{SignedDuration, Timestamp};
 use numib::domain::work::Work;
@@ -9,11 +9,11 @@ use numib::retention::{Expired, Swept, destroy_expired_keys, sweep_expired_rows}
 
 use crate::{AGAIN, App, WorkError};
 
-/// How long work goes on after its schedule: by then the schedules of keys and rows have queued it
-/// anew, with another time.
+/// How long after its schedule was due work is queued again. By then the next run of the schedule
+/// has queued it anew, with a later moment.
 const RUNS: SignedDuration = SignedDuration::from_hours(1);
 
-/// Removes the rows that had expired by then, while there is time.
+/// Removes the rows that had expired by a moment, while there is time.
 //= R6.2
 pub(crate) async fn sweep_rows(
     app: &App,
@@ -34,7 +34,7 @@ pub(crate) async fn sweep_rows(
     go_on_unless(app, complete, Work::SweepRows { at }, clock.now().duration_since(at)).await
 }
 
-/// Destroys the day keys whose day had come by then, while there is time.
+/// Destroys the day keys whose day had come by a moment, while there is time.
 //= R6.2
 pub(crate) async fn destroy_day_keys(
     app: &App,
@@ -46,11 +46,19 @@ pub(crate) async fn destroy_day_keys(
     let done = destroy_expired_keys(store, at, has_time).await?;
     let Expired { destroyed, held, failed, complete, .. } = done;
     tracing::info!(destroyed, held, failed, complete, "expired day keys destroyed");
-    let mut metrics = Metrics::new(at);
-    metrics.add("SweepFailures", Unit::Count, failed);
-    metrics.emit();
+    key_metrics(&done, at).emit();
     done.tally(store, at).await?;
     go_on_unless(app, complete, Work::DestroyDayKeys { at }, clock.now().duration_since(at)).await
+}
+
+/// The metrics of destroyed day keys. `retention` has the same for what it destroys itself.
+fn key_metrics(done: &Expired, at: Timestamp) -> Metrics {
+    let mut metrics = Metrics::new(at);
+    metrics.add("KeysDue", Unit::Count, done.due);
+    metrics.add("KeysDestroyed", Unit::Count, done.destroyed);
+    metrics.add("KeysHeld", Unit::Count, done.held);
+    metrics.add("SweepFailures", Unit::Count, done.failed);
+    metrics
 }
 
 /// Removes the rows of what was erased, wherever they are, while there is time.
@@ -65,8 +73,8 @@ pub(crate) async fn remove_astray(
     go_on_unless(app, complete, Work::RemoveAstray { at }, clock.now().duration_since(at)).await
 }
 
-/// Queues the rest of the work, unless all is done, or it is so long `since` the schedule was due
-/// that its next run has queued it.
+/// Queues the rest of the work, unless all is done. `since` is the time since the schedule was due:
+/// when it is long, the schedule's next run has queued the rest.
 async fn go_on_unless(
     app: &App,
     complete: bool,
@@ -77,4 +85,20 @@ async fn go_on_unless(
         return Ok(());
     }
     Ok(app.queue.put_after(rest, AGAIN).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= R6.2
+    #[test]
+    fn the_keys_that_the_worker_destroys_are_in_the_metrics_of_destroyed_keys() {
+        let done = Expired { due: 5, destroyed: 3, held: 2, ..Expired::default() };
+        let metrics = format!("{:?}", key_metrics(&done, Timestamp::UNIX_EPOCH));
+        for counted in [("KeysDue", 5), ("KeysDestroyed", 3), ("KeysHeld", 2)] {
+            let expected = format!("({:?}, Count, Number({}))", counted.0, counted.1);
+            assert!(metrics.contains(&expected), "{expected} in {metrics}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! Carries erasures out, once they are shredded: deletes the rows, proves that none is left, signs
-//! the receipt. And has rows expire by another plan, or stay for a hold, sweeps those that time to
-//! live has left, has identities go that were invited in vain, and owners told of a new privacy
-//! policy. Messages name requests, accounts, members, held records, rules or versions; what needs
-//! more time than an invocation has is queued again.
+//! Does the work that others queued. It carries erasures out once they are shredded: it deletes the
+//! rows, proves that none is left, and signs the receipt. It also makes rows expire by another
+//! plan, keeps rows that a hold is on, sweeps rows that time to live has left, deletes identities
+//! that were invited in vain, and tells owners of a new privacy policy. Work that takes more time
+//! than an invocation has is queued again.
 //!
-//! An operator invokes it by hand to apply the erasure ledger again after a restore:
+//! After a restore, an operator invokes the function by hand to apply the erasure ledger again:
 //! `{"reapply": {"after": 0}}` (see `docs/runbook.md`).
 
 mod announce;
@@ -31,11 +31,12 @@ use numib::store::holds::Holds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Kept back from the invocation's time for the last batch and the answer.
+/// Time of an invocation that is kept for the last batch and the answer.
 const RESERVE: Duration = Duration::from_secs(10);
-/// How long a request waits for its next step, where there is one to wait for.
+/// How long unfinished work waits before it goes on.
 const AGAIN: Duration = Duration::from_secs(3);
-/// How long it waits for another request to end, which may wait for a hold.
+/// How long a request waits before it looks again whether another request has ended. That request
+/// may wait for a hold.
 const BEHIND: Duration = Duration::from_mins(1);
 
 /// What one warm container works with.
@@ -45,9 +46,9 @@ pub struct App {
     pub eraser: Eraser,
     /// Where unfinished work goes.
     pub queue: WorkQueue,
-    /// What e-mail is sent with, where any is.
+    /// What sends e-mail; `None` on a stack that sends none.
     pub mailer: Option<Mailer>,
-    /// Where people find the service.
+    /// The address at which people find the service.
     pub public_url: String,
 }
 
@@ -61,7 +62,7 @@ pub enum Event {
         #[serde(rename = "Records")]
         records: Vec<Record>,
     },
-    /// An operator, after a restore.
+    /// An operator applies the ledger again, after a restore.
     Reapply {
         /// Where to start.
         reapply: Start,
@@ -71,14 +72,14 @@ pub enum Event {
 /// A message of the queue.
 #[derive(Debug, Deserialize)]
 pub struct Record {
-    /// Its id, to name it in the answer.
+    /// The id by which the answer names the message.
     #[serde(rename = "messageId")]
     pub message_id: String,
-    /// A [`Work`].
+    /// A [`Work`], as JSON.
     pub body: String,
 }
 
-/// The ledger position after which to start: 0 for its beginning.
+/// The ledger position after which to start: 0 for the beginning.
 #[derive(Debug, Deserialize)]
 pub struct Start {
     /// The position.
@@ -98,7 +99,7 @@ impl From<ReapplyError> for Diagnostic {
 
 #[derive(Debug, thiserror::Error)]
 enum WorkError {
-    #[error("the message is not one of ours")]
+    #[error("the message asks for no known work")]
     Unreadable,
     #[error(transparent)]
     Erasure(#[from] ErasureError),
@@ -110,12 +111,12 @@ enum WorkError {
     Announce(#[from] announce::AnnounceError),
 }
 
-/// Works on a batch until it is done or time is nearly up; returns which messages are to come
+/// Works on a batch until it is done or time is nearly up. Returns which messages have to come
 /// again.
 ///
 /// # Errors
-/// [`ReapplyError`] when the ledger could not be applied; start again after the last
-/// position logged.
+/// [`ReapplyError`] if the ledger was not applied. Start again after the position that was logged
+/// last.
 pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, ReapplyError> {
     let has_time = || clock.has_more_than(RESERVE);
     match event {
@@ -123,7 +124,7 @@ pub async fn handle(app: &App, event: Event, clock: Clock) -> Result<Value, Reap
             let mut failures = Vec::new();
             for record in &records {
                 if let Err(error) = work(app, record, &clock, &has_time).await {
-                    tracing::error!(error = %error, "a message was not worked on");
+                    tracing::error!(error = %error, "the work of a message failed");
                     failures.push(json!({ "itemIdentifier": record.message_id }));
                 }
             }
@@ -143,7 +144,9 @@ async fn work(
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     match serde_json::from_str(&record.body).map_err(|_| WorkError::Unreadable)? {
-        Work::Erase { request, at } => erase(app, request, at, clock, has_time).await,
+        Work::Erase { request, not_before } => {
+            erase(app, request, not_before, clock, has_time).await
+        }
         Work::FollowHold { held, cursor } => {
             follow_hold(app, held, cursor, clock.now(), has_time).await
         }
@@ -167,8 +170,8 @@ async fn work(
     }
 }
 
-/// Has rows follow the holds on a record; and where there is none any more, has what waited for
-/// them go on. Whoever lifted the last one has asked for both, but may have died before.
+/// Makes rows follow the holds on a record. If no hold is left, queues the requests that waited.
+/// Whoever lifted the last hold queues them, too, but may have died before.
 async fn follow_hold(
     app: &App,
     held: Held,
@@ -185,7 +188,7 @@ async fn follow_hold(
     let Holds { holds, waiting } = store.holds(&held).await?;
     if holds.is_empty() {
         for request in waiting {
-            app.queue.put(Work::Erase { request, at: None }).await?;
+            app.queue.put(Work::Erase { request, not_before: None }).await?;
         }
     }
     Ok(store.forget_lifted(&held).await?)
@@ -211,36 +214,45 @@ async fn retime(
 async fn erase(
     app: &App,
     request: RequestId,
-    at: Option<Timestamp>,
+    not_before: Option<Timestamp>,
     clock: &Clock,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), WorkError> {
     let found = app.eraser.store.request(&request).await.map_err(ErasureError::from)?;
-    // Looked at once the request has been read: the marks of one that is shredded are older.
-    let now = clock.no_earlier_than(at).now();
+    // The clock is read after the request, so it is later than the marks of a shredded request.
+    let now = clock.no_earlier_than(not_before).now();
     if let Some(found) = found {
-        notice::before(app, &found.request, now).await;
-        notice::at_risk(app, &found.request, now).await;
+        notice::tell_before(app, &found.request, now).await;
+        notice::tell_at_risk(app, &found.request, now).await;
     }
     match Box::pin(app.eraser.work(&request, now, has_time)).await {
         Ok(Progress::Nothing) => Ok(()),
         Ok(Progress::Completed(done)) => {
-            notice::after(app, &done, clock.now()).await;
+            notice::tell_after(app, &done, clock.now()).await;
             Ok(())
         }
         Ok(Progress::Behind(other)) => {
-            app.queue.put(Work::Erase { request: other, at }).await?;
-            let at = at.and_then(|at| at.checked_add(BEHIND).ok());
-            Ok(app.queue.put_after(Work::Erase { request, at }, BEHIND).await?)
+            app.queue.put(Work::Erase { request: other, not_before }).await?;
+            erase_after(app, request, not_before, BEHIND).await
         }
-        // Whoever else saved it may have left it to this message: it comes again until it is over.
+        // After a conflict, whoever saved the request may leave the rest to this message.
         Ok(Progress::More) | Err(ErasureError::Store(StoreError::Conflict)) => {
-            // Another day's clock goes on, too.
-            let at = at.and_then(|at| at.checked_add(AGAIN).ok());
-            Ok(app.queue.put_after(Work::Erase { request, at }, AGAIN).await?)
+            erase_after(app, request, not_before, AGAIN).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Queues the next step of an erasure, to be taken after the delay.
+async fn erase_after(
+    app: &App,
+    request: RequestId,
+    not_before: Option<Timestamp>,
+    delay: Duration,
+) -> Result<(), WorkError> {
+    // The clock of a schedule that is tried at another time goes on, too.
+    let not_before = not_before.and_then(|at| at.checked_add(delay).ok());
+    Ok(app.queue.put_after(Work::Erase { request, not_before }, delay).await?)
 }
 
 async fn reapply_all(

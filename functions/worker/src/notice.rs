@@ -1,5 +1,5 @@
-//! What the owners of an account are told by e-mail about erasures of its data, in both languages.
-//! Nobody is named in it.
+//! Tells the owners of an account by e-mail about erasures of its data, in both languages. The
+//! e-mails name nobody.
 
 use jiff::Timestamp;
 use numib::domain::deadline::is_at_risk;
@@ -19,68 +19,66 @@ use crate::App;
 /// What there is to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Notice {
-    /// The account is locked, and erased on this day unless someone takes that back.
+    /// The account is locked, and will be erased at this time unless an owner takes that back.
     Locked(Timestamp),
     /// The account is erased now.
     Ending,
     /// A disconnected channel is erased.
     ChannelErased,
-    /// What they asked for is not done, and its last day is near.
+    /// What the account asked for is not done, and its last day is near.
     AtRisk(Day),
 }
 
-/// Tells the owners, once, that what their account asked for may be late: they were promised a day.
-/// What others asked for is the operators' to tell, whom an alarm tells.
+impl Notice {
+    /// What is noted on the request, so that its owners are told once; `None` if nothing is noted.
+    const fn told(self) -> Option<Told> {
+        match self {
+            Self::Locked(_) => Some(Told::Locked),
+            Self::Ending => Some(Told::Ending),
+            Self::AtRisk(_) => Some(Told::AtRisk),
+            // A request is completed once.
+            Self::ChannelErased => None,
+        }
+    }
+}
+
+/// Tells the owners, once, that what their account asked for may be late. What others asked for is
+/// told by the operators, and an alarm tells them.
 //= R5.8
-pub(crate) async fn at_risk(app: &App, request: &Request, now: Timestamp) {
+pub(crate) async fn tell_at_risk(app: &App, request: &Request, now: Timestamp) {
     let Some(account) = request.targets.first().map(Target::account) else { return };
     let asked_by_account =
         matches!(request.source, Source::Disconnect | Source::AccountDeletion | Source::Account);
     let day = request.deadline;
     if asked_by_account && request.is_work(now) && is_at_risk(day, now) {
-        tell_once(app, account, request, (Told::AtRisk, Notice::AtRisk(day)), now).await;
+        tell(app, account, request, Notice::AtRisk(day), now).await;
     }
 }
 
-/// Tells the owners, once each, what a request is about to do, where that is the end of their
-/// account; after it, nobody would know their addresses.
-pub(crate) async fn before(app: &App, request: &Request, now: Timestamp) {
+/// Tells the owners, once each, that a request is about to end their account. Afterwards nobody
+/// would know their addresses.
+pub(crate) async fn tell_before(app: &App, request: &Request, now: Timestamp) {
     let is_before = matches!(request.state, State::Requested | State::Held | State::Shredded);
     if let [target @ Target::Account { account }] = request.targets.as_slice()
         && is_before
     {
         let notice = match request.due_at.filter(|_| request.is_early(now)) {
-            Some(due_at) => (Told::Locked, Notice::Locked(due_at)),
-            // What a hold keeps does not end; it is told when it does.
+            Some(due_at) => Notice::Locked(due_at),
+            // An account that a hold keeps does not end yet. Its owners are told when it does.
             None if is_held(app, target).await => return,
-            None => (Told::Ending, Notice::Ending),
+            None => Notice::Ending,
         };
-        tell_once(app, account, request, notice, now).await;
+        tell(app, account, request, notice, now).await;
     }
 }
 
-/// Whether a hold keeps a target. Where that cannot be read, the erasure itself fails as well.
+/// Whether a hold keeps a target. If that cannot be read, the erasure itself fails, too.
 async fn is_held(app: &App, target: &Target) -> bool {
     erasure::is_held(&app.eraser.store, target).await.unwrap_or(true)
 }
 
-/// Noted before it is sent: whoever is not told for a failure is told by the page.
-async fn tell_once(
-    app: &App,
-    account: &AccountId,
-    request: &Request,
-    (told, notice): (Told, Notice),
-    now: Timestamp,
-) {
-    match app.eraser.store.note_told(&request.id, told, now).await {
-        Ok(true) => tell(app, account, request, notice, now).await,
-        Ok(false) => {}
-        Err(error) => tracing::error!(error = %error, "the owners were not told"),
-    }
-}
-
-/// Tells the owners what a request has done, where they asked for it.
-pub(crate) async fn after(app: &App, request: &Request, now: Timestamp) {
+/// Tells the owners that the channel is erased which their account disconnected.
+pub(crate) async fn tell_after(app: &App, request: &Request, now: Timestamp) {
     if let [Target::Connection { account, .. }] = request.targets.as_slice()
         && request.source == Source::Disconnect
     {
@@ -88,8 +86,27 @@ pub(crate) async fn after(app: &App, request: &Request, now: Timestamp) {
     }
 }
 
-/// E-mail is a courtesy: that it fails is counted, and holds up no erasure.
+/// Tells the owners something, unless they were told before. This is noted before the e-mail is
+/// sent: owners who miss an e-mail because it failed still find it all on the request's page.
 async fn tell(app: &App, account: &AccountId, request: &Request, notice: Notice, now: Timestamp) {
+    if let Some(told) = notice.told() {
+        match app.eraser.store.note_told(&request.id, told, now).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::error!(error = %error, "the owners were not told"),
+        }
+    }
+    send_counted(app, account, request, notice, now).await;
+}
+
+/// Sends the e-mail. It is a courtesy: a failure is counted, and holds up no erasure.
+async fn send_counted(
+    app: &App,
+    account: &AccountId,
+    request: &Request,
+    notice: Notice,
+    now: Timestamp,
+) {
     let Some(mailer) = &app.mailer else { return };
     let url = format!("{}/data-deletion/{}", app.public_url, request.id);
     let failed = match send(app, mailer, account, &mail(notice, &url)).await {
@@ -114,7 +131,7 @@ enum NoticeError {
     Mail(#[from] MailError),
 }
 
-/// To every owner who has an address: most accounts have one or two.
+/// Sends an e-mail to every owner who has an address. Most accounts have one or two owners.
 async fn send(
     app: &App,
     mailer: &Mailer,

@@ -169,8 +169,10 @@ impl Held {
         let mut sandbox = Sandbox::start(program).await?;
         let mut sweep = Sweep::default();
         let mut waited = Duration::ZERO;
-        let mut queued =
-            Some(serde_json::to_string(&Work::Erase { request: request.clone(), at: None })?);
+        let mut queued = Some(serde_json::to_string(&Work::Erase {
+            request: request.clone(),
+            not_before: None,
+        })?);
         while let Some(body) = queued {
             ensure!(sweep.took.len() < INVOCATIONS_MAX, "it does not come to an end");
             let answer = sandbox.invoke(event(&body)).await?;
@@ -257,6 +259,6 @@ fn again(calls: &[Call], waited: &mut Duration) -> anyhow::Result<Option<String>
     let Work::Erase { request, .. } = serde_json::from_str(body)? else {
         bail!("it has queued something else: {body}");
     };
-    let at = Some(clock::now().saturating_add(*waited)?);
-    Ok(Some(serde_json::to_string(&Work::Erase { request, at })?))
+    let not_before = Some(clock::now().saturating_add(*waited)?);
+    Ok(Some(serde_json::to_string(&Work::Erase { request, not_before })?))
 }

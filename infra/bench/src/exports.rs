@@ -158,7 +158,7 @@ async fn run(
 fn brought_again(id: &ExportId, killed: usize) -> anyhow::Result<String> {
     let later = LEASE.saturating_mul(i32::try_from(killed)?.saturating_mul(2));
     let at = clock::now().saturating_add(later)?;
-    Ok(serde_json::to_string(&ExportWork { export: id.clone(), at: Some(at) })?)
+    Ok(serde_json::to_string(&ExportWork { export: id.clone(), not_before: Some(at) })?)
 }
 
 /// Reads every file of the archive, and counts the messages in them.

@@ -57,7 +57,7 @@ pub async fn void_exports(
     account: &AccountId,
 ) -> Result<(), Problem> {
     for export in erasure::void_archives(store, account).await? {
-        queue.put(ExportWork { export, at: None }).await?;
+        queue.put(ExportWork { export, not_before: None }).await?;
     }
     Ok(())
 }

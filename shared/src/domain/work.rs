@@ -1,5 +1,5 @@
-//! What the messages of the queues ask for. A message is read once, by the function that takes it:
-//! what is none of these has no meaning, and comes again until it is a dead letter.
+//! What the messages of the queues ask for. The function that takes a message reads it once. A
+//! message that asks for anything else comes again until it is a dead letter.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ pub enum Work {
     Erase {
         /// The request.
         request: RequestId,
-        /// When the schedule that queued the message was due, if a schedule did. The worker's
-        /// clock is never behind this time, so a schedule that is tried at another time takes its
+        /// The worker's clock is set forward to this time: when the schedule was due that queued
+        /// the message, if a schedule did. So a schedule that is tried at another time takes its
         /// work along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        at: Option<Timestamp>,
+        not_before: Option<Timestamp>,
     },
     /// Make rows stay under a legal hold, or expire again once it is lifted.
     FollowHold {
@@ -38,19 +38,20 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cursor: Option<PlanCursor>,
     },
-    /// Destroy the day keys whose day had come by then.
+    /// Destroy the day keys whose day had come by a moment.
     DestroyDayKeys {
-        /// When the schedule that queued the message was due.
+        /// The moment: when the schedule was due that queued the message.
         at: Timestamp,
     },
-    /// Remove the rows that had expired by then, and that time to live has left.
+    /// Remove the rows that had expired by a moment, and that time to live has left.
     SweepRows {
-        /// When the schedule that queued the message was due.
+        /// The moment: when the schedule was due that queued the message.
         at: Timestamp,
     },
     /// Remove the rows that belong to no contact or to an erased one.
     RemoveAstray {
-        /// When the schedule that queued the message was due.
+        /// The moment by which the rows had to be gone: when the schedule was due that queued the
+        /// message.
         at: Timestamp,
     },
     /// Remove the identity of a person who was invited and has not become a member.
@@ -77,7 +78,7 @@ pub struct ExportWork {
     pub export: ExportId,
     /// As in [`Work::Erase`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ mod tests {
         let at = "2026-12-01T04:00:00Z";
         let cursor = json!({"connection": "c1", "contact": "p1"});
         reads_back(&json!({"work": "erase", "request": "r1"}));
-        reads_back(&json!({"work": "erase", "request": "r1", "at": at}));
+        reads_back(&json!({"work": "erase", "request": "r1", "not_before": at}));
         reads_back(&json!({"work": "follow-hold", "held": "contact:c1.p1"}));
         reads_back(&json!({"work": "retime", "account": "a1", "cursor": cursor}));
         reads_back(&json!({"work": "destroy-day-keys", "at": at}));

@@ -58,7 +58,7 @@ impl WorkQueue {
         if !request.is_work(now) {
             return Ok(());
         }
-        self.put(Work::Erase { request: request.id.clone(), at: None }).await
+        self.put(Work::Erase { request: request.id.clone(), not_before: None }).await
     }
 }
 

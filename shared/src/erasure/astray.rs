@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError};
 
 /// Rows that are looked at again at once.
 const AT_ONCE: usize = 16;
-/// Rows of a segment that are named; beyond them it is enough to know that there are so many.
+/// Rows of a segment that are named. Of more rows it is enough to know that there are so many.
 const NAMED_MAX: usize = 10_000;
 /// Rows that are judged once more at once.
 const JUDGED_AT_ONCE: usize = 1000;
@@ -32,9 +32,9 @@ const UNDER_WAY_MAX: usize = 10_000;
 /// What a look at every row has found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Astray {
-    /// Rows of what is erased: covered by the mark of a contact that no request has yet to sweep;
-    /// or without a contact, of a connection without a key. Only a sweep ends a contact, so that
-    /// sweep is over.
+    /// Rows of what is erased. Either their contact has a mark that covers them, and no request has
+    /// yet to sweep the contact. Or they have no contact, and their connection has no key: only a
+    /// sweep ends a contact, so that sweep is over.
     pub erased: Vec<MessageKey>,
     /// Rows that no contact leads to, of connections that have keys.
     pub unlisted: Vec<MessageKey>,
@@ -79,11 +79,8 @@ impl UnderWay {
     }
 }
 
-/// Looks at every row, while there is time. What erasures that began meanwhile will still sweep is
-/// none of it: what seemed astray is judged once more at the end.
-///
-/// # Errors
-/// [`ErasureError`].
+/// Looks at every row, while there is time. What seems astray is judged once more at the end:
+/// erasures that began meanwhile will sweep their rows themselves.
 //= R8.3, R6.6
 pub async fn rows_astray(
     store: &Store,
@@ -101,7 +98,7 @@ pub async fn rows_astray(
     suspects.retain(|row| !under_way.covers(&row.conversation));
     for rows in suspects.chunks(JUDGED_AT_ONCE) {
         let strays = judge(store, rows).await?;
-        // What was being deleted while it was looked at is gone by now.
+        // A row that was being deleted while this looked at it is gone by now.
         let each = rows.iter().zip(strays).map(async |(row, stray)| {
             let is_there = store.find_row(&row.key()).await?.is_some();
             Ok::<_, StoreError>((row.key(), stray.filter(|_| is_there)))
@@ -119,7 +116,7 @@ pub async fn rows_astray(
 
 async fn under_way(store: &Store) -> Result<UnderWay, ErasureError> {
     let mut under_way = UnderWay::default();
-    for id in store.stuck_requests(Timestamp::MAX, UNDER_WAY_MAX).await? {
+    for id in store.stuck_requests(Timestamp::MAX).first(UNDER_WAY_MAX).await? {
         let Some(stored) = store.request(&id).await? else { continue };
         for target in stored.request.targets {
             match target {

@@ -1,5 +1,5 @@
-//! Expiry: the keys of days whose last message has expired are destroyed, which makes those days
-//! unreadable in every table, index, stream and backup (R6.2, R6.6).
+//! Destroys the keys of days whose last message has expired. Then nothing opens those days, in any
+//! table, index, stream or backup (R6.2, R6.6).
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,26 +22,22 @@ const AT_ONCE: usize = 32;
 pub struct Expired {
     /// Keys whose day had come.
     pub due: u64,
-    /// Those of them that were destroyed.
+    /// Due keys that were destroyed.
     pub destroyed: u64,
-    /// Those of the destroyed whose day was over: they outlived their last message by more than 24
-    /// hours.
+    /// Destroyed keys whose day was over: they outlived their last message by more than 24 hours.
     pub late: u64,
-    /// Those that a legal hold keeps: they are due again tomorrow (R6.7).
+    /// Due keys that a legal hold keeps. They are due again tomorrow (R6.7).
     pub held: u64,
-    /// Keys that could not be read or destroyed; they are tried again by the next run.
+    /// Keys that could not be read or destroyed. The next run tries again.
     pub failed: u64,
-    /// Days between the day that was due and the run, of the destroyed key that waited longest.
+    /// For how many days the destroyed key was due that waited longest.
     pub days_late: i64,
     /// Whether nothing is left to do.
     pub complete: bool,
 }
 
 impl Expired {
-    /// Counts it for the attestation of the run's day.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds the result to the tallies of the run's day.
     pub async fn tally(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let today = Day::of(now);
         let counts = [
@@ -57,10 +53,8 @@ impl Expired {
         let seconds = now.duration_since(due_on.start()).as_secs();
         store.raise_peak(today, Peak::KeysSeconds, u64::try_from(seconds).unwrap_or_default()).await
     }
-}
 
-impl Expired {
-    /// One key of the index's day.
+    /// Adds what became of one key. `day` is the day on which the key was due.
     fn add(
         &mut self,
         done: Result<Due, StoreError>,
@@ -86,11 +80,11 @@ impl Expired {
     }
 }
 
-/// Destroys every day key whose day has come by `now`, the oldest first, while there is time.
-/// Found by index: its cost is that of what expires.
+/// Destroys every day key whose day has come by `now`, the oldest first, while there is time. An
+/// index finds the keys, so the others cost nothing.
 ///
 /// # Errors
-/// [`StoreError`]; what was destroyed is destroyed, and another run goes on.
+/// [`StoreError`], but not for a single key. Another run goes on.
 //= R6.2, R6.6
 pub async fn destroy_expired_keys(
     store: &Store,
@@ -118,17 +112,14 @@ pub async fn destroy_expired_keys(
 /// Keys that are still there although their day is over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeysLeft {
-    /// Those that a legal hold keeps (R6.7).
+    /// Keys that a legal hold keeps (R6.7).
     pub held: u64,
-    /// Those that nothing keeps: each is a violation of R6.2.
+    /// Keys that nothing keeps. Each is a violation of R6.2.
     pub overdue: u64,
 }
 
-/// Looks for keys that were to be destroyed until the end of that day, and are still there. By the
-/// same index, which may be a moment old, and as far back.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the keys that had to be destroyed by the end of that day, and are still there. It uses
+/// the same index, which may be a moment old, and looks as far back.
 //= R6.2
 pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError> {
     let (mut found, mut walk) = (Vec::new(), Walk::over(days(until)));
@@ -141,7 +132,7 @@ pub async fn keys_left(store: &Store, until: Day) -> Result<KeysLeft, StoreError
     }
     let held = found.iter().map(async |key| match key {
         Ok(key) => is_held(store, key).await,
-        // What cannot be read was not destroyed.
+        // A key that cannot be read was not destroyed.
         Err(_) => Ok(false),
     });
     let held = try_all(held, AT_ONCE).await?;
@@ -167,14 +158,14 @@ async fn destroy(
             Ok(if destroyed { Due::Gone { is_late: shred_on < today } } else { Due::NotYet })
         }
         Verdict::Held => {
-            // Asked anew each day: once the hold is lifted, it is gone within one.
+            // A run looks at the key each day, so it is gone within a day after the hold is lifted.
             store.put_off_key(key, today).await?;
             Ok(Due::Held)
         }
     }
 }
 
-/// Whether a hold keeps some of what a key opens.
+/// Whether a hold keeps something that a key opens.
 //= R6.7
 async fn is_held(store: &Store, key: &DueKey) -> Result<bool, StoreError> {
     is_any_held(store, &Held::of_connection(&key.account, &key.connection)).await

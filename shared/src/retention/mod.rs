@@ -1,7 +1,7 @@
-//! Retention: what has expired is destroyed, and a change of plan or of legal holds re-times what
-//! is stored.
+//! Retention destroys what has expired, and re-times what is stored when a plan or a legal hold
+//! changes.
 //!
-//! Every step may be repeated, and may run beside another: each write names what it expects.
+//! Every step may be repeated, and may run beside another step: each write names what it expects.
 
 mod expiry;
 mod look_back;
@@ -19,16 +19,16 @@ pub use visits::{Swept, sweep_expired_rows, visits_left};
 use crate::domain::hold::Held;
 use crate::store::{Store, StoreError};
 
-/// What became of an item that an index says is due.
+/// What a run did with an item that an index says is due.
 enum Due {
-    /// It is gone.
+    /// The run removed the item.
     Gone {
-        /// Whether it was there for longer than promised.
+        /// Whether the item was there for longer than promised.
         is_late: bool,
     },
-    /// A legal hold keeps it.
+    /// A legal hold keeps the item.
     Held,
-    /// It is not due, or gone already: the index was a moment old.
+    /// The item is not due, or was gone already: the index was a moment old.
     NotYet,
 }
 

@@ -1,5 +1,6 @@
-//! A change of plan (R6.5): a downgrade destroys the keys of the days that are now too old before
-//! it is answered; an upgrade puts keys and rows off. Rows follow in bounded steps.
+//! A change of plan (R6.5). Before a downgrade is answered, the keys of days are destroyed that are
+//! too old for the new plan. After an upgrade, keys and rows have longer. Rows follow in bounded
+//! steps.
 
 use jiff::Timestamp;
 
@@ -17,13 +18,12 @@ use crate::store::{Store, StoreError};
 /// Keys that are re-timed at once.
 const AT_ONCE: usize = 32;
 
-/// Gives an account another plan: from here on, nothing shows what is too old for it, and the keys
-/// of days that are, are destroyed. [`super::retime`] has to follow, once nobody writes by the old
-/// plan any more.
+/// Gives an account another plan. From then on nothing shows what is too old for the plan, and the
+/// keys of days that are too old are destroyed. [`super::retime`] has to follow, once nobody writes
+/// by the old plan any more. The call may be repeated.
 ///
 /// # Errors
-/// [`StoreError`]; `Conflict` when there is no such account, or it is being deleted. May be
-/// repeated.
+/// [`StoreError::Conflict`] if the account does not exist or is being deleted.
 //= R6.5
 pub async fn change_plan(
     store: &Store,
@@ -32,15 +32,16 @@ pub async fn change_plan(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     store.set_account_plan(account, plan, now).await?;
-    // One after the other: each is changed in a transaction with a look at the account, and two of
-    // those at once would cancel each other.
+    // Channels change one after the other. Each changes in a transaction that looks at the account,
+    // and two such transactions at once would cancel each other.
     for (route, connection) in &store.account_channels(account).await? {
         change_channel(store, account, route, connection, plan, now).await?;
     }
     Ok(())
 }
 
-/// The channel's own plan, which intake and the inbox go by, and its keys.
+/// Changes a channel's own plan, by which intake and the inbox go, and re-times or destroys its
+/// keys.
 pub(super) async fn change_channel(
     store: &Store,
     account: &AccountId,
@@ -55,17 +56,17 @@ pub(super) async fn change_channel(
         {
             return Ok(());
         }
-        // It met another transaction at the same item: whoever asked comes again.
+        // The write met another transaction at the same item. Whoever asked comes again.
         set => set?,
     }
     let today = Day::of(now);
     let days = store.day_key_days(connection).await?;
-    // At the earliest today: the schedule does not look back for ever.
+    // A key is due today at the earliest: the schedule does not look back for ever.
     let on = |day: Day| plan.shred_on(day).max(today);
     let moved = days.iter().map(|day| store.retime_key(connection, *day, on(*day), today));
     try_all(moved, AT_ONCE).await?;
     if is_any_held(store, &Held::of_connection(account, connection)).await? {
-        // The schedule looks at them each day (R6.7).
+        // A schedule looks at held keys each day (R6.7).
         return Ok(());
     }
     let is_due = |day: &Day| {
@@ -84,8 +85,8 @@ pub(super) async fn change_channel(
     store.add_tally(today, &[(Tally::KeysDestroyedByPlan, destroyed)]).await
 }
 
-/// Whether the channel was replaced; or the account has another plan by now, and whoever gave it
-/// that goes on.
+/// Whether another channel has replaced this one, or the account has another plan by now. Whoever
+/// gave the account that plan goes on.
 async fn is_superseded(
     store: &Store,
     account: &AccountId,

@@ -1,5 +1,6 @@
-//! What an account stores expires by the plan that it has now, and stays while a legal hold is on
-//! it (R6.5, R6.7). In bounded steps, after a change of either.
+//! Re-times rows after the plan of an account or a legal hold has changed, in bounded steps. What
+//! an account stores expires by the plan that the account has now, and stays while a hold is on it
+//! (R6.5, R6.7).
 
 use jiff::Timestamp;
 
@@ -25,10 +26,7 @@ const AT_ONCE: usize = 32;
 /// Rows of one page.
 const PAGE: i32 = 250;
 
-/// The account that a held record is of; `None` when nothing is left of it that could be read.
-///
-/// # Errors
-/// [`StoreError`].
+/// The account that a held record belongs to. `None` if nothing of the record can be read any more.
 pub async fn account_of(store: &Store, held: &Held) -> Result<Option<AccountId>, StoreError> {
     match held {
         Held::Account(account) => Ok(Some(account.clone())),
@@ -40,21 +38,22 @@ pub async fn account_of(store: &Store, held: &Held) -> Result<Option<AccountId>,
     }
 }
 
-/// Time, and whether there is enough of it for another step.
+/// The time, and whether there is enough of it for another step.
 #[derive(Clone, Copy)]
 struct Time<'a> {
     now: Timestamp,
     has_time: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// Has what an account stores expire by the plan that it has now, from the cursor on, while there
-/// is time; returns where to go on, `None` at the end. What is too old goes, unless it is held.
+/// Makes what an account stores expire by the plan that the account has now, from the cursor on,
+/// while there is time. What is too old goes, unless a hold keeps it. Returns where to go on;
+/// `None` at the end.
 ///
-/// By what the account has, not by what whoever asked knew: changes that follow one another end in
-/// the last one, whichever run comes last.
+/// The plan is read, and not told by whoever asked. So after several changes every run ends in the
+/// last plan, whichever run comes last.
 ///
 /// # Errors
-/// [`StoreError`]; starting again at the same cursor does nothing twice.
+/// [`StoreError`]. A run that starts again at the same cursor does nothing twice.
 //= R6.5
 pub async fn retime(
     store: &Store,
@@ -63,14 +62,14 @@ pub async fn retime(
     now: Timestamp,
     has_time: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<PlanCursor>, StoreError> {
-    each_channel(store, account, cursor, true, Time { now, has_time }).await
+    retime_channels(store, account, cursor, true, Time { now, has_time }).await
 }
 
-/// Has what is stored under a record stay while a hold is on it, and go in its time else; as
-/// [`retime`], but of that record alone.
+/// Makes what is stored under a record stay while a hold is on the record, and expire in its time
+/// otherwise. Works as [`retime`] does, but on that record alone.
 ///
 /// # Errors
-/// [`StoreError`]; starting again at the same cursor does nothing twice.
+/// [`StoreError`]. A run that starts again at the same cursor does nothing twice.
 //= R6.7
 pub async fn follow_hold(
     store: &Store,
@@ -82,7 +81,7 @@ pub async fn follow_hold(
     let Some(account) = account_of(store, held).await? else { return Ok(None) };
     let time = Time { now, has_time };
     match held {
-        Held::Account(_) => each_channel(store, &account, cursor, false, time).await,
+        Held::Account(_) => retime_channels(store, &account, cursor, false, time).await,
         Held::Connection(connection) | Held::Within(connection) => {
             let channels = store.account_channels(&account).await?;
             match channels.iter().find(|(_, id)| id == connection) {
@@ -105,13 +104,13 @@ pub async fn follow_hold(
     }
 }
 
-/// From where on a channel is re-timed.
+/// Where a run begins to re-time a channel.
 enum Resume {
-    /// Its beginning.
+    /// At its beginning.
     Start,
     /// Behind this contact.
     After(ContactId),
-    /// Within this contact: behind this message, or all of it.
+    /// At this contact: behind this message or, without one, at the contact's beginning.
     Within(ContactId, Option<MessageId>),
 }
 
@@ -127,8 +126,8 @@ impl Resume {
     }
 }
 
-/// Channel by channel; with their keys, where those may have to follow.
-async fn each_channel(
+/// Re-times an account channel by channel. If the account may have another plan, keys come first.
+async fn retime_channels(
     store: &Store,
     account: &AccountId,
     cursor: Option<PlanCursor>,
@@ -156,7 +155,7 @@ async fn each_channel(
     Ok(None)
 }
 
-/// Contact by contact, from a place on; returns where it stopped, `None` at the end.
+/// Re-times a channel contact by contact. Returns where the run stopped; `None` at the end.
 async fn retime_channel(
     store: &Store,
     account: &AccountId,
@@ -181,13 +180,14 @@ async fn retime_channel(
         for contact in contacts {
             let conversation =
                 ConversationId { connection: connection.clone(), contact: contact.clone() };
-            // Read anew: it may have another plan by now, and another run goes by that.
+            // The account is read again: it may have another plan by now, and another run goes by
+            // that plan.
             let Some(current) = store.account(account).await? else { return Ok(None) };
             let start = start.take();
             let reached = retime_conversation(store, &conversation, &current, start, time).await;
             let reached = match reached {
-                // What cannot be read holds up no other conversation. Of this one the sweep deletes
-                // what is over by the plan and not held, and rings an alarm each day.
+                // A conversation that cannot be read holds up no other. The sweep deletes what has
+                // expired of it and is not held, and rings an alarm each day.
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(%conversation, %error, "not re-timed");
                     store.visit_by(&conversation, Day::of(time.now).plus(1)).await?;
@@ -208,18 +208,18 @@ async fn retime_channel(
     }
 }
 
-/// How far a conversation has come.
+/// How far a run came in a conversation.
 enum Reached {
-    /// Its end, with the holds and the plan as they were all the way.
+    /// To its end, and neither holds nor plan changed on the way.
     End,
-    /// This message.
+    /// To this message.
     Message(MessageId),
-    /// Its beginning: the holds, or the plan, have changed.
+    /// Back to its beginning, since the holds or the plan have changed.
     Beginning,
 }
 
 impl Reached {
-    /// Where to go on, unless it is done.
+    /// Where to go on; `None` if the conversation is done.
     fn unfinished(self, conversation: &ConversationId) -> Option<PlanCursor> {
         let message = match self {
             Self::End => return None,
@@ -259,7 +259,8 @@ async fn retime_conversation(
             }
         }
         keep_contact(store, conversation, &kept, is_held, now).await?;
-        // Right before: a hold that was set since the last page keeps what is about to go.
+        // This comes right before the deletion: a hold that was set since the last page keeps what
+        // is about to go.
         if !gone.is_empty() && is_any_held(store, &records).await? {
             return Ok(Reached::Beginning);
         }
@@ -268,15 +269,16 @@ async fn retime_conversation(
         let writes =
             kept.iter().map(|kept| store.retime_row(&kept.key, &kept.row, kept.until, is_held));
         try_all(writes, AT_ONCE).await?;
-        // After the rows: a visit looks at them again after it has moved the contact on.
+        // This comes after the rows: a visit first moves the contact on, and then looks at the rows
+        // again.
         if let Some(day) = visit_by {
             store.visit_by(conversation, day).await?;
         }
         let newly_held = u64::try_from(newly_held).unwrap_or(u64::MAX);
         store.add_tally(Day::of(now), &[(Tally::RowsHeld, newly_held)]).await?;
         after = last.filter(|_| more);
-        // Written first, and then looked again: whoever changes a hold, or the plan, does so before
-        // it has the rows follow, so one of the two runs sees the other's.
+        // This run writes first, and then looks again. Whoever changes a hold or the plan does that
+        // first, and then queues a run. So one of the two runs sees the other's change.
         let is_as_before = match store.account(&account.id).await? {
             Some(current) => is_same_plan(&current, account),
             None => true,
@@ -296,21 +298,22 @@ fn is_same_plan(current: &Account, account: &Account) -> bool {
     current.plan == account.plan && current.plan_changed_at == account.plan_changed_at
 }
 
-/// The day on which the first of these messages that lives on is to be swept.
+/// The day on which the first of these messages must be swept that has not expired yet.
 fn visit_by(rows: &[SweepRow], account: &Account, now: Timestamp) -> Option<Day> {
     let messages = rows.iter().filter(|row| row.sent_at.is_some());
     let ends = messages.map(|row| ends_at(row, account, now)).filter(|at| *at > now);
     ends.min().map(sweep_on)
 }
 
-/// A row that is shown until another time.
+/// A row that gets another expiry.
 struct Retimed {
     key: MessageKey,
     row: SweepRow,
     until: Timestamp,
 }
 
-/// A contact outlives its messages and the marks on it. One that is held, as long as it is.
+/// Makes a contact outlive its rows and the marks on it. A contact without rows that is held stays,
+/// too.
 async fn keep_contact(
     store: &Store,
     conversation: &ConversationId,
@@ -328,20 +331,20 @@ async fn keep_contact(
     }
 }
 
-/// What is to become of a row.
+/// What a run does with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
-    /// It is as it should be.
+    /// Nothing: the row is as it should be.
     Stays,
-    /// It is shown until then; time to live removes it then, unless it is held.
+    /// It gives the row this expiry. Then time to live removes the row, unless a hold keeps it.
     Until(Timestamp),
-    /// It is deleted.
+    /// It deletes the row.
     Goes,
 }
 
-/// By the account's plan, a message that had not expired before the account had that; and by
-/// whether it is held. Tombstones say nothing, so they go in their time, and an edit that waits
-/// takes its message's time with it.
+/// What a run does with a row, by the account's plan and by whether a hold is on the row. A message
+/// that had expired before the account got its plan stays expired. Tombstones have no content, so
+/// they keep their time, and so does an edit that waits for its message.
 fn course(row: &SweepRow, account: &Account, is_held: bool, now: Timestamp) -> Course {
     if row.unsent {
         return Course::Stays;
@@ -357,12 +360,12 @@ fn course(row: &SweepRow, account: &Account, is_held: bool, now: Timestamp) -> C
     }
 }
 
-/// When a row expires by the account's plan, whether or not it has been re-timed to it.
+/// When a row expires by the account's plan, even if the row is not re-timed to that plan yet.
 pub(super) fn ends_at(row: &SweepRow, account: &Account, now: Timestamp) -> Timestamp {
     replanned(row, account, now).unwrap_or(row.expires_at)
 }
 
-/// When a message expires by the account's plan, where that is another than the one it came by.
+/// When a message expires by the account's plan; `None` if the plan has not changed since it came.
 fn replanned(row: &SweepRow, account: &Account, now: Timestamp) -> Option<Timestamp> {
     let sent_at = row.sent_at?;
     if row.expires_at <= account.plan_changed_at? {

@@ -1,5 +1,5 @@
-//! Tax records: each is purged when its period is over (R6.3), and the key that opens them with the
-//! last record of an account that is gone.
+//! Purges tax records when their period is over (R6.3). The last record of an account that is gone
+//! takes the key with it that opened the records.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 
 /// Records that are purged at once.
 const AT_ONCE: usize = 16;
-/// Records so many of which are counted: from there on the count says "so many or more".
+/// A count of what is left ends here. Then the report says "so many or more".
 const COUNTED_MAX: usize = 10_000;
 
 /// What a run found and did.
@@ -23,21 +23,21 @@ const COUNTED_MAX: usize = 10_000;
 pub struct Purged {
     /// Records that were purged.
     pub purged: u64,
-    /// Those of them that were there for more than a day after their period.
+    /// Purged records that were there for more than a day after their period.
     pub late: u64,
-    /// Those that a legal hold keeps: they are looked at again tomorrow (R6.7).
+    /// Records that a legal hold keeps. They are due again tomorrow (R6.7).
     pub held: u64,
-    /// Those that could not be read or purged; they are tried again by the next run.
+    /// Records that could not be read or purged. The next run tries again.
     pub failed: u64,
     /// Whether nothing is left to do.
     pub complete: bool,
 }
 
 /// Purges every tax record whose last day is over by `now`, the oldest first, while there is time.
-/// Found by that day: what is kept costs nothing.
+/// Records are found by that day, so those that are kept cost nothing.
 ///
 /// # Errors
-/// [`StoreError`]; what was purged is purged, and another run goes on.
+/// [`StoreError`], but not for a single record. Another run goes on.
 //= R6.3
 pub async fn purge_tax_records(
     store: &Store,
@@ -65,7 +65,7 @@ pub async fn purge_tax_records(
 }
 
 impl Purged {
-    /// One record.
+    /// Adds what became of one record.
     fn add(&mut self, done: Result<Due, StoreError>) -> Result<(), StoreError> {
         match done {
             Ok(Due::Gone { is_late }) => {
@@ -87,16 +87,13 @@ impl Purged {
 /// Records that are still there although their period is over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecordsLeft {
-    /// Those that a legal hold keeps (R6.7).
+    /// Records that a legal hold keeps (R6.7).
     pub held: u64,
-    /// Those that nothing keeps: each is a violation of R6.3.
+    /// Records that nothing keeps. Each is a violation of R6.3.
     pub overdue: u64,
 }
 
-/// Looks for records that were to be purged by the end of that day, and are still there.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the records that had to be purged by the end of that day, and are still there.
 //= R6.3
 pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
@@ -110,7 +107,7 @@ pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, 
     }
     let held = found.iter().map(async |due| match due {
         Ok(due) => is_held(store, due).await,
-        // What cannot be read was not purged.
+        // A record that cannot be read was not purged.
         Err(_) => Ok(false),
     });
     let mut left = RecordsLeft::default();
@@ -121,22 +118,23 @@ pub async fn tax_records_left(store: &Store, until: Day) -> Result<RecordsLeft, 
     Ok(left)
 }
 
-/// Purges a record, unless a hold keeps it. That it is due is forgotten last, so that a run that
-/// dies is finished by the next.
+/// Purges a record, unless a hold keeps it. The note that the record is due goes last, so that the
+/// next run finishes what a run left that died.
 async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Due, StoreError> {
     let clock = Clock::TaxRecord { kept_until: due.kept_until };
     match verdict(clock, is_held(store, due).await?, now) {
         Verdict::EraseNow => {}
         Verdict::Keep(_) => return Ok(Due::NotYet),
         Verdict::Held => {
-            // Asked anew each day: once the hold is lifted, it is gone within one.
+            // A run looks at the record each day, so it is gone within a day after the hold is
+            // lifted.
             store.put_off_tax_record(due, Day::of(now)).await?;
             return Ok(Due::Held);
         }
     }
     store.delete_invoice(due).await?;
-    // Whoever erases the account deletes it first and looks for records then: one of the two sees
-    // the other, and nobody can add one in between, for that takes an account.
+    // Whoever erases the account deletes it first, and then looks for records. So one of the two
+    // sees the other. Nobody adds a record in between, for that takes an account.
     let is_last =
         store.account(&due.account).await?.is_none() && !store.has_invoices(&due.account).await?;
     if is_last {
@@ -146,7 +144,7 @@ async fn purge(store: &Store, due: &DueRecord, now: Timestamp) -> Result<Due, St
     Ok(Due::Gone { is_late: due.kept_until.plus(1) < Day::of(now) })
 }
 
-/// Whether a hold on its account keeps a record: nothing smaller is held that it is part of.
+/// Whether a hold keeps a record. Only a hold on the whole account covers tax records.
 //= R6.7
 async fn is_held(store: &Store, due: &DueRecord) -> Result<bool, StoreError> {
     is_any_held(store, &[Held::Account(due.account.clone())]).await

@@ -139,6 +139,7 @@ pub(super) struct Page {
 }
 
 /// The pages of a query, one after the other.
+#[derive(Debug)]
 pub(super) struct Pages<'a> {
     store: &'a Store,
     /// `None` once the last page is read.

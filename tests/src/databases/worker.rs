@@ -1,14 +1,18 @@
 //! What a scheduled run has no time for, or no right to, is a worker's, until it is done.
 
+use std::collections::BTreeSet;
+
 use ::worker::{App, Event, Record, handle};
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::exports::Exports;
+use numib::concurrent::try_all;
+use numib::domain::erasure::Source;
 use numib::domain::ids::Channel;
 use numib::domain::plan::Plan;
 use numib::domain::tally::Tally;
 use numib::domain::time::Day;
 use numib::edge::clients;
-use numib::erasure::Eraser;
+use numib::erasure::{self, Asked, Eraser};
 use numib::identity::UserPool;
 use numib::seal::kms::DataKeys;
 use numib::seal::receipt::SigningKey;
@@ -25,6 +29,8 @@ on_both_databases!(
     rows_are_swept_by_the_worker_alone_at_the_time_of_the_schedule,
     work_that_runs_out_of_time_is_queued_again_for_an_hour,
 );
+
+on_dynoxide!(however_many_erasures_are_stuck_each_is_queued_again);
 
 const LONG: SignedDuration = SignedDuration::from_mins(5);
 /// Less than is kept back for the answer.
@@ -116,4 +122,24 @@ async fn work_that_runs_out_of_time_is_queued_again_for_an_hour(db: &Database) {
         work(db, &[message(name, "2020-01-01T00:00:00Z")], SHORT).await;
         assert_eq!(queued(db), [""; 0]);
     }
+}
+
+//= R5.8
+async fn however_many_erasures_are_stuck_each_is_queued_again(db: &Database) {
+    const STUCK: usize = 1002;
+    let opened = (0..STUCK).map(async |number: usize| {
+        let (source, subject) = (Source::Operator, format!("stuck {number}"));
+        let asked = Asked { source, reference: None, subject, targets: Vec::new(), due_at: None };
+        erasure::open(&db.store, asked, None, now() - SignedDuration::from_mins(16)).await
+    });
+    let opened = try_all(opened, 16).await.unwrap();
+    let opened: BTreeSet<String> =
+        opened.into_iter().map(|parts| parts.followed.id.to_string()).collect();
+    db.wire.calls();
+    assert_eq!(run(db, "resume-erasures", now(), LONG).await["resumed"], STUCK);
+    let queued = parsed(&queued(db)).into_iter();
+    let queued: BTreeSet<String> =
+        queued.map(|work| work["request"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(queued, opened);
+    assert_eq!(run(db, "resume-erasures", now(), SHORT).await["resumed"], 0, "no time");
 }

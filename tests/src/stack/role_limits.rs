@@ -247,6 +247,7 @@ fn the_template_limits_the_callbacks_to_marking_and_destroying() {
         limited("WaitNoMore", r#""WAIT#*""#),
         limited("FindExports", r#""EXPORTS#*""#),
         limited("VoidExports", r#""EXPORT#*""#),
+        limited("SaveRequests", r#""REQUEST#*""#),
         limited("MarkErased", r#""ROUTE#*", "CONNECTION#*""#),
         unlimited("FindKeys"),
         limited("DestroyKeys", r#""CONNECTION#*", "ROUTE#*""#),

@@ -23,7 +23,7 @@ use numib::seal::receipt::SigningError;
 use numib::store::{Store, StoreError};
 use serde::Serialize;
 
-use crate::{App, HasTime, deadlines};
+use crate::{App, HasTime, watch_deadlines};
 
 /// Why a day was not attested.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     let tax = tax_records_left(&app.store, day).await?;
     let audit_left = audit_left(&app.store, day).await?;
     let exports_left = app.store.old_exports(day.plus(1).start(), EXPORTS_COUNTED_MAX).await?;
-    let watched = deadlines::watch(app, day.plus(1).start()).await?;
+    let watched = watch_deadlines::watch(app, day.plus(1).start()).await?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let requests = Requests {
         open: count(watched.open),
@@ -122,10 +122,10 @@ async fn facts(app: &App, day: Day, written_at: Timestamp) -> Result<Facts, Stor
     })
 }
 
-/// A count of exports ends here: then it says "so many or more".
+/// A count of exports ends here. Then the report says "so many or more".
 const EXPORTS_COUNTED_MAX: i32 = 1000;
 
-/// A count of days of accounts ends here: then it says "so many or more".
+/// A count of days of accounts ends here. Then the report says "so many or more".
 const COUNTED_MAX: usize = 10_000;
 
 /// How many days of accounts have audit events that are too old at the end of that day.
@@ -149,7 +149,8 @@ fn announce(report: &Report, astray: &Astray, now: Timestamp) {
     tracing::info!(looked_at, erased, unlisted, unreadable, complete, "every row looked at");
     tracing::info!(day = %report.day, violations, "retention attested");
     let mut metrics = Metrics::new(now);
-    // A repeated run counts it again: it says what there is, not what this run did.
+    // A repeated run counts the attestation again: the metric says what there is, not what this
+    // run did.
     metrics.add("AttestationsWritten", Unit::Count, 1);
     metrics.add("RetentionViolations", Unit::Count, violations);
     metrics.emit();

@@ -21,7 +21,7 @@ pub(super) fn facts_key(id: &RequestId) -> Item {
     schema::key(schema::request_pk(id), schema::REQUEST)
 }
 
-/// What was asked. Only a request that waits for a hold is asked for more.
+/// What was asked. Only the targets change: of a request that waits for a hold, or meets one.
 pub(super) fn facts(request: &Request) -> Item {
     facts_key(&request.id)
         .with(schema::SOURCE, text(request.source.as_str()))

@@ -9,7 +9,7 @@ pub mod places;
 mod watch;
 
 pub(in crate::store) use item::{counts, counts_map};
-pub use watch::Told;
+pub use watch::{StuckRequests, Told};
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::domain::erasure::{Request, Target};
 use crate::domain::ids::{AccountId, ConversationId, MemberId, RequestId};
 use crate::store::accounts::{account_key, change_active};
 use crate::store::expression::{Changes, Condition};
-use crate::store::item::{Item, flag, text};
+use crate::store::item::{Item, flag, text, texts};
 use crate::store::messages::MessageKey;
 use crate::store::read::Query;
 use crate::store::schema::{self, Table};
@@ -110,16 +110,39 @@ impl Store {
         self.write_unless_refused(named).await
     }
 
-    /// Saves the targets of a request that waits for a hold, as the successor of the version it was
-    /// read at.
+    /// Saves the targets of a request that waits for a hold, as the successor of the version that
+    /// was read.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it has been saved meanwhile.
+    /// [`StoreError::Conflict`] if the request was saved meanwhile.
     pub async fn extend_request(&self, mut request: Request) -> Result<Request, StoreError> {
         let saved = save(&mut request);
-        let facts = Write::put(Table::Core, facts(&request));
-        self.transaction().with(saved).with(facts).run().await?;
+        self.transaction().with(saved).with(retarget(&request)).run().await?;
         Ok(request)
+    }
+
+    /// Takes what a hold keeps out of a request: stores it as a request of its own, and saves what
+    /// is left to the first, as the successor of the version that was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the request was saved meanwhile.
+    //= R6.7
+    pub async fn split_request(
+        &self,
+        mut rest: Request,
+        held: &Request,
+    ) -> Result<Request, StoreError> {
+        let saved = save(&mut rest);
+        let places = place(held).into_iter().chain(place(&rest));
+        self.transaction()
+            .with(saved)
+            .with(retarget(&rest))
+            .with(Write::put_new(Table::Core, facts(held)))
+            .with(Write::put_new(Table::Core, progress(held, None)))
+            .with_all(places.map(|place| Write::put(Table::Core, place)))
+            .run()
+            .await?;
+        Ok(rest)
     }
 
     /// The request that a question met which is asked once only; `None` when it has not been asked.
@@ -235,6 +258,16 @@ const fn next_version(request: &mut Request) -> u64 {
 fn save(request: &mut Request) -> Write {
     let read_at = next_version(request);
     Write::put_at_version(Table::Core, progress(request, None), read_at)
+}
+
+/// Changes which targets a request has. The notes of what its owners were told stay.
+fn retarget(request: &Request) -> Write {
+    let mut changes =
+        Changes::new().set(schema::TARGETS, texts(request.targets.iter().map(Target::to_string)));
+    if let Some(held) = &request.held_part {
+        changes = changes.set(schema::HELD_PART, text(held.as_str()));
+    }
+    Write::update(Table::Core, facts_key(&request.id), changes).only_if(schema::PK.exists())
 }
 
 /// Lets a subject's next question open a new request.

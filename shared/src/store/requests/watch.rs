@@ -1,13 +1,12 @@
-//! What watches requests: which stand still; and what the owners were told, so that nothing is told
-//! twice.
+//! What watches requests: which of them no worker has ended, and what the owners were told.
 
 use jiff::Timestamp;
 
 use super::item::facts_key;
 use crate::domain::ids::RequestId;
 use crate::store::expression::Changes;
-use crate::store::item::milliseconds;
-use crate::store::read::Query;
+use crate::store::item::{Item, milliseconds};
+use crate::store::read::{Pages, Query};
 use crate::store::schema::{self, Table};
 use crate::store::write::Write;
 use crate::store::{Store, StoreError};
@@ -46,27 +45,37 @@ impl Store {
         self.write_if_met(note).await
     }
 
-    /// Requests that a worker should have ended, due before that time and not saved by one since:
-    /// the oldest first, so many at most.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn stuck_requests(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<RequestId>, StoreError> {
+    /// Requests that a worker should have ended: they were due before that time, and no worker has
+    /// saved them since.
+    #[must_use]
+    pub fn stuck_requests(&self, before: Timestamp) -> StuckRequests<'_> {
         let ready = Query::index(&schema::BY_READINESS, schema::ERASURE)
             .within(schema::READY_AT.is_below(milliseconds(before)));
-        let mut pages = self.pages(ready);
+        StuckRequests(self.pages(ready))
+    }
+}
+
+/// Requests that a worker should have ended, the oldest first.
+#[derive(Debug)]
+pub struct StuckRequests<'a>(Pages<'a>);
+
+impl StuckRequests<'_> {
+    /// The next page of them; `None` at the end.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<RequestId>>, StoreError> {
+        let Some(items) = self.0.next().await? else { return Ok(None) };
+        let id = |item: &Item| item.parsed(schema::PK, schema::request_of);
+        items.iter().map(id).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The first of them, so many at most.
+    pub async fn first(mut self, limit: usize) -> Result<Vec<RequestId>, StoreError> {
         let mut found = Vec::new();
         while found.len() < limit
-            && let Some(items) = pages.next().await?
+            && let Some(mut page) = self.next_page().await?
         {
-            for item in items.iter().take(limit.saturating_sub(found.len())) {
-                found.push(item.parsed(schema::PK, schema::request_of)?);
-            }
+            found.append(&mut page);
         }
+        found.truncate(limit);
         Ok(found)
     }
 }

@@ -271,7 +271,7 @@ async fn what_was_held_arrives_in_the_queue_when_its_hold_is_lifted(db: &Databas
     }
     let followed = Work::FollowHold { held: on.clone(), cursor: None };
     let request = RequestId::parse(&code).unwrap();
-    let expected = [followed, Work::Erase { request, at: None }];
+    let expected = [followed, Work::Erase { request, not_before: None }];
     let expected = expected.map(|work| serde_json::to_string(&work).unwrap());
     assert_eq!(bodies, BTreeSet::from(expected));
     sqs.delete_queue().queue_url(url).send().await.unwrap();

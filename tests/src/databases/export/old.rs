@@ -11,10 +11,12 @@ use super::Desk;
 use crate::database::Database;
 use crate::retention::{app, clock_for, event, queue};
 use crate::shop::{ago, now};
+use crate::wire::{Call, Wire};
 
 on_both_databases!(
     an_export_of_a_week_ago_is_removed_with_its_archive_and_no_other,
     an_export_that_nobody_goes_on_with_is_queued_again,
+    an_export_that_another_run_removes_counts_once,
 );
 
 async fn run(desk: &Desk<'_>, at: Timestamp) -> Value {
@@ -63,4 +65,21 @@ async fn an_export_that_nobody_goes_on_with_is_queued_again(db: &Database) {
     // It may only be waiting for its turn: one message in twenty minutes is enough.
     assert_eq!(run(&desk, now() + SignedDuration::from_mins(21)).await, said(0, 0));
     assert_eq!(run(&desk, now() + SignedDuration::from_mins(40)).await, said(0, 1));
+}
+
+//= R5.4
+async fn an_export_that_another_run_removes_counts_once(db: &Database) {
+    let desk = Desk::open(db).await;
+    desk.receive(&[desk.shop.text("7001", ago(9000), "m_1", "one")]).await;
+    let id = desk.ask().await;
+    desk.finish(&id).await;
+    // The other run is done between this run's look at the index and its look at the export.
+    let other = db.through(&Wire::default());
+    let is_look_at_export = |call: &Call| call.operation == "GetItem";
+    db.wire.before_call(is_look_at_export, async move {
+        let export = other.store.export(&id).await.unwrap().unwrap();
+        other.store.delete_export(&export).await.unwrap();
+    });
+    assert_eq!(run(&desk, now() + KEPT).await, said(0, 0));
+    assert!(db.wire.interlude_is_over());
 }

@@ -41,5 +41,5 @@ async fn queue(scene: &Scene, code: &str) {
     let client = aws_sdk_sqs::Client::new(&stack.sdk());
     let queue = WorkQueue::new(client, stack.deployed.outputs.work_queue_url.clone());
     let request = RequestId::parse(code).unwrap();
-    queue.put(Work::Erase { request: request.clone(), at: None }).await.unwrap();
+    queue.put(Work::Erase { request: request.clone(), not_before: None }).await.unwrap();
 }

@@ -1,32 +1,31 @@
-//! Watches the deadlines of requests (R5.8): one that is at risk, or late, raises an alarm.
+//! Watches the deadlines of requests (R5.8). A request that is at risk or late raises an alarm.
 
 use jiff::Timestamp;
 use numib::concurrent::try_all;
 use numib::domain::deadline::{is_at_risk, is_late};
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::store::StoreError;
-
 use serde::Serialize;
 
 use crate::App;
 
-/// Requests of one run, the oldest first: far more than are ever open for days.
+/// Requests that a run looks at, the oldest first. Far fewer are ever open for days.
 const RUN_MAX: usize = 10_000;
 /// Requests that are read at once.
 const AT_ONCE: usize = 32;
 
-/// What is open.
+/// How many requests are open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Watched {
     /// Requests that a worker has to end.
     pub(crate) open: usize,
-    /// Those of them whose deadline is near.
+    /// Open requests whose deadline is near.
     pub(crate) at_risk: usize,
-    /// Those whose deadline is over.
+    /// Open requests whose deadline is over.
     pub(crate) late: usize,
 }
 
-/// Counts them, for the alarms.
+/// Counts open requests, for the alarms.
 //= R5.8
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
     let found = watch(app, now).await?;
@@ -40,12 +39,12 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Watched, StoreError
     Ok(found)
 }
 
-/// Looks at every request that is due by now and not over. One that waits for a hold is lawfully
-/// late, and none of them.
+/// Counts the requests that are due by now and not over. A request that waits for a hold does not
+/// count: it is lawfully late.
 //= R5.8
 pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<Watched, StoreError> {
-    // All of them: one that a worker is at counts as ready from when it was last saved.
-    let ids = app.store.stuck_requests(Timestamp::MAX, RUN_MAX).await?;
+    // No time is too late here: a request that a worker is at counts as stuck only later.
+    let ids = app.store.stuck_requests(Timestamp::MAX).first(RUN_MAX).await?;
     let each = try_all(ids.iter().map(|id| app.store.request(id)), AT_ONCE).await?;
     let mut found = Watched::default();
     for request in each.into_iter().flatten().map(|stored| stored.request) {

@@ -1,8 +1,9 @@
 //! Makes day keys a week ahead for every active connection.
 //!
-//! Due connections are found by index, the shortest-served first; each is finished before the next,
-//! so a run that stops anywhere leaves whole connections behind and the next run goes on. One that
-//! fails is counted and left for the next run. A day that has a key keeps it, so runs may overlap.
+//! An index finds the connections that are due, those with the fewest days left first. A run
+//! finishes a connection before it begins the next, so wherever it stops, the next run goes on. A
+//! connection that fails is counted and left to the next run. A day that has a key keeps it, so
+//! runs may overlap.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +23,8 @@ use serde::Serialize;
 
 use crate::{App, HasTime};
 
-/// Pause before each key: 40 a second, below KMS's quota for P-256 pairs, which readers do not
-/// share.
+/// The pause before each key. At most 40 keys a second are made: KMS's quota for P-256 pairs is
+/// higher, and readers do not share it.
 const PACE: Duration = Duration::from_millis(25);
 /// Connections taken from the index at once.
 const BATCH: i32 = 50;
@@ -34,7 +35,7 @@ pub(crate) struct Run {
     pub(crate) connections_done: u64,
     pub(crate) connections_failed: u64,
     pub(crate) keys_made: u64,
-    /// Days, today not included, for which every connection has a key; `None` without connections.
+    /// For how many days after today every connection has a key; `None` without connections.
     pub(crate) horizon_days: Option<i64>,
     /// Whether nothing is left to do.
     pub(crate) complete: bool,
@@ -79,7 +80,8 @@ struct Provisioning<'a> {
 }
 
 impl Provisioning<'_> {
-    /// Serves one shard; false when time ran out or KMS wants a pause, and the next run goes on.
+    /// Serves the connections of a shard. False if time ran out or KMS throttles: then the next run
+    /// goes on.
     async fn serve_shard(&mut self, shard: u8) -> Result<bool, StoreError> {
         let until = key_window::until(self.today);
         let mut after = None;
@@ -109,8 +111,8 @@ impl Provisioning<'_> {
         }
     }
 
-    /// Gives the route's connection a key for every day of the window, and publishes them to
-    /// intake. Returns false where there is none that needs any.
+    /// Gives the route's connection a key for every day of the window, and publishes the keys to
+    /// intake. False if no active connection is there.
     async fn serve(&mut self, route: &RouteId) -> Result<bool, ProvisionError> {
         let store = &self.app.store;
         let Some(connection) = store.connection(route, true).await? else { return Ok(false) };
@@ -133,7 +135,7 @@ impl Provisioning<'_> {
         }
         let until = key_window::until(self.today);
         match store.publish_day_keys(&connection, &window, until).await {
-            // Erased or replaced in the meantime: it needs no keys, or the next run's.
+            // The connection was erased or replaced meanwhile. A new one gets keys by the next run.
             Err(StoreError::Conflict) => Ok(false),
             published => Ok(published.map(|()| true)?),
         }
@@ -149,14 +151,14 @@ async fn make(app: &App, connection: &Connection, day: Day) -> Result<PublicKey,
     Ok(app.store.put_day_key(owner, days, pair).await?)
 }
 
-/// How far ahead the worst-served connection has keys. Below 3 days an alarm rings.
+/// For how many days the worst-served connection has keys. Below 3, an alarm rings.
 async fn horizon(app: &App, today: Day) -> Result<Option<i64>, StoreError> {
     let mut shortest: Option<Day> = None;
     for shard in 0..PROVISION_SHARDS {
         let of_shard = app.store.shortest_keys(shard).await?;
         shortest = shortest.into_iter().chain(of_shard).min();
     }
-    // A connection without any key has its last one long ago: it counts as a day behind.
+    // A connection without any key counts as one day behind.
     Ok(shortest.map(|day| day.days_since(today).max(-1)))
 }
 
@@ -173,7 +175,7 @@ fn report(done: &Run, now: Timestamp) {
     metrics.add("KeysProvisioned", Unit::Count, done.keys_made);
     metrics.add("ConnectionsProvisioned", Unit::Count, done.connections_done);
     metrics.add("ProvisioningFailures", Unit::Count, done.connections_failed);
-    // Without connections there is nothing to run out of: the full window.
+    // Without connections no key is missing, so the horizon is the full window.
     let full = i64::from(key_window::DAYS_AHEAD);
     metrics.add("KeyHorizonDays", Unit::None, done.horizon_days.unwrap_or(full));
     metrics.emit();

@@ -1,5 +1,4 @@
-//! Removes exports that are a week old, with their archives. Queues exports again that no worker
-//! goes on with.
+//! Removes exports that are a week old, with their archives. Queues exports again that are stuck.
 
 use jiff::{SignedDuration, Timestamp};
 use numib::archive::ArchiveError;
@@ -35,7 +34,7 @@ pub enum ExportsError {
     Archive(#[from] ArchiveError),
 }
 
-/// What was done.
+/// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Done {
     /// Exports that are gone.
@@ -54,20 +53,21 @@ pub(crate) struct Done {
 pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError> {
     let mut done = Done { removed: 0, resumed: 0, failed: 0 };
     for id in &app.store.old_exports(now, RUN_MAX).await? {
-        let removed = remove(app, id, now).await;
-        done.removed = done.removed.saturating_add(removed.is_ok().into());
-        done.count(removed);
+        let is_removed = remove(app, id, now).await;
+        done.removed = done.removed.saturating_add(matches!(is_removed, Ok(true)).into());
+        done.count_failure(is_removed);
     }
     let removed = u64::try_from(done.removed).unwrap_or(u64::MAX);
     app.store.add_tally(Day::of(now), &[(Tally::ExportsRemoved, removed)]).await?;
     let before = now.saturating_sub(STUCK).unwrap_or(Timestamp::MIN);
     for id in &app.store.stuck_exports(before, RUN_MAX).await? {
-        let is_left = is_left(app, id, now).await;
-        if matches!(is_left, Ok(true)) {
-            app.export_queue.put(ExportWork { export: id.clone(), at: Some(now) }).await?;
+        let is_freed = free(app, id, now).await;
+        if matches!(is_freed, Ok(true)) {
+            let work = ExportWork { export: id.clone(), not_before: Some(now) };
+            app.export_queue.put(work).await?;
             done.resumed = done.resumed.saturating_add(1);
         }
-        done.count(is_left.map(|_| ()).map_err(ExportsError::from));
+        done.count_failure(is_freed.map_err(ExportsError::from));
     }
     let Done { removed, resumed, failed } = done;
     tracing::info!(removed, resumed, failed, "exports carried on");
@@ -80,7 +80,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Result<Done, ExportsError>
 }
 
 impl Done {
-    fn count(&mut self, result: Result<(), ExportsError>) {
+    fn count_failure(&mut self, result: Result<bool, ExportsError>) {
         if let Err(error) = result {
             tracing::error!(%error, "an export was neither removed nor carried on");
             self.failed = self.failed.saturating_add(1);
@@ -88,27 +88,29 @@ impl Done {
     }
 }
 
-async fn remove(app: &App, id: &ExportId, now: Timestamp) -> Result<(), ExportsError> {
-    if let Some(export) = app.store.export(id).await?
-        && verdict(Clock::Export { kept_until: export.kept_until() }, false, now)
-            == Verdict::EraseNow
-    {
-        // The object goes first: without the record, nobody would know of the object.
-        app.exports.discard(&export).await?;
-        app.store.delete_export(&export).await?;
+/// Removes an export with its archive. False if the export is gone already, or not due after all:
+/// the index was a moment old.
+async fn remove(app: &App, id: &ExportId, now: Timestamp) -> Result<bool, ExportsError> {
+    let Some(export) = app.store.export(id).await? else { return Ok(false) };
+    let clock = Clock::Export { kept_until: export.kept_until() };
+    if verdict(clock, false, now) != Verdict::EraseNow {
+        return Ok(false);
     }
-    Ok(())
+    // The object goes first: without the record, nobody would know of the object.
+    app.exports.discard(&export).await?;
+    app.store.delete_export(&export).await?;
+    Ok(true)
 }
 
 /// Marks an export as free, and as saved now, so that a slow queue does not get one more message
 /// with every run. False if a worker has the export after all.
-async fn is_left(app: &App, id: &ExportId, now: Timestamp) -> Result<bool, StoreError> {
+async fn free(app: &App, id: &ExportId, now: Timestamp) -> Result<bool, StoreError> {
     let Some(export) = app.store.export(id).await? else { return Ok(false) };
     if !export.state.is_work() || export.is_taken_at(now) {
         return Ok(false);
     }
-    let left = Export { is_taken: false, saved_at: now, ..export };
-    match app.store.save_export(left, None).await {
+    let freed = Export { is_taken: false, saved_at: now, ..export };
+    match app.store.save_export(freed, None).await {
         Err(StoreError::Conflict) => Ok(false),
         saved => saved.map(|_| true),
     }
