@@ -254,10 +254,11 @@ impl Importer<'_> {
         let person = self.pepper.person(id);
         let once = format!("{} {person}", self.file);
         let met = store.request_asked_once(&once).await.map_err(ErasureError::from)?;
-        let (request, is_new) = if let Some(met) = met {
-            (erasure::resume(store, &met, self.now).await?, false)
+        let (request, asked_for) = if let Some(met) = met {
+            (erasure::resume(store, &met, self.now).await?, Vec::new())
         } else {
             let targets = targets::of_person(store, self.pepper, id, None, self.now).await?;
+            let asked_for = targets.clone();
             let asked = Asked {
                 source: Source::MetaList,
                 reference: Some(self.file.to_owned()),
@@ -265,12 +266,13 @@ impl Importer<'_> {
                 targets,
                 due_at: None,
             };
-            (erasure::begin_once(store, asked, &once, self.now).await?, true)
+            (erasure::begin_once(store, asked, &once, self.now).await?, asked_for)
         };
         self.app.queue.carry_on(&request, self.now).await?;
         let outcome = self.outcome(&request);
-        let erases = is_new && matches!(outcome, Outcome::Requested);
-        Ok((outcome, request.id, if erases { request.targets } else { Vec::new() }))
+        // Accounts are told of what a hold keeps, too.
+        let is_of_list = matches!(outcome, Outcome::Requested);
+        Ok((outcome, request.id, if is_of_list { asked_for } else { Vec::new() }))
     }
 
     /// The result, made of what never changes of a request. So it is the same whenever someone

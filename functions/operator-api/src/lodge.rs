@@ -64,11 +64,12 @@ async fn lodge(call: &Call<'_>) -> Result<Done, Problem> {
         return Err(BAD_REFERENCE);
     }
     let secrets = app.secrets.get().await?;
-    let targets = targets::of_person(&app.store, &secrets.pepper, &id, None, now).await;
+    let targets = targets::of_person(&app.store, &secrets.pepper, &id, None, now).await?;
     let subject = format!("person {}", secrets.pepper.person(&id));
-    let targets = targets?;
+    let asked_for = targets.clone();
     let asked = Asked { source, reference: Some(reference), subject, targets, due_at: None };
     let erasure = begin(&app.store, &app.queue, asked, now).await?;
     let done = accepted(&erasure, app.public_url.as_deref(), request);
-    Ok(done.erasing(Some(erasure.id), erasure.targets))
+    // Accounts are told of what a hold keeps, too.
+    Ok(done.erasing(Some(erasure.id), asked_for))
 }

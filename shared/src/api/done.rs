@@ -36,7 +36,7 @@ pub enum To {
     Erased {
         /// The request that erases it, where it is one.
         code: Option<RequestId>,
-        /// What is erased.
+        /// What was asked for, with what a hold keeps.
         targets: Vec<Target>,
     },
 }

@@ -1,45 +1,43 @@
-//! Opening a request: what is asked for, and the code to follow it by.
+//! Opens a request for what is asked, or finds the request that is under way for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::holds::holds_on;
+use super::ErasureError;
+use super::holds::{group_by_holds, subject_of_held};
 use super::shred::shred;
-use super::{ErasureError, TARGETS_AT_ONCE};
-use crate::concurrent::try_all;
 use crate::domain::deadline::deadline;
 use crate::domain::erasure::{Counts, Request, Source, State, Target};
-use crate::domain::hold::Held;
 use crate::domain::ids::{AccountId, RequestId};
 use crate::seal::random;
 use crate::store::requests::Opened;
 use crate::store::{Store, StoreError};
 
-/// Targets of one request; a person has a handful, an account its connections.
+/// Targets of a request at most. A person has a handful, an account has its connections.
 const TARGETS_MAX: usize = 1000;
 
-/// Questions so close to each other are the same one.
+/// Two questions that are no further apart count as the same question.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// By whom.
+    /// Who asks.
     pub source: Source,
-    /// The operator's reference of the case, where there is one.
+    /// The reference of the operator's case, if there is one.
     pub reference: Option<String>,
-    /// What the question is about, as a pseudonym: asked again while under way, it leads to the
-    /// same request.
+    /// What the question is about, as a pseudonym. Whoever asks the same again finds the same
+    /// request while it is under way.
     pub subject: String,
-    /// What is held of it.
+    /// What is stored of it.
     pub targets: Vec<Target>,
-    /// When it is carried out, where that is not at once: until then it may be taken back.
+    /// When the request is carried out, if that is not at once. Until then it can be taken back.
     pub due_at: Option<Timestamp>,
 }
 
 impl Asked {
-    /// The channels of an account that ends: it is locked, and these go before it.
+    /// Asks for the channels of an account that ends. They go before the account.
     #[must_use]
     pub fn channels(account: &AccountId, targets: Vec<Target>) -> Self {
         Self {
@@ -55,23 +53,24 @@ impl Asked {
 /// What was opened for a question.
 #[derive(Debug)]
 pub struct Parts {
-    /// What legal holds keep, a request for each set of holds.
+    /// The requests for what legal holds keep, one for each set of holds.
     pub held: Vec<Request>,
-    /// The request that is followed, by its id: all that no hold keeps, or the last of what holds
-    /// keep, where they keep all of it.
+    /// The request whose code is given to whoever asked. It covers all that no hold keeps. If holds
+    /// keep everything, it is the last of their requests.
     pub followed: Request,
 }
 
-/// Opens a request, or finds the one that is under way for the same subject. Whoever opens has to
-/// shred each part: nothing has been destroyed yet.
+/// Opens a request, or finds the request that is under way for the same subject. Nothing is
+/// destroyed yet: the caller has to shred each part.
 ///
-/// What a legal hold covers goes into a request of its own, one for each set of holds, which waits
-/// for them, so that a hold on one account's data keeps no other's (R6.7). What has come since the
-/// one under way was asked for is erased too: by that one, if it waits, else by another. What is
-/// asked once, under a name, leads to the same request for good.
+/// What legal holds keep goes into requests of their own, one for each set of holds. Each waits for
+/// its holds, so a hold on one account's data keeps no other account's data (R6.7). What has come
+/// since an earlier question is erased too: by the earlier request if that waits for the same
+/// holds, else by a new one. With a name, `once` leads to the same request for good.
 ///
 /// # Errors
-/// [`ErasureError`].
+/// [`ErasureError::TooManyTargets`], or what the database or the random source says. `Conflict` if
+/// the request under way has just ended: the caller may ask again.
 //= R6.7
 pub async fn open(
     store: &Store,
@@ -83,41 +82,53 @@ pub async fn open(
         return Err(ErasureError::TooManyTargets);
     }
     if asked.due_at.is_some() {
-        // What has time is one request; its day asks for holds.
-        let followed = open_one(store, asked, None, once, now).await?;
+        // A request that waits for its day looks for holds on that day.
+        let followed = open_part(store, asked, Opening::whole(once), now).await?;
         return Ok(Parts { held: Vec::new(), followed });
     }
-    let mut free = Vec::with_capacity(asked.targets.len());
-    let mut by_holds: BTreeMap<BTreeSet<Held>, Vec<Target>> = BTreeMap::new();
-    let each = asked.targets.iter().map(|target| holds_on(store, target));
-    let each = try_all(each, TARGETS_AT_ONCE).await?;
-    for (target, holds) in asked.targets.iter().zip(each) {
-        let part = if holds.is_empty() { &mut free } else { by_holds.entry(holds).or_default() };
-        part.push(target.clone());
-    }
+    let mut by_holds = group_by_holds(store, &asked.targets).await?;
+    let free = by_holds.remove(&BTreeSet::new()).unwrap_or_default();
     let is_all_held = free.is_empty() && !by_holds.is_empty();
     let mut held: Vec<Request> = Vec::new();
     while let Some((holds, targets)) = by_holds.pop_first() {
-        let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
-        let subject = format!("{} held {}", asked.subject, holds.join(" "));
-        let part = Asked { subject, targets, ..asked.clone() };
-        let name = once.filter(|_| is_all_held && by_holds.is_empty());
-        let before = held.last().map(|before| before.id.clone());
-        held.push(open_one(store, part, before, name, now).await?);
+        let subject = subject_of_held(&asked.subject, &holds);
+        let asked = Asked { subject, targets, ..asked.clone() };
+        let once = once.filter(|_| is_all_held && by_holds.is_empty());
+        let held_part = held.last().map(|before| before.id.clone());
+        held.push(open_part(store, asked, Opening { held_part, once, may_wait: true }, now).await?);
     }
     if is_all_held && let Some(followed) = held.pop() {
         return Ok(Parts { held, followed });
     }
     let held_part = held.last().map(|part| part.id.clone());
-    let followed = open_one(store, Asked { targets: free, ..asked }, held_part, once, now).await?;
+    let asked = Asked { targets: free, ..asked };
+    let followed =
+        open_part(store, asked, Opening { held_part, once, may_wait: false }, now).await?;
     Ok(Parts { held, followed })
 }
 
-async fn open_one(
+/// How a part of a question is opened.
+struct Opening<'a> {
+    /// The request for the part before, which holds keep.
+    held_part: Option<RequestId>,
+    /// The name under which the part is asked once.
+    once: Option<&'a str>,
+    /// Whether the part may join a request that waits for a hold. A part that no hold keeps may
+    /// not: it is erased now.
+    may_wait: bool,
+}
+
+impl<'a> Opening<'a> {
+    /// The only part of a question.
+    const fn whole(once: Option<&'a str>) -> Self {
+        Self { held_part: None, once, may_wait: true }
+    }
+}
+
+async fn open_part(
     store: &Store,
     asked: Asked,
-    held_part: Option<RequestId>,
-    once: Option<&str>,
+    Opening { held_part, once, may_wait }: Opening<'_>,
     now: Timestamp,
 ) -> Result<Request, ErasureError> {
     let request = Request {
@@ -145,18 +156,19 @@ async fn open_one(
         Opened::Named(id) => return stored(store, &id).await,
         Opened::UnderWay(id) => stored(store, &id).await?,
     };
-    // One that says less, such as an earlier moment, is shredded first: who asked at the same time,
-    // and for the same, then sees that nothing newer is there, and has the same request.
+    // A request that says less, such as an earlier moment, is shredded first. Whoever asks the same
+    // at the same time then sees that nothing newer is there, and gets the same request.
     let met = if met.state == State::Requested && !met.covers(&request.targets) {
         Box::pin(shred(store, met, now)).await?
     } else {
         met
     };
-    // What came since it was asked is not in it: a request that still waits takes it in, one that
-    // is being carried out is followed by another.
-    let met = if covers(store, &met, &request.targets).await? {
+    // A request that waits takes in what has come since, unless it has counted already what it
+    // destroys. Any other request is followed by a new one.
+    let is_held = met.state == State::Held;
+    let met = if (may_wait || !is_held) && covers(store, &met, &request.targets).await? {
         met
-    } else if met.state == State::Held {
+    } else if may_wait && is_held && met.counts.is_empty() {
         let mut met = met;
         met.extend(&request.targets);
         store.extend_request(met).await?
@@ -173,7 +185,7 @@ async fn open_one(
     Ok(met)
 }
 
-/// Whether a request leaves nothing to erase of these targets.
+/// Whether these targets have nothing that a request does not erase.
 //= R8.4
 async fn covers(store: &Store, met: &Request, targets: &[Target]) -> Result<bool, ErasureError> {
     if met.covers(targets) {
@@ -194,7 +206,7 @@ async fn covers(store: &Store, met: &Request, targets: &[Target]) -> Result<bool
             return Ok(false);
         }
     }
-    // A message of a moment much later than the request's own may still be delivered.
+    // Messages may still be delivered whose moment is much later than the request's own.
     let covers = |target| met.targets.iter().any(|own| own.covers_nearly(target, SAME_MOMENT));
     Ok(targets.iter().all(covers))
 }

@@ -2,7 +2,8 @@
 
 use numib::domain::account::Use;
 use numib::domain::audit::{self, Actor, Event, Link, Subject};
-use numib::domain::ids::{AccountId, PolicyVersion};
+use numib::domain::hold::{Held, Hold};
+use numib::domain::ids::{AccountId, HoldId, PolicyVersion};
 use numib::domain::role::Role;
 use numib::domain::time::Day;
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ on_both_databases!(
     what_was_decided_is_recorded_with_the_policy_the_role_and_the_plan,
     whoever_removes_themselves_is_in_the_chain_of_the_account_they_were_in,
     what_staff_do_to_an_account_is_in_its_chain_without_who_of_them,
+    an_account_is_told_of_an_erasure_that_a_hold_keeps_from_its_data,
 );
 
 pub(crate) async fn events(db: &Database, account: &AccountId) -> Vec<Event> {
@@ -274,4 +276,34 @@ async fn what_staff_do_to_an_account_is_in_its_chain_without_who_of_them(db: &Da
     let recorded = events(db, &AccountId::parse(&account).unwrap()).await;
     let expected = format!("open-account done: account {account}, member {owner}, plan 30-days");
     assert_eq!(recorded.iter().map(said).collect::<Vec<_>>(), [expected]);
+}
+
+//= R1.3, R6.7
+async fn an_account_is_told_of_an_erasure_that_a_hold_keeps_from_its_data(db: &Database) {
+    let (office, free, kept) = (Office::open(db), Shop::open(db).await, Shop::open(db).await);
+    super::fill(db, &free).await;
+    super::fill(db, &kept).await;
+    let hold = Hold {
+        id: HoldId::parse("h1").unwrap(),
+        reason: "a lawsuit".to_owned(),
+        reference: "case 7".to_owned(),
+        set_at: now(),
+    };
+    let account = kept.connection.account.clone();
+    db.store.put_hold(&Held::Account(account), &hold).await.unwrap();
+    let staff = operator(db).await;
+    let lodged = json!({"id": "7001", "source": "operator", "reference": "T-1"});
+    assert_eq!(office.post(&staff, LODGE, &lodged).await.status, 202);
+    let list = Some("7002\n".to_owned());
+    let list = Said { content_type: Some("text/csv"), body: list, ..Said::default() };
+    assert_eq!(office.call(&staff, LISTS, list).await.status, 200);
+    for shop in [&free, &kept] {
+        let recorded = events(db, &shop.connection.account).await;
+        let conversation = |contact: &str| shop.conversation(contact);
+        let expected = [
+            format!("lodge-request done: conversation {}", conversation("7001")),
+            format!("import-list done: conversation {}", conversation("7002")),
+        ];
+        assert_eq!(recorded.iter().map(said).collect::<Vec<_>>(), expected);
+    }
 }

@@ -1,15 +1,16 @@
 //! Legal holds: what is held is not erased, says so, and goes on when the hold is lifted (R6.7).
 
 use jiff::Timestamp;
-use numib::domain::erasure::State;
-use numib::domain::hold::Held;
-use numib::domain::hold::Hold;
+use numib::domain::data_kind::DataKind;
+use numib::domain::erasure::{State, Target};
+use numib::domain::hold::{Held, Hold};
 use numib::domain::ids::HoldId;
-use numib::erasure;
+use numib::erasure::{self, Asked};
+use numib::store::requests::Told;
 
 use super::{
-    ask, connection, contact, counts, fill, held, is_over, message, resume, signing_key, stored,
-    work,
+    ask, asked, connection, contact, counts, fill, held, is_over, message, open, resume,
+    signing_key, stored, work,
 };
 use crate::database::Database;
 use crate::shop::{Shop, now};
@@ -22,7 +23,13 @@ on_ministack!(
     a_hold_that_is_lifted_while_a_request_is_held_back_does_not_strand_it,
 );
 
-on_both_databases!(a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on);
+on_both_databases!(
+    a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on,
+    a_hold_that_is_set_before_a_request_is_shredded_keeps_only_what_it_is_on,
+    what_no_hold_keeps_does_not_join_a_request_that_waits,
+    what_is_asked_after_a_request_has_counted_is_counted_by_the_next,
+    owners_are_told_once_though_their_request_takes_in_more,
+);
 
 fn hold(id: &str) -> Hold {
     Hold {
@@ -31,6 +38,11 @@ fn hold(id: &str) -> Hold {
         reference: "case 7".to_owned(),
         set_at: now(),
     }
+}
+
+/// The same question, whatever is stored.
+fn asked_again(targets: &[Target]) -> Asked {
+    Asked { subject: "person p".to_owned(), ..asked(targets) }
 }
 
 //= R6.7
@@ -165,4 +177,87 @@ async fn a_hold_that_is_set_while_a_request_is_counted_keeps_what_it_is_on(db: &
     }
     let keys = u64::try_from(before.len()).unwrap() * 2;
     assert_eq!((counts(&request)["day-key"], counts(&request)["message"]), (keys, 1), "once");
+}
+
+//= R6.7
+async fn a_hold_that_is_set_before_a_request_is_shredded_keeps_only_what_it_is_on(db: &Database) {
+    let (free, kept) = (Shop::open(db).await, Shop::open(db).await);
+    fill(db, &free).await;
+    fill(db, &kept).await;
+    let targets = [contact(&free, "7001", now()), contact(&kept, "7001", now())];
+    let request = open(db, asked(&targets), now()).await;
+    let record = Held::Account(kept.connection.account.clone());
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    let before = held(db, &kept).await;
+    let [of_free, of_kept] = targets.map(|target| vec![target]);
+    let request = erasure::resume(&db.store, &request.id, now()).await.unwrap();
+    assert_eq!((request.state, &request.targets), (State::Shredded, &of_free));
+    assert_eq!(held(db, &kept).await, before);
+    let part = db.store.request(request.held_part.as_ref().unwrap()).await.unwrap().unwrap();
+    let part = part.request;
+    assert_eq!((part.state, &part.targets), (State::Held, &of_kept));
+    assert_eq!((part.deadline, part.requested_at), (request.deadline, request.requested_at));
+    assert_eq!(db.store.holds(&record).await.unwrap().waiting, std::slice::from_ref(&part.id));
+    assert!(db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap());
+    let part = erasure::resume(&db.store, &part.id, now()).await.unwrap();
+    assert_eq!(part.state, State::Shredded);
+    assert_ne!(held(db, &kept).await, before);
+}
+
+//= R6.7
+async fn what_no_hold_keeps_does_not_join_a_request_that_waits(db: &Database) {
+    let (kept, free) = (Shop::open(db).await, Shop::open(db).await);
+    fill(db, &free).await;
+    let mut waits = open(db, asked_again(&[connection(&kept)]), now()).await;
+    waits.state = State::Held;
+    let waits = db.store.save_progress(waits).await.unwrap();
+    let targets = [contact(&free, "7001", now())];
+    let next = erasure::begin(&db.store, asked_again(&targets), now()).await.unwrap();
+    assert_ne!(next.id, waits.id);
+    assert_eq!((next.state, next.targets), (State::Shredded, targets.to_vec()));
+    assert_eq!(stored(db, &waits).await.targets, [connection(&kept)]);
+}
+
+//= R6.7
+async fn what_is_asked_after_a_request_has_counted_is_counted_by_the_next(db: &Database) {
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let record = Held::Account(shop.connection.account.clone());
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    let [one, two] = ["m_1", "m_2"].map(|mid| message(&shop, "7001", mid));
+    let asked = async |targets: &[Target]| {
+        erasure::begin(&db.store, asked_again(targets), now()).await.unwrap()
+    };
+    let mut first = asked(std::slice::from_ref(&one)).await;
+    // The hold was lifted, and set again once the request had counted.
+    DataKind::Message.count(&mut first.counts, 1);
+    let first = db.store.save_progress(first).await.unwrap();
+    let second = asked(&[one, two]).await;
+    assert_eq!((first.state, second.state), (State::Held, State::Held));
+    assert!(db.store.lift_hold(&record, &HoldId::parse("h1").unwrap()).await.unwrap());
+    let mut messages = 0;
+    for request in [first, second] {
+        let shredded = erasure::resume(&db.store, &request.id, now()).await.unwrap();
+        assert_eq!(shredded.state, State::Shredded);
+        messages += counts(&shredded).get("message").copied().unwrap_or_default();
+    }
+    assert_eq!(messages, 2, "each once");
+}
+
+//= R5.8
+async fn owners_are_told_once_though_their_request_takes_in_more(db: &Database) {
+    let shop = Shop::open(db).await;
+    fill(db, &shop).await;
+    let record = Held::Account(shop.connection.account.clone());
+    db.store.put_hold(&record, &hold("h1")).await.unwrap();
+    let asked = async |until: Timestamp| {
+        let targets = [contact(&shop, "7001", until)];
+        erasure::begin(&db.store, asked_again(&targets), now()).await.unwrap()
+    };
+    let first = asked(now()).await;
+    assert!(db.store.note_told(&first.id, Told::AtRisk, now()).await.unwrap());
+    let until = now() + super::LATER;
+    let extended = asked(until).await;
+    assert_eq!((&extended.id, extended.targets), (&first.id, vec![contact(&shop, "7001", until)]));
+    assert!(!db.store.note_told(&first.id, Told::AtRisk, now()).await.unwrap());
 }
