@@ -70,6 +70,9 @@ pub(crate) enum IntakeError {
     /// Provisioning is behind: storing under another day's key would break its expiry.
     #[error("a connection has no key for a day that is still open")]
     NoDayKey,
+    /// A defect of this code.
+    #[error("nobody has looked whose an account is")]
+    Unrouted,
     #[error("the body was not stored within {DEADLINE:?}")]
     Deadline,
 }

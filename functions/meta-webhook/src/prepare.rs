@@ -103,11 +103,8 @@ pub(crate) async fn prepare(
     let mut prepared = Prepared::default();
     for change in changes {
         let updates = change.action.updates();
-        let Some(routed) = routes.get(&(change.channel, change.account.clone())) else { continue };
-        let sealed = match routed {
-            Ok(routed) => seal(app, pepper, routed, &late_keys, &change, now),
-            Err(unwritten) => Err(unwritten.clone()),
-        };
+        let sealed = routed_of(&routes, &change)
+            .and_then(|routed| seal(app, pepper, routed, &late_keys, &change, now));
         match sealed {
             Ok(write) => {
                 // An edit that has expired or lost its day does not keep its message out.
@@ -122,6 +119,16 @@ pub(crate) async fn prepare(
         }
     }
     prepared
+}
+
+/// What was found of a change's account. If nothing was, not even that it is nobody's, the change
+/// must come again.
+fn routed_of<'a>(routes: &'a Routes, change: &Change) -> Result<&'a Routed, Unwritten> {
+    match routes.get(&(change.channel, change.account.clone())) {
+        Some(Ok(routed)) => Ok(routed),
+        Some(Err(unwritten)) => Err(unwritten.clone()),
+        None => Err(IntakeError::Unrouted.into()),
+    }
 }
 
 /// Finds the connection of every account the body speaks of.
@@ -152,9 +159,8 @@ fn routed(owner: RouteOwner) -> Result<Routed, Unwritten> {
 fn late_days(routes: &Routes, changes: &[Change], now: Timestamp) -> BTreeSet<(ConnectionId, Day)> {
     let mut days = BTreeSet::new();
     for change in changes {
-        let Some(Ok(routed)) = routes.get(&(change.channel, change.account.clone())) else {
-            continue;
-        };
+        // A change without a connection has no days. It is counted later.
+        let Ok(routed) = routed_of(routes, change) else { continue };
         let times = match &change.action {
             Action::Unsend { .. } => [None, None],
             Action::Store { message, edit } => {
@@ -278,5 +284,26 @@ impl Sealing<'_> {
 
     const fn place(&self) -> Place<'_> {
         Place { conversation: &self.key.conversation, message: &self.key.message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use numib::domain::ids::Mid;
+
+    use super::*;
+
+    #[test]
+    fn a_change_whose_account_was_not_looked_up_comes_again() {
+        let change = Change {
+            channel: Channel::Messenger,
+            account: MetaId::new("1001".to_owned()),
+            contact: MetaId::new("7001".to_owned()),
+            mid: Mid::new("m_1".to_owned()),
+            action: Action::Unsend { at: Timestamp::UNIX_EPOCH },
+        };
+        let routes = Routes::new();
+        let routed = routed_of(&routes, &change);
+        assert!(matches!(routed, Err(Unwritten::Failed(IntakeError::Unrouted))));
     }
 }
