@@ -94,10 +94,8 @@ impl UserPool {
         Ok(Some(Invited { member, is_new }))
     }
 
-    /// Puts a member into the group of this role, and takes the member out of all other groups.
-    ///
-    /// # Errors
-    /// [`IdentityError`]; may be repeated.
+    /// Puts a member into the group of this role, and takes the member out of all other groups. The
+    /// call may be repeated.
     //= R4.3
     pub async fn set_role(&self, member: &MemberId, role: Role) -> Result<(), IdentityError> {
         let call = self.client.admin_list_groups_for_user();

@@ -128,10 +128,7 @@ impl Exports {
         }
     }
 
-    /// Removes an export's archive and its upload.
-    ///
-    /// # Errors
-    /// [`ArchiveError`]. The call may be repeated.
+    /// Removes an export's archive and its upload. The call may be repeated.
     //= R8.3, R5.4
     pub async fn discard(&self, export: &Export) -> Result<(), ArchiveError> {
         let key = export.object_key();
@@ -141,10 +138,7 @@ impl Exports {
         self.delete(&key).await
     }
 
-    /// Removes all that there is of an account: archives, and what is uploaded of one.
-    ///
-    /// # Errors
-    /// [`ArchiveError`]. The call may be repeated.
+    /// Removes all archives and uploads of an account. The call may be repeated.
     //= R6.1
     pub async fn discard_all(&self, account: &AccountId) -> Result<(), ArchiveError> {
         let prefix = export::prefix(account);

@@ -1,4 +1,4 @@
-//! What an archive says about itself: `manifest.json`, and the index that people begin with.
+//! What an archive says about itself: `manifest.json`, and `index.html`, with which people begin.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -65,7 +65,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// How many records of a kind there are: those of its native files.
+/// How many records a kind has in its native files.
 fn records(folder: &str, entries: &[Entry]) -> u64 {
     let of_kind = entries.iter().filter(|entry| {
         let name = entry.name.strip_prefix("data/").and_then(|name| name.strip_suffix(".ndjson"));
@@ -75,7 +75,7 @@ fn records(folder: &str, entries: &[Entry]) -> u64 {
     of_kind.map(|entry| entry.records).sum()
 }
 
-/// `manifest.json`, of an archive with these files.
+/// Writes the `manifest.json` of an archive with these files.
 ///
 /// # Errors
 /// Never, in memory.
@@ -137,7 +137,7 @@ struct Row {
     records: String,
 }
 
-/// `index.html`, of an archive with these files.
+/// Writes the `index.html` of an archive with these files.
 ///
 /// # Errors
 /// Never, in memory.

@@ -1,5 +1,5 @@
-//! S3: attestations, which are filed for people to fetch, and the archives of exports, with their
-//! bucket and format.
+//! S3: the attestations, which people fetch, and the archives of exports, with their bucket and
+//! format.
 
 pub mod attestations;
 mod csv_row;

@@ -1,6 +1,6 @@
-//! Archives of exports are copies of what is erased, so they go with it: before the answer nobody
-//! gets one any more, and soon after it is gone. One that is being written begins anew, without
-//! what is erased.
+//! Archives of exports are copies of what is erased, so they go with it. Before the answer nobody
+//! can download an archive any more, and soon after the archive is gone. An archive that is being
+//! written begins anew, without what is erased.
 
 use super::{Eraser, ErasureError};
 use crate::concurrent::try_all;
@@ -8,17 +8,15 @@ use crate::domain::export::State;
 use crate::domain::ids::{AccountId, ExportId};
 use crate::store::{Store, StoreError};
 
-/// Tries while a worker saves the same export, which it does every few seconds.
+/// How often this tries while a worker saves the same export, which a worker does every few
+/// seconds.
 const TRIES_MAX: u32 = 4;
 /// Exports that are voided at once.
 const AT_ONCE: usize = 20;
 
-/// Voids what an account has of archives; returns which exports are for a worker then: it removes
-/// their objects, or writes them anew. To be called once the marks are set: what a worker reads
-/// from then on is without what they cover.
-///
-/// # Errors
-/// [`ErasureError`]; it may be repeated.
+/// Voids the archives of an account. Returns the exports that a worker has to go on with: it
+/// removes their objects, or writes them anew. The caller sets the marks first, so whatever a
+/// worker reads afterwards is without what the marks cover. The call may be repeated.
 //= R8.3
 pub async fn void_archives(
     store: &Store,
@@ -33,7 +31,7 @@ async fn void(store: &Store, id: ExportId) -> Result<Option<ExportId>, StoreErro
     for tries in 1..=TRIES_MAX {
         let Some(export) = store.export(&id).await? else { break };
         if export.state == State::Void {
-            // Whoever voided it may not have lived to say so.
+            // Whoever voided the export may have died before a worker was told.
             return Ok(Some(id));
         }
         let Some(export) = export.after_erasure() else { break };
@@ -46,7 +44,7 @@ async fn void(store: &Store, id: ExportId) -> Result<Option<ExportId>, StoreErro
     Ok(None)
 }
 
-/// Removes what was voided.
+/// Removes the objects of exports that were voided.
 //= R8.3
 pub(super) async fn discard(eraser: &Eraser, account: &AccountId) -> Result<(), ErasureError> {
     for id in eraser.store.account_exports(account).await? {
@@ -69,11 +67,11 @@ pub(super) async fn remove_all(eraser: &Eraser, account: &AccountId) -> Result<(
             eraser.store.delete_export(&export).await?;
         }
     }
-    // What a worker began and did not live to save.
+    // A worker may have died before it saved what it had begun to upload.
     Ok(eraser.exports.discard_all(account).await?)
 }
 
-/// Whether an account has no export, and the bucket nothing of it.
+/// Whether an account has no export, and the bucket has nothing of the account.
 pub(super) async fn is_clean(eraser: &Eraser, account: &AccountId) -> Result<bool, ErasureError> {
     Ok(eraser.store.account_exports(account).await?.is_empty()
         && eraser.exports.is_empty(account).await?)

@@ -1,4 +1,4 @@
-//! What every door does: it opens a request, and shreds before the answer.
+//! What every door does: it opens a request, and shreds its targets before the answer.
 
 use jiff::Timestamp;
 
@@ -9,15 +9,13 @@ use crate::domain::erasure::Request;
 use crate::domain::ids::RequestId;
 use crate::store::{Store, StoreError};
 
-/// How often this tries again while another door, or a worker, has the same request.
+/// How often a door tries while another door, or a worker, has the same request.
 const TRIES_MAX: u32 = 4;
 
 /// Opens a request, or finds the one under way for the same subject, and shreds it. When this
 /// returns, its targets are unreadable, unless a hold keeps them or their day has not come. A
-/// worker has to go on if [`is_work`](crate::domain::erasure::State::is_work) says so.
-///
-/// # Errors
-/// [`ErasureError`]. The caller may ask the same again.
+/// worker has to go on if [`is_work`](crate::domain::erasure::State::is_work) says so. After an
+/// error the caller may ask the same again.
 //= R8.3
 pub async fn begin(store: &Store, asked: Asked, now: Timestamp) -> Result<Request, ErasureError> {
     begin_as(store, asked, None, now).await

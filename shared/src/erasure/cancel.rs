@@ -8,10 +8,10 @@ use crate::store::Store;
 /// Why a request was not taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// The request cannot be taken back, or is being carried out.
+    /// Nobody can take the request back, or it is being carried out by now.
     #[error("the request cannot be taken back any more")]
     TooLate,
-    /// It failed, and may be tried again.
+    /// The step failed, and may be tried again.
     #[error(transparent)]
     Failed(#[from] ErasureError),
 }
@@ -29,6 +29,6 @@ pub async fn cancel(store: &Store, id: &RequestId) -> Result<Request, CancelErro
         return Err(CancelError::TooLate);
     }
     request.state = request.state.to(State::Cancelled).map_err(ErasureError::Transition)?;
-    // A worker that began meanwhile has saved the request: then this is a conflict.
+    // If a worker began meanwhile, it has saved the request, and this is a conflict.
     Ok(store.cancel_request(request).await.map_err(ErasureError::Store)?)
 }

@@ -1,5 +1,5 @@
-//! How a sweep deletes messages: of a connection all conversations with their contacts, of a
-//! contact what it sent until a moment.
+//! How a sweep deletes messages: all conversations of a connection, with their contacts, or what
+//! one contact sent until a moment.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::store::sweep::SweepRow;
 
 impl Sweeper<'_> {
     /// Sweeps every contact of a connection with its conversation.
-    pub(super) async fn connection(
+    pub(super) async fn sweep_connection(
         &mut self,
         connection: &ConnectionId,
     ) -> Result<Outcome, ErasureError> {
@@ -21,7 +21,7 @@ impl Sweeper<'_> {
         loop {
             let contacts = self.store.contacts_after(connection, after.as_ref()).await?;
             let Some(last) = contacts.last().cloned() else { break };
-            if self.contacts(connection, contacts).await? == Outcome::More {
+            if self.gather_contacts(connection, contacts).await? == Outcome::More {
                 self.flush().await?;
                 return Ok(Outcome::More);
             }
@@ -31,9 +31,8 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// Gathers these contacts with their conversations. The first pages of the conversations are
-    /// read at once.
-    async fn contacts(
+    /// Gathers these contacts with their conversations, whose first pages are read at once.
+    async fn gather_contacts(
         &mut self,
         connection: &ConnectionId,
         contacts: Vec<ContactId>,
@@ -47,7 +46,8 @@ impl Sweeper<'_> {
         let pages: Vec<_> = pages.collect();
         let mut pages = stream::iter(pages).buffered(CONVERSATIONS);
         while let Some((conversation, page)) = pages.try_next().await? {
-            if self.conversation(&conversation, Some(page), None).await? == Outcome::More {
+            let gathered = self.gather_rows(&conversation, Some(page), None).await?;
+            if gathered == Outcome::More {
                 return Ok(Outcome::More);
             }
             // All rows of the contact are gathered, so the contact goes after them.
@@ -62,15 +62,15 @@ impl Sweeper<'_> {
         Ok(Outcome::Done)
     }
 
-    /// Sweeps what a contact sent until then, and then once more: intake leaves rows to the sweep
-    /// as long as the contact says that a sweep is to come.
-    pub(super) async fn contact(
+    /// Sweeps what a contact sent until a moment. Then the contact says that no sweep is to come,
+    /// and this sweeps once more: until then, intake left rows to the sweep.
+    pub(super) async fn sweep_contact(
         &mut self,
         conversation: &ConversationId,
         until: Timestamp,
     ) -> Result<Outcome, ErasureError> {
         self.left = Left::Nothing;
-        let outcome = self.conversation(conversation, None, Some(until)).await?;
+        let outcome = self.gather_rows(conversation, None, Some(until)).await?;
         self.flush().await?;
         if outcome == Outcome::More {
             return Ok(outcome);
@@ -83,14 +83,14 @@ impl Sweeper<'_> {
             Left::Other => {}
         }
         self.store.end_contact_erasure(conversation, &self.id).await?;
-        let outcome = self.conversation(conversation, None, Some(until)).await?;
+        let outcome = self.gather_rows(conversation, None, Some(until)).await?;
         self.flush().await?;
         Ok(outcome)
     }
 
     /// Gathers a conversation's rows, and deletes them whenever a batch is full. `page` is the
     /// first page, if it was read already.
-    async fn conversation(
+    async fn gather_rows(
         &mut self,
         conversation: &ConversationId,
         page: Option<(Vec<SweepRow>, bool)>,

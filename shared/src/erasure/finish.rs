@@ -15,10 +15,7 @@ const ISSUER: &str = "tag:numib.app,2026:erasure";
 
 /// Completes a verified request: signs its receipt, and lets its subject ask anew. Both come before
 /// the last save: if a worker dies in between, another one follows, but nobody comes back to a
-/// completed request.
-///
-/// # Errors
-/// [`ErasureError`]. A receipt that was signed and not saved is signed again. Only one is kept.
+/// completed request. A receipt that was signed and not saved is signed again. Only one is kept.
 //= R8.5
 pub(super) async fn complete(
     store: &Store,

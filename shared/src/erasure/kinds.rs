@@ -1,6 +1,6 @@
 //! What an erasure does with each kind of stored data: it counts and destroys keys, removes items,
-//! and looks for what is left. An erasure does nothing else, so a new kind of data does not compile
-//! until each of these functions covers it.
+//! and looks for what is left. An erasure does nothing else, so a new kind of data, or of target,
+//! does not compile until each of these functions covers it.
 
 use jiff::Timestamp;
 
@@ -49,7 +49,11 @@ const fn keys_of(kind: Kind, target: &Target) -> Option<Keys<'_>> {
             | Kind::Hold
             | Kind::LedgerEntry
             | Kind::AuditEvent,
-            _,
+            Target::Account { .. }
+            | Target::Member { .. }
+            | Target::Connection { .. }
+            | Target::Contact { .. }
+            | Target::Message { .. },
         ) => None,
     }
 }
@@ -94,7 +98,6 @@ impl Sweeper<'_> {
         &mut self,
         kind: Kind,
         target: &Target,
-        now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
         let store = self.store;
         match (kind, target) {
@@ -103,10 +106,10 @@ impl Sweeper<'_> {
             }
             (Kind::Export, _) => archives::discard(self.eraser, target.account()).await?,
             (Kind::Message, Target::Connection { connection, .. }) => {
-                return self.connection(connection).await;
+                return self.sweep_connection(connection).await;
             }
             (Kind::Message, Target::Contact { conversation, until, .. }) => {
-                return self.contact(conversation, *until).await;
+                return self.sweep_contact(conversation, *until).await;
             }
             // Keys that provisioning made while the connection was being shredded.
             (Kind::DayKey, Target::Connection { connection, .. }) => {
@@ -119,24 +122,27 @@ impl Sweeper<'_> {
                 store.delete_place(account, connection).await?;
             }
             (Kind::Connection, Target::Account { account }) => {
-                return self.channels(account, now).await;
+                return self.sweep_channels(account).await;
             }
-            (Kind::Member, Target::Account { account }) => return self.members(account).await,
+            (Kind::Member, Target::Account { account }) => {
+                return self.sweep_members(account).await;
+            }
             (Kind::Member, Target::Member { account, member }) => {
-                self.member(account, member).await?;
+                self.sweep_member(account, member).await?;
             }
             (Kind::Consent, Target::Account { account }) => {
                 store.delete_decisions(account).await?;
             }
             (Kind::Account, Target::Account { account }) => store.delete_account(account).await?,
-            // Without a tax record, the key opens nothing. This looks once the account is gone, for
-            // then no record is added.
+            // Without a tax record, the key opens nothing. The account is gone by now, so no record
+            // is added after this look.
             (Kind::TaxKey, Target::Account { account }) => {
                 if !store.has_invoices(account).await? {
                     store.delete_account_key(account, Use::TaxRecords).await?;
                 }
             }
-            // What goes with its connection, its member or its marks; and what stays.
+            // Items that go with their connection, their member or their marks, and items that
+            // stay.
             (
                 Kind::Message
                 | Kind::Contact
@@ -156,7 +162,11 @@ impl Sweeper<'_> {
                 | Kind::Hold
                 | Kind::LedgerEntry
                 | Kind::AuditEvent,
-                _,
+                Target::Account { .. }
+                | Target::Member { .. }
+                | Target::Connection { .. }
+                | Target::Contact { .. }
+                | Target::Message { .. },
             ) => {}
         }
         Ok(Outcome::Done)
@@ -210,7 +220,7 @@ pub(super) async fn is_left(
             !store.has_invoices(account).await?
                 && store.has_account_key(account, Use::TaxRecords).await?
         }
-        // What goes with its connection, its member or its marks; and what stays.
+        // Items that go with their connection, their member or their marks, and items that stay.
         (
             Kind::Export
             | Kind::Message
@@ -228,7 +238,11 @@ pub(super) async fn is_left(
             | Kind::Hold
             | Kind::LedgerEntry
             | Kind::AuditEvent,
-            _,
+            Target::Account { .. }
+            | Target::Member { .. }
+            | Target::Connection { .. }
+            | Target::Contact { .. }
+            | Target::Message { .. },
         ) => false,
     })
 }

@@ -1,9 +1,9 @@
 //! The erasure engine: `open → shred → sweep → verify → complete`.
 //!
-//! Shredding happens before a request is answered. It sets marks and destroys keys, so the targets
-//! are unreadable. Everything else is work for later: deleting rows, proving that none is left,
-//! signing the receipt. Every step may be repeated: the next worker finishes what a dead worker
-//! left half done.
+//! Shredding happens before a door answers. It sets marks and destroys keys, so the targets are
+//! unreadable. A worker does the rest later: it deletes rows, proves that none is left, and signs
+//! the receipt. Every step may be repeated: the next worker finishes what a dead worker left half
+//! done.
 
 mod archives;
 pub mod astray;
@@ -43,7 +43,7 @@ use crate::store::requests::StoredRequest;
 use crate::store::{Store, StoreError};
 use sweeper::Outcome;
 
-/// Targets that are worked on at once. A person may have written to hundreds of accounts, and
+/// Targets that are shredded at once. A person may have written to hundreds of accounts, and
 /// whoever asked is waiting.
 const TARGETS_AT_ONCE: usize = 16;
 
@@ -94,7 +94,7 @@ pub struct Eraser {
 pub enum Progress {
     /// There is more to do, and another run goes on.
     More,
-    /// Another request has to end first: that of the account's channels, which nobody has queued.
+    /// Another request has to end first: the one of the account's channels. Nobody has queued it.
     Behind(RequestId),
     /// This run completed the request.
     Completed(Box<Request>),
@@ -105,10 +105,7 @@ pub enum Progress {
 impl Eraser {
     /// Removes the identity of someone who was invited and is nobody's member: no erasure would
     /// ever find them. Someone who is no member but has a place in the account is being erased, or
-    /// kept by a hold, and stays.
-    ///
-    /// # Errors
-    /// [`ErasureError`]. The call may be repeated.
+    /// kept by a hold, and stays. The call may be repeated.
     //= R1.2, R6.1
     pub async fn forget_unless_member(
         &self,
@@ -137,7 +134,7 @@ impl Eraser {
         while stored.request.is_work(now) || stored.request.state == State::Held {
             let request = stored.request;
             let request = match request.state {
-                // The marks are younger than `now`. Another run, with a later `now`, begins the
+                // The marks are younger than `now`. Another run has a later `now`, and begins the
                 // time in which intake settles.
                 State::Requested | State::Held => {
                     let request = shred(store, request, now).await?;

@@ -1,4 +1,4 @@
-//! After a restore, everything that the ledger lists is erased again (R8.6).
+//! After a restore, erases again everything that the ledger lists (R8.6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,8 +73,8 @@ impl Eraser {
                 }
                 let by = By { request: &entry.request, has_sweep: false };
                 shred_target(store, target, by, now).await?;
-                let mut sweeper = Sweeper::again(self, entry.request.clone(), now);
-                while sweeper.target(target, now).await? == Outcome::More {}
+                let mut sweeper = Sweeper::for_report(self, entry.request.clone(), now);
+                while sweeper.sweep_target(target).await? == Outcome::More {}
                 for (kind, count) in sweeper.counts {
                     kind.count(&mut done.removed, count);
                 }
@@ -87,10 +87,7 @@ impl Eraser {
 
     /// Removes rows of something erased that neither a contact nor a target of the ledger leads to.
     /// Each connection and contact of such rows counts as a target that had come back. The result
-    /// is not complete if there was no time to look at every row.
-    ///
-    /// # Errors
-    /// [`ErasureError`]; it may be repeated.
+    /// is not complete if there was no time to look at every row. The call may be repeated.
     //= R8.3, R8.6
     pub async fn remove_astray(
         &self,

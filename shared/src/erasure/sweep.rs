@@ -41,10 +41,11 @@ use crate::store::requests::InFlight;
 /// Members of one batch. The user pool takes a few calls a second.
 const MEMBERS: usize = 10;
 
-/// Sweeps a request's targets from where the last worker stopped, then proves that nothing is left.
+/// Sweeps a request's targets from where the last worker stopped, and then proves that nothing is
+/// left.
 ///
 /// # Errors
-/// [`ErasureError`]. `Store(Conflict)` if another worker has the request.
+/// `Store(Conflict)` if another worker has the request.
 pub(super) async fn sweep(
     eraser: &Eraser,
     request: Request,
@@ -54,7 +55,7 @@ pub(super) async fn sweep(
 ) -> Result<(Request, Outcome), ErasureError> {
     let targets = request.targets.clone();
     let mut sweeper = Sweeper::new(eraser, request.id.clone(), Some(request), now, has_time);
-    if !targets.is_empty() && !sweeper.is_settled(now) {
+    if !targets.is_empty() && !sweeper.is_settled() {
         return sweeper.stop(Outcome::More);
     }
     if let Some(batch) = in_flight {
@@ -70,18 +71,19 @@ pub(super) async fn sweep(
         if !sweeper.enter(&lane).await? {
             return sweeper.wait(Outcome::More).await;
         }
-        match sweeper.target(target, now).await? {
+        match sweeper.sweep_target(target).await? {
             Outcome::Done => {}
-            // Saved without its last batch, which is gone: else the next worker deletes it again.
+            // This saves the request without its last batch, which is gone. Else the next worker
+            // would delete that batch again.
             waits @ (Outcome::More | Outcome::Behind(_)) => return sweeper.wait(waits).await,
         }
-        sweeper.target_swept().await?;
+        sweeper.end_target().await?;
         sweeper.leave(&lane).await?;
     }
     for target in &targets {
         if !is_clean(eraser, target).await? {
-            // A key was made, or a row was written, at the very moment of shredding: sweep once
-            // more.
+            // A key was made, or a row was written, at the moment of shredding. Another run sweeps
+            // once more.
             sweeper.start_again().await?;
             return sweeper.stop(Outcome::More);
         }
@@ -93,16 +95,12 @@ pub(super) async fn sweep(
 
 impl Sweeper<'_> {
     /// Sweeps one target, kind by kind.
-    pub(super) async fn target(
-        &mut self,
-        target: &Target,
-        now: Timestamp,
-    ) -> Result<Outcome, ErasureError> {
+    pub(super) async fn sweep_target(&mut self, target: &Target) -> Result<Outcome, ErasureError> {
         for kind in DataKind::ALL {
             match kind.fate(target.scope()) {
                 Fate::Untouched => {}
                 Fate::Shredded | Fate::Swept | Fate::Kept(_) => {
-                    match self.remove(*kind, target, now).await? {
+                    match self.remove(*kind, target).await? {
                         Outcome::Done => {}
                         waits @ (Outcome::More | Outcome::Behind(_)) => return Ok(waits),
                     }
@@ -115,10 +113,9 @@ impl Sweeper<'_> {
     /// Sweeps the channels of an account that no request covers: the door may have died before it
     /// asked for them. A request of their own erases them, with a receipt of its own; without such
     /// a request, this sweep does. No channel is connected once the account is locked.
-    pub(super) async fn channels(
+    pub(super) async fn sweep_channels(
         &mut self,
         account: &AccountId,
-        now: Timestamp,
     ) -> Result<Outcome, ErasureError> {
         let channels = targets::of_account(self.store, account).await?;
         if channels.is_empty() {
@@ -126,12 +123,12 @@ impl Sweeper<'_> {
         }
         if self.request.is_some() {
             let asked = Asked::channels(account, channels);
-            return Ok(Outcome::Behind(begin(self.store, asked, now).await?.id));
+            return Ok(Outcome::Behind(begin(self.store, asked, self.now).await?.id));
         }
         for target in &channels {
             let by = By { request: &self.id, has_sweep: false };
-            shred_target(self.store, target, by, now).await?;
-            if Box::pin(self.target(target, now)).await? == Outcome::More {
+            shred_target(self.store, target, by, self.now).await?;
+            if Box::pin(self.sweep_target(target)).await? == Outcome::More {
                 return Ok(Outcome::More);
             }
         }
@@ -139,7 +136,10 @@ impl Sweeper<'_> {
     }
 
     /// Sweeps the members of an account, with their identities.
-    pub(super) async fn members(&mut self, account: &AccountId) -> Result<Outcome, ErasureError> {
+    pub(super) async fn sweep_members(
+        &mut self,
+        account: &AccountId,
+    ) -> Result<Outcome, ErasureError> {
         for member in self.store.account_members(account).await? {
             self.batch.members.push((account.clone(), member));
             if self.batch.members.len() >= MEMBERS {
@@ -155,7 +155,7 @@ impl Sweeper<'_> {
     }
 
     /// Sweeps a member, with their identity.
-    pub(super) async fn member(
+    pub(super) async fn sweep_member(
         &mut self,
         account: &AccountId,
         member: &MemberId,

@@ -1,5 +1,6 @@
-//! What a sweep deletes it has counted and written down before: so a worker that dies neither loses
-//! nor repeats a count, and the next one goes on where it stopped.
+//! Deletes what a sweep has gathered, batch by batch. Each batch is counted and written down before
+//! it is deleted. So a worker that dies neither loses nor repeats a count, and the next worker goes
+//! on where it stopped.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,26 +16,26 @@ use crate::store::requests::InFlight;
 use crate::store::sweep::SweepRow;
 use crate::store::{Store, StoreError};
 
-/// Rows of one batch.
+/// Rows, or contacts, of one batch.
 pub(super) const BATCH: usize = 250;
 /// Rows of one page.
 pub(super) const PAGE: i32 = 250;
 /// Conversations that are read at once.
 pub(super) const CONVERSATIONS: usize = 16;
 
-/// The sweep does not begin before this long after a worker first saw the request shredded. What
-/// intake had under way when the marks were set is over by then: its requests leave within 4.5
-/// seconds of their webhook's arrival; the rest is for those that are on their way, and for a read
-/// of the connection that was a moment old.
+/// How long after a worker first saw the request shredded the sweep begins. By then, everything is
+/// over that intake had under way when the marks were set. Its requests to the database leave
+/// within 4.5 seconds of their webhook's arrival; the rest of the time is for requests that are on
+/// their way, and for a read of the connection that was a moment old.
 pub const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether work is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// None.
+    /// Nothing is left to do.
     Done,
-    /// Another run goes on: time ran out, it is too soon, another request sweeps in the lane, or
-    /// the proof found something new.
+    /// Another run goes on: time ran out, the sweep may not begin yet, another request sweeps in
+    /// the lane, or the proof found something new.
     More,
     /// Another run goes on once this request has ended.
     Behind(RequestId),
@@ -48,25 +49,26 @@ pub(super) struct Sweeper<'a> {
     pub(super) has_time: &'a (dyn Fn() -> bool + Sync),
     /// The request that covers what is swept.
     pub(super) id: RequestId,
-    /// Where batches are written down; `None` when a report counts them (see `reapply`).
+    /// The request that batches are written to. `None` if a report counts them (see `reapply`).
     pub(super) request: Option<Request>,
-    /// What was deleted.
+    /// How many items were deleted.
     pub(super) counts: Counts,
+    /// The batch that is being gathered.
     pub(super) batch: InFlight,
-    /// What a contact's erasure has met that it leaves.
+    /// What the erasure of a contact has met, and leaves.
     pub(super) left: Left,
-    /// How fast the table takes it.
+    /// How fast the table takes deletions.
     pub(super) pace: Pace,
 }
 
-/// What is newer than a contact's erasure.
+/// What a conversation has that is newer than the erasure of its contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Left {
     /// Nothing, or tombstones.
     Nothing,
     /// An edit whose message has not come.
     Other,
-    /// Messages, the newest of this time.
+    /// Messages. The newest was sent at this time.
     Message(Timestamp),
 }
 
@@ -103,8 +105,8 @@ impl<'a> Sweeper<'a> {
         }
     }
 
-    /// Sweeps again what this request, by the ledger, has erased: to the end, and for a report.
-    pub(super) fn again(eraser: &'a Eraser, id: RequestId, now: Timestamp) -> Self {
+    /// Sweeps again what a request of the ledger has erased: to the end, and for a report.
+    pub(super) fn for_report(eraser: &'a Eraser, id: RequestId, now: Timestamp) -> Self {
         Self::new(eraser, id, None, now, &|| true)
     }
 
@@ -121,22 +123,25 @@ impl<'a> Sweeper<'a> {
         self.stop(outcome)
     }
 
-    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
+    /// Whether intake has nothing under way from before the marks.
+    pub(super) fn is_settled(&self) -> bool {
         let sweeping_at = self.request.as_ref().and_then(|request| request.sweeping_at);
-        sweeping_at.is_some_and(|at| now.duration_since(at) >= SETTLED)
+        sweeping_at.is_some_and(|at| self.now.duration_since(at) >= SETTLED)
     }
 
     pub(super) fn targets_swept(&self) -> usize {
         self.request.as_ref().map_or(0, |request| request.targets_swept)
     }
 
-    pub(super) async fn target_swept(&mut self) -> Result<(), ErasureError> {
+    /// Saves that one more target is swept.
+    pub(super) async fn end_target(&mut self) -> Result<(), ErasureError> {
         if let Some(request) = &mut self.request {
             request.targets_swept = request.targets_swept.saturating_add(1);
         }
         self.save().await
     }
 
+    /// Saves that no target is swept: another run sweeps them all again.
     pub(super) async fn start_again(&mut self) -> Result<(), ErasureError> {
         if let Some(request) = &mut self.request {
             request.targets_swept = 0;
@@ -144,8 +149,8 @@ impl<'a> Sweeper<'a> {
         self.save().await
     }
 
-    /// Saves the request with its counts and the batch that is about to go.
-    pub(super) async fn save(&mut self) -> Result<(), ErasureError> {
+    /// Saves the request with its counts and with the batch that is about to be deleted.
+    async fn save(&mut self) -> Result<(), ErasureError> {
         if let Some(mut request) = self.request.take() {
             request.counts = self.counts.clone();
             let batch = (self.batch != InFlight::default()).then_some(&self.batch);
@@ -158,7 +163,7 @@ impl<'a> Sweeper<'a> {
         kind.count(&mut self.counts, u64::try_from(number).unwrap_or(u64::MAX));
     }
 
-    /// Has the request sweep in a lane; false while another does.
+    /// Enters a lane. False while another request sweeps in it.
     pub(super) async fn enter(&self, lane: &str) -> Result<bool, ErasureError> {
         if self.request.is_none() {
             return Ok(true);
@@ -173,15 +178,16 @@ impl<'a> Sweeper<'a> {
         if at_it.is_some_and(|at_it| at_it.request.state == State::Sweeping) {
             return Ok(false);
         }
-        // It has ended, and its worker died before it left the lane.
+        // That request has ended, and its worker died before it left the lane.
         Ok(self.store.take_lane_over(lane, (&holder, id), kept_until).await?)
     }
 
+    /// Leaves a lane to the next request.
     pub(super) async fn leave(&self, lane: &str) -> Result<(), ErasureError> {
         Ok(self.store.leave_lane(lane, &self.id).await?)
     }
 
-    /// Deletes what has been gathered: written down first.
+    /// Counts and writes down the batch that was gathered, and then deletes it.
     pub(super) async fn flush(&mut self) -> Result<(), ErasureError> {
         if self.batch == InFlight::default() {
             return Ok(());
@@ -194,9 +200,9 @@ impl<'a> Sweeper<'a> {
         self.delete(batch).await
     }
 
-    /// Deletes a batch that is written down and counted; and the rows that are met under a contact
-    /// once it has ended. The batch keeps its contacts until no row is met: whoever goes on after a
-    /// worker that died reads them again, too.
+    /// Deletes a batch that is counted and written down, and then the rows that its contacts still
+    /// have. The batch keeps its contacts until they have no row. So whoever goes on after a worker
+    /// that died reads their conversations again, too.
     pub(super) async fn delete(&mut self, mut batch: InFlight) -> Result<(), ErasureError> {
         loop {
             self.store.delete_rows(&batch.messages, &mut self.pace).await?;
@@ -204,7 +210,7 @@ impl<'a> Sweeper<'a> {
             for (account, member) in std::mem::take(&mut batch.members) {
                 self.delete_member(&account, &member).await?;
             }
-            batch.messages = self.rows_of(&batch.contacts).await?;
+            batch.messages = self.read_rows(&batch.contacts).await?;
             if batch.messages.is_empty() {
                 return Ok(());
             }
@@ -215,13 +221,14 @@ impl<'a> Sweeper<'a> {
         }
     }
 
-    pub(super) async fn delete_member(
+    /// Deletes a member of an account, with their identity.
+    async fn delete_member(
         &self,
         account: &AccountId,
         member: &MemberId,
     ) -> Result<(), ErasureError> {
-        // The identity first: without the item nobody would know of it any more. One who is a
-        // member of another account by now keeps it.
+        // The identity goes before the item: without the item, nobody would know of the identity.
+        // Whoever is a member of another account by now keeps the identity.
         let now_of = self.store.member(member).await?;
         if now_of.is_none_or(|now_of| now_of.account == *account) {
             self.eraser.user_pool.delete(member).await?;
@@ -229,11 +236,8 @@ impl<'a> Sweeper<'a> {
         Ok(self.store.delete_member(account, member).await?)
     }
 
-    /// Rows that these conversations still have: a batch of them at most.
-    pub(super) async fn rows_of(
-        &self,
-        ended: &[ConversationId],
-    ) -> Result<Vec<MessageKey>, ErasureError> {
+    /// Reads which rows these conversations still have: a batch of them at most.
+    async fn read_rows(&self, ended: &[ConversationId]) -> Result<Vec<MessageKey>, ErasureError> {
         let pages = ended.iter().map(async |conversation| {
             let (rows, _) = self.store.rows_after(conversation, None, PAGE).await?;
             let key = |row: SweepRow| MessageKey {
@@ -248,14 +252,15 @@ impl<'a> Sweeper<'a> {
     }
 }
 
-/// Whether a row goes: all of an erased connection's do. Of a contact's, what was sent until then;
-/// a tombstone stays, as the mark that keeps the message out.
+/// Whether an erasure removes a row. Without `until`, its connection is erased, so the row goes.
+/// Else its contact is erased, and what was sent until then goes. But a tombstone stays, for it
+/// keeps the message out.
 pub(super) fn is_covered(row: &SweepRow, until: Option<Timestamp>) -> bool {
     let Some(until) = until else { return true };
     match (row.unsent, row.sent_at) {
         (true, _) => false,
         (false, Some(sent_at)) => sent_at <= until,
-        // An edit whose message has not come.
+        // This is an edit whose message has not come.
         (false, None) => row.edit_at.is_none_or(|edited| edited <= until),
     }
 }

@@ -12,8 +12,8 @@ use crate::domain::ids::{AccountId, Channel, ConversationId, MetaId, RouteId};
 use crate::seal::pseudonym::Pepper;
 use crate::store::Store;
 
-/// Everything that is held of a person: conversations with them, and channels that they connected
-/// or are. What began after the request was issued does not count.
+/// All targets of a person: the conversations with them, and the channels that they connected or
+/// that are theirs. What began after the request was issued does not count.
 pub async fn of_person(
     store: &Store,
     pepper: &Pepper,
@@ -23,8 +23,8 @@ pub async fn of_person(
 ) -> Result<Vec<Target>, ErasureError> {
     let held = store.person(&pepper.person(id)).await?;
     let until = erased_until(issued_at, now);
-    // The index may be a moment old: nothing is held of a person who was erased and has not written
-    // since.
+    // The index may be a moment old. A person who was erased and has not written since has no
+    // contact any more.
     let conversations = held.contacts.iter().map(|(_, conversation)| conversation.clone());
     let sight = store.look_again(&BTreeSet::new(), &conversations.collect()).await?;
     let is_known = |conversation: &ConversationId| {
@@ -73,9 +73,9 @@ pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Target
     Ok(store.account_channels(account).await?.into_iter().map(channel).collect())
 }
 
-/// The active connections at these routes that were there by then. Our own unsubscribing makes Meta
-/// send a callback, and callbacks may come again: neither may take a channel that was connected
-/// anew.
+/// The active connections at these routes that were connected by a moment. Our own unsubscribing
+/// makes Meta send a callback, and callbacks may come again. Neither may take a channel that was
+/// connected anew.
 async fn channels(
     store: &Store,
     routes: Vec<RouteId>,
