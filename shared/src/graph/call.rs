@@ -234,7 +234,7 @@ impl Refusal {
             return Self::of_instagram(answer);
         };
         let number = |key| error.scalar(key).and_then(|text| text.parse().ok());
-        let (code, subcode) = (number("code"), number("error_subcode"));
+        let (code, subcode) = (number("code"), number("error_subcode").filter(|it| *it > 0));
         let is_transient = error.is_true("is_transient") || status >= 500;
         let meaning = meaning(code, subcode, is_transient);
         let trace = error.scalar("fbtrace_id").and_then(|text| TraceId::parse(&text));
