@@ -17,17 +17,17 @@ use super::{Answer, App, Graph};
 use crate::domain::login::{Login, Permission};
 use crate::meta::json::{Object, Value, readable};
 
-/// Bytes of an answer at most: the longest, one message with its text, has a tenth of it.
+/// Bytes of an answer at most. The longest, one message with its text, has a tenth of that.
 const ANSWER_MAX: usize = 64 * 1024;
-/// Bytes of a list at most: a hundred Pages, with a token of some hundred bytes each, are a tenth
-/// of it.
+/// Bytes of a list at most. A hundred Pages, with a token of some hundred bytes each, have a tenth
+/// of that.
 const LIST_MAX: usize = 1024 * 1024;
 /// Bytes of an id at most. The longest one seen has 164 (docs/meta-platform.md#message-ids).
 const ID_LEN_MAX: usize = 1024;
 
-/// How long to wait where Meta does not say it: after something of the moment …
+/// How long to wait, where Meta does not say it, after a failure that will pass by itself.
 const MOMENT: SignedDuration = SignedDuration::from_secs(30);
-/// … and after a limit, or an answer that makes no sense.
+/// How long to wait, where Meta does not say it, after a limit or an answer that makes no sense.
 const WHILE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A call that is being put together.
@@ -75,32 +75,32 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Goes with this token.
+    /// Sends this token in the header.
     pub(super) fn by(mut self, token: &'a AccessToken) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// Has a form as its body.
+    /// Makes a form the body.
     pub(super) fn form(mut self, fields: &[(&str, &str)]) -> Self {
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
         self.body = Some(("application/x-www-form-urlencoded", Zeroizing::new(form)));
         self
     }
 
-    /// Has JSON as its body.
+    /// Makes JSON the body.
     pub(super) fn json(mut self, json: &serde_json::Value) -> Self {
         self.body = Some(("application/json", Zeroizing::new(json.to_string())));
         self
     }
 
-    /// Names what has to be granted for it.
+    /// Says which permissions the call takes.
     pub(super) const fn needing(mut self, needs: &'static [Permission]) -> Self {
         self.needs = needs;
         self
     }
 
-    /// Is answered with a list.
+    /// Takes an answer as long as a list.
     pub(super) const fn listing(mut self) -> Self {
         self.answer_max = LIST_MAX;
         self
@@ -126,8 +126,8 @@ fn segment(part: &str) -> Option<String> {
     is_name.then(|| format!("/{}", byte_serialize(part.as_bytes()).collect::<String>()))
 }
 
-/// Shows Meta that whoever has the token has the app's secret, too. It is good for five minutes
-/// (docs/meta-platform.md#sending).
+/// Shows Meta that whoever has the token has the app's secret, too. A proof is good for five
+/// minutes (docs/meta-platform.md#sending).
 fn proof(app: &App, token: &AccessToken, now: Timestamp) -> (String, i64) {
     let seconds = now.as_second();
     let key = hmac::Key::new(hmac::HMAC_SHA256, app.secret.expose().as_bytes());

@@ -41,6 +41,7 @@ enum At {
 
 impl Base {
     /// Meta itself, over TLS.
+    //= R4.1
     pub const META: Self = Self(At::Meta);
 
     /// A stand-in for Meta, for a local stack and tests: below this URL, the first part of a path
@@ -72,9 +73,23 @@ pub(super) fn versioned<'a>(parts: &[&'a str]) -> Vec<&'a str> {
 mod tests {
     use super::*;
 
+    //= R4.1
+    #[test]
+    fn meta_itself_is_called_over_tls() {
+        let hosts = [Host::Facebook, Host::Instagram, Host::InstagramCodes];
+        let urls = hosts.map(|host| Base::META.of(host));
+        assert_eq!(
+            urls,
+            [
+                "https://graph.facebook.com",
+                "https://graph.instagram.com",
+                "https://api.instagram.com"
+            ]
+        );
+    }
+
     #[test]
     fn a_stand_in_has_each_host_below_it() {
-        assert_eq!(Base::META.of(Host::Facebook), "https://graph.facebook.com");
         for url in ["http://127.0.0.1:9/x", "http://127.0.0.1:9/x/"] {
             let base = Base::under(url).unwrap();
             assert_eq!(base.of(Host::InstagramCodes), "http://127.0.0.1:9/x/api.instagram.com");

@@ -3,8 +3,8 @@
 //!
 //! A call is a method of [`Graph`], with types going in and coming out. It is given the time, and
 //! makes one attempt: whoever wants a second one decides so by the [`Failure`](error::Failure).
-//! Tokens travel in a header, but for the endpoints that take them nowhere else. No error, log or
-//! `Debug` has a URL, a token, a name, an id or a text of Meta's in it.
+//! Tokens travel in a header, but for the endpoints whose pages show them in the query only. No
+//! error, log or `Debug` has a URL, a token, a name, an id or a text of Meta's in it.
 //!
 //! What is known of the API is in docs/meta-platform.md.
 

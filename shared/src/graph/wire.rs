@@ -1,6 +1,6 @@
 //! The way to Meta and back: one request, one answer, within limits. Nothing is tried twice.
 //!
-//! It goes over the HTTP and TLS stack that the clients of AWS use, too.
+//! The HTTP and TLS stack is the one that the clients of AWS use, too.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};

@@ -16,7 +16,6 @@ fn silent(shown: &dyn Debug) {
     assert!(!shown.contains("127.0.0.1"), "a URL: {shown}");
 }
 
-//= R4.1
 #[tokio::test]
 async fn no_answer_shows_what_is_in_it() {
     let grant = r#"{"access_token":"canary","user_id":"canary","permissions":"canary"}"#;
@@ -51,7 +50,6 @@ async fn no_answer_shows_what_is_in_it() {
 }
 
 /// Meta's texts can have names in them, and what is wrong with a request quotes the request.
-//= R4.1
 #[tokio::test]
 async fn no_error_shows_what_was_asked_or_what_meta_wrote() {
     let error = r#"{"error":{"message":"canary","type":"canary","code":190,"error_subcode":460,

@@ -89,7 +89,6 @@ async fn without_a_connection_nothing_is_sent() {
 }
 
 /// The server takes the connection and says nothing to the greeting of TLS.
-//= R4.1
 #[tokio::test]
 async fn a_connection_that_takes_longer_than_a_second_is_given_up() {
     let (listener, address) = listen().await;

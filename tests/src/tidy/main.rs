@@ -10,6 +10,7 @@ mod attributes;
 mod circles;
 mod citations;
 mod clocks;
+mod meta_hosts;
 mod source;
 mod words;
 
