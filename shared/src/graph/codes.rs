@@ -112,6 +112,10 @@ const TABLE: &[(On, Meaning)] = &[
     (On::Pair(190, 492), Meaning::Reconnect(Hint::AskAnotherAdmin)),
     (On::Codes(190, 190), Meaning::Reconnect(Hint::LogIn)),
     (On::Codes(102, 102), Meaning::Reconnect(Hint::LogIn)),
+    // The code of a login: over, or used. 36008 is a redirect URI that is not the login's.
+    (On::Pair(100, 36_007), Meaning::Reconnect(Hint::LogIn)),
+    (On::Pair(100, 36_009), Meaning::Reconnect(Hint::LogIn)),
+    (On::Pair(100, 36_008), Meaning::Permanent),
     // Permissions. Below 10, a subcode that nobody knows is no sign of a missing permission.
     (On::Codes(3, 3), Meaning::Reconnect(Hint::Grant)),
     (On::Bare(10), Meaning::Reconnect(Hint::Grant)),
@@ -189,6 +193,8 @@ mod tests {
         check(190, 459, Meaning::Reconnect(Hint::ConfirmAtFacebook));
         check(190, 464, Meaning::Reconnect(Hint::ConfirmAtFacebook));
         check(190, 492, Meaning::Reconnect(Hint::AskAnotherAdmin));
+        check(100, 36_007, Meaning::Reconnect(Hint::LogIn));
+        check(100, 36_009, Meaning::Reconnect(Hint::LogIn));
     }
 
     #[test]
@@ -219,6 +225,7 @@ mod tests {
     fn some_refusals_are_for_good() {
         for (code, subcode) in [
             (2, 2_018_344),
+            (100, 36_008),
             (200, 2_018_021),
             (200, 2_018_027),
             (100, 2_018_109),

@@ -7,7 +7,7 @@ use form_urlencoded::Serializer;
 use jiff::Timestamp;
 
 use super::call::Call;
-use super::error::GraphError;
+use super::error::{Cause, Failure, GraphError, Hint, Refused};
 use super::host::{Host, versioned};
 use super::secret::{AccessToken, LoginCode};
 use super::{Answer, Grant, Graph, instant, personal};
@@ -75,6 +75,14 @@ fn granted_for(scope: Value<'_>) -> Option<(Permission, Vec<MetaId>)> {
     Some((permission, ids.map(|id| MetaId::new(id.into_owned())).collect()))
 }
 
+/// Here, a parameter that Meta does not take is the code of the login.
+fn unusable_code(error: GraphError) -> GraphError {
+    let is_code =
+        matches!(&error.cause, Cause::Refused(Refused { code: Some(100), subcode: None, .. }));
+    let again = Failure::Reconnect { missing: &[], hint: Hint::LogIn };
+    GraphError { failure: if is_code { again } else { error.failure }, ..error }
+}
+
 impl Graph {
     /// The page that a browser goes to for a login by Facebook. The configuration names the
     /// permissions. A permission that was declined before is asked for again.
@@ -111,7 +119,8 @@ impl Graph {
             .with("redirect_uri", redirect_uri)
             .with("client_secret", app.secret.expose())
             .with("code", code.expose());
-        self.ask(now, call).await?.read(|answer| Grant::read(now, answer))
+        let reply = self.ask(now, call).await.map_err(unusable_code)?;
+        reply.read(|answer| Grant::read(now, answer))
     }
 
     /// Makes a token for about 60 days of a person's token.

@@ -91,6 +91,17 @@ async fn a_code_that_is_no_good_asks_for_another_login() {
     let meta = StandIn::answering([status(400, used)]).await;
     let error = meta.graph.exchange_instagram_code(NOW, &code("c"), BACK).await.unwrap_err();
     assert_eq!(error.failure, Failure::Reconnect { missing: &[], hint: Hint::LogIn });
+    for (subcode, failure) in [
+        ("", error.failure),
+        (r#","error_subcode":36007"#, error.failure),
+        (r#","error_subcode":36009"#, error.failure),
+        (r#","error_subcode":36008"#, Failure::Permanent),
+    ] {
+        let json = format!(r#"{{"error":{{"message":"x","code":100{subcode}}}}}"#);
+        let meta = StandIn::answering([status(400, &json)]).await;
+        let error = meta.graph.exchange_facebook_code(NOW, &code("c"), BACK).await.unwrap_err();
+        assert_eq!(error.failure, failure, "{json}");
+    }
     let busy = r#"{"error_type":"OAuthException","code":503,"error_message":"x"}"#;
     let meta = StandIn::answering([status(400, busy)]).await;
     let error = meta.graph.exchange_instagram_code(NOW, &code("c"), BACK).await.unwrap_err();
