@@ -285,7 +285,7 @@ async fn report_minor(call: &Call<'_>) -> Result<Done, Problem> {
 async fn erase_member(call: &Call<'_>, source: Source) -> Result<Done, Problem> {
     let id = call.parameter("id", MemberId::parse)?;
     let (app, account) = (call.app, call.account().clone());
-    if !app.store.has_member(&account, &id).await? {
+    if !app.store.has_member_place(&account, &id).await? {
         return Err(Problem::not_found());
     }
     // Else a call before this one has died after it had shut them out.

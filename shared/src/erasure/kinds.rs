@@ -212,7 +212,8 @@ pub(super) async fn is_left(
         }
         (Kind::Member, Target::Member { account, member }) => {
             let of = store.member(member).await?;
-            of.is_some_and(|of| of.account == *account) || store.has_member(account, member).await?
+            of.is_some_and(|of| of.account == *account)
+                || store.has_member_place(account, member).await?
         }
         (Kind::Consent, Target::Account { account }) => !store.decisions(account).await?.is_empty(),
         (Kind::Account, Target::Account { account }) => store.account(account).await?.is_some(),

@@ -113,7 +113,7 @@ impl Eraser {
         account: &AccountId,
     ) -> Result<(), ErasureError> {
         let is_member = self.store.member(invited).await?.is_some();
-        if is_member || self.store.has_member(account, invited).await? {
+        if is_member || self.store.has_member_place(account, invited).await? {
             return Ok(());
         }
         Ok(self.user_pool.delete(invited).await?)

@@ -160,7 +160,7 @@ impl Sweeper<'_> {
         account: &AccountId,
         member: &MemberId,
     ) -> Result<(), ErasureError> {
-        if self.store.has_member(account, member).await? {
+        if self.store.has_member_place(account, member).await? {
             self.batch.members.push((account.clone(), member.clone()));
         }
         self.flush().await

@@ -128,12 +128,16 @@ impl Store {
         Ok(None)
     }
 
-    /// Whether someone has a place in an account, read consistently: as a member, or as one who is
-    /// being erased.
+    /// Whether a member has a place in an account, read consistently. Members keep their place
+    /// until their erasure removes it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn has_member(&self, account: &AccountId, id: &MemberId) -> Result<bool, StoreError> {
+    pub async fn has_member_place(
+        &self,
+        account: &AccountId,
+        id: &MemberId,
+    ) -> Result<bool, StoreError> {
         Ok(self.item(Table::Core, place_key(account, id)).await?.is_some())
     }
 

@@ -155,5 +155,5 @@ async fn a_member_who_is_erased_is_out_before_the_answer(db: &Database) {
     let request = ask(db, &[target]).await.unwrap();
     assert_eq!(request.state, State::Shredded);
     assert_eq!(db.store.member(&id).await.unwrap(), None);
-    assert!(db.store.has_member(&account, &id).await.unwrap(), "for the worker to find");
+    assert!(db.store.has_member_place(&account, &id).await.unwrap(), "for the worker to find");
 }

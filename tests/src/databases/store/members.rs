@@ -155,11 +155,11 @@ async fn a_member_who_is_shut_out_belongs_to_no_account_at_once(db: &Database) {
     add(db, &account, &id, Role::Agent).await.unwrap();
     db.store.shut_out((&account, &id), Role::Agent, None).await.unwrap();
     assert_eq!(role(db, &id).await, None);
-    assert!(db.store.has_member(&account, &id).await.unwrap(), "to be erased still");
+    assert!(db.store.has_member_place(&account, &id).await.unwrap(), "to be erased still");
     let again = add(db, &account, &id, Role::Agent).await;
     assert_eq!(again, Err(StoreError::Conflict), "whose identity is about to go");
     db.store.delete_member(&account, &id).await.unwrap();
-    assert!(!db.store.has_member(&account, &id).await.unwrap());
+    assert!(!db.store.has_member_place(&account, &id).await.unwrap());
 }
 
 /// `docs/deploy.md` shows how the first operator is made.
