@@ -17,7 +17,7 @@ use numib::edge::problem::{Problem, json};
 use numib::edge::secrets::MetaSecrets;
 use numib::edge::telemetry::{Metrics, Unit};
 use numib::erasure::{Asked, targets};
-use numib::meta::signed_request::{self, Callback, SignedRequestError};
+use numib::meta::signed_request::{self, Callback, FORM_LEN_MAX, SignedRequestError};
 use numib::seal::pseudonym::Pepper;
 use numib::seal::random;
 use schemars::json_schema;
@@ -27,13 +27,11 @@ use crate::app::{App, Route};
 
 /// Channels that are erased at once: an agency may have connected hundreds.
 const CHANNELS_AT_ONCE: usize = 16;
-/// A real callback has about 300 bytes.
-const BODY_LEN_MAX: usize = 16 * 1024;
 
 const TOO_LARGE: Problem = Problem::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "too-large",
-    "The body is larger than 16 KiB. Please send less.",
+    "The body is larger than 32 KiB. Please send less.",
 );
 const UNSIGNED: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
@@ -89,7 +87,7 @@ async fn data_deletion(
         None => (format!("nobody {}", random_id()?), Vec::new()),
     };
     let erased = erase(app, Source::MetaDeletion, subject, targets.clone(), now).await?;
-    record(app, (Action::MetaDeletion, Some(&erased.id)), &targets, now).await;
+    record(app, Action::MetaDeletion, Some(&erased.id), &targets, now).await;
     let url = address::status_page(app.public_url.as_deref(), request, &erased.id);
     let body = json!({ "url": url, "confirmation_code": erased.id.as_str() });
     Ok(json(StatusCode::OK, "application/json", &body))
@@ -134,7 +132,7 @@ async fn deauthorize(
         erase(app, Source::MetaDeauthorize, target.subject(), vec![target.clone()], now)
     });
     try_all(each, CHANNELS_AT_ONCE).await?;
-    record(app, (Action::MetaDeauthorize, None), &targets, now).await;
+    record(app, Action::MetaDeauthorize, None, &targets, now).await;
     Ok(json(StatusCode::OK, "application/json", &json!({})))
 }
 
@@ -155,12 +153,13 @@ async fn erase(
 //= R1.3
 async fn record(
     app: &App,
-    (action, code): (Action, Option<&RequestId>),
+    action: Action,
+    code: Option<&RequestId>,
     targets: &[Target],
     now: Timestamp,
 ) {
     let accounts = erased_of_each(targets, code);
-    let failures = audit::tell_accounts(&app.store, (&Actor::Meta, action), &accounts, now).await;
+    let failures = audit::tell_accounts(&app.store, &Actor::Meta, action, &accounts, now).await;
     let mut metrics = Metrics::new(now);
     metrics.add("AuditFailures", Unit::Count, failures);
     metrics.emit();
@@ -175,7 +174,7 @@ fn signed() -> Described {
         "properties": {"signed_request": {"type": "string", "description": said}},
     });
     let form = [("application/x-www-form-urlencoded", form)];
-    let said = "At most 16 KiB. The field may come in the query instead.";
+    let said = "At most 32 KiB. The field may come in the query instead.";
     Described::default().takes_one_of(said, &form).refuses(&[400, 401, 413])
 }
 
@@ -186,7 +185,7 @@ async fn read(
     now: Timestamp,
 ) -> Result<(Callback, std::sync::Arc<MetaSecrets>), Problem> {
     let body: &[u8] = request.body().as_ref();
-    if body.len() > BODY_LEN_MAX {
+    if body.len() > FORM_LEN_MAX {
         return Err(TOO_LARGE);
     }
     let signed = field(request, body).map_err(|error| refused(error, now))?;

@@ -133,9 +133,10 @@ async fn still_live(
     let contacts = entries.iter().filter_map(|entry| {
         let contact = sight.contacts.get(&entry.conversation)?;
         let connection = connections.get(&entry.conversation.connection)?;
-        Some((entry, (connection.plan, *contact)))
+        Some((entry, connection.plan, *contact))
     });
-    let latest = contacts.map(|(entry, known)| latest(app, &entry.conversation, known, now));
+    let latest =
+        contacts.map(|(entry, plan, contact)| latest(app, &entry.conversation, plan, contact, now));
     let latest = try_all(latest, CONCURRENCY).await?;
     Ok(latest.into_iter().flatten().collect())
 }
@@ -144,7 +145,8 @@ async fn still_live(
 async fn latest(
     app: &App,
     conversation: &ConversationId,
-    (plan, contact): (Plan, Contact),
+    plan: Plan,
+    contact: Contact,
     now: Timestamp,
 ) -> Result<Option<Live>, Problem> {
     let newest = (Order::NewestFirst, None);

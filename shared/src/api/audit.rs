@@ -41,6 +41,21 @@ enum Unrecorded {
     Late(#[from] tokio::time::error::Elapsed),
 }
 
+/// What a caller tried, and what became of it.
+struct Tried {
+    action: Action,
+    outcome: Outcome,
+    subjects: Vec<Subject>,
+    at: Timestamp,
+}
+
+/// Where a request came from, as API Gateway saw it.
+#[derive(Default)]
+struct Origin {
+    address: Option<Personal<String>>,
+    user_agent: Option<Personal<String>>,
+}
+
 /// Records the outcome of a request in the chain of the caller's account. What staff did to
 /// accounts is recorded in the accounts' chains, too. Returns false if some of that failed: what
 /// was done is done, so the log and an alarm tell.
@@ -48,7 +63,8 @@ enum Unrecorded {
 pub async fn record<H: Sync>(
     desk: Desk<'_>,
     request: &Request,
-    (route, done): (&Route<H>, &Result<Done, Problem>),
+    route: &Route<H>,
+    done: &Result<Done, Problem>,
     account: Option<AccountId>,
     now: Timestamp,
 ) -> bool {
@@ -56,11 +72,12 @@ pub async fn record<H: Sync>(
     // A caller without a token of ours has no name, and was not let in.
     let Ok(caller) = auth::caller(request) else { return true };
     let subjects = subjects(request, route, done);
-    let recorded = own(desk, request, caller, (action, outcome, subjects.clone()), account, now);
+    let tried = Tried { action, outcome, subjects: subjects.clone(), at: now };
+    let recorded = own(desk, request, caller, tried, account);
     let is_recorded = in_time(action, recorded).await;
     let Ok(done) = done else { return is_recorded };
     let told = done.told(&subjects);
-    tell_accounts(desk.store, (&Actor::Operator, action), &told, now).await == 0 && is_recorded
+    tell_accounts(desk.store, &Actor::Operator, action, &told, now).await == 0 && is_recorded
 }
 
 /// The outcome of a request. `None` for a request that could not be read, and for one that was
@@ -98,12 +115,11 @@ async fn own(
     desk: Desk<'_>,
     request: &Request,
     caller: Caller,
-    (action, outcome, subjects): (Action, Outcome, Vec<Subject>),
+    tried: Tried,
     account: Option<AccountId>,
-    at: Timestamp,
 ) -> Result<(), Unrecorded> {
     let pepper = &desk.secrets.get().await?.pepper;
-    let (address, user_agent) = origin(request);
+    let Origin { address, user_agent } = origin(request);
     // The account of a caller who was not let in.
     let account = match account {
         Some(account) => account,
@@ -114,11 +130,11 @@ async fn own(
     };
     let event = Event {
         id: random::event_id()?,
-        at,
+        at: tried.at,
         actor: Actor::Member(caller.member),
-        action,
-        outcome,
-        subjects,
+        action: tried.action,
+        outcome: tried.outcome,
+        subjects: tried.subjects,
         address: address.map(|address| pepper.address(&address)),
         user_agent: user_agent.map(|name| pepper.user_agent(&name)),
     };
@@ -126,13 +142,16 @@ async fn own(
     Ok(())
 }
 
-/// Where a request came from, as API Gateway saw it. No header changes that.
-fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<String>>) {
+/// Reads the origin of a request from what API Gateway adds: no header changes that.
+fn origin(request: &Request) -> Origin {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-        return (None, None);
+        return Origin::default();
     };
     let personal = |text: &Option<String>| text.clone().map(Personal::new);
-    (personal(&context.http.source_ip), personal(&context.http.user_agent))
+    Origin {
+        address: personal(&context.http.source_ip),
+        user_agent: personal(&context.http.user_agent),
+    }
 }
 
 /// Records in the chains of accounts what somebody did to them who is no member. Returns how many
@@ -140,12 +159,13 @@ fn origin(request: &Request) -> (Option<Personal<String>>, Option<Personal<Strin
 //= R1.3, R4.6
 pub async fn tell_accounts(
     store: &Store,
-    (actor, action): (&Actor, Action),
+    actor: &Actor,
+    action: Action,
     accounts: &BTreeMap<&AccountId, Vec<Subject>>,
     at: Timestamp,
 ) -> usize {
     let told = accounts.iter().map(|(account, subjects)| {
-        in_time(action, append(store, (actor, action), account, subjects, at))
+        in_time(action, append(store, actor, action, account, subjects, at))
     });
     all(told, AT_ONCE).await.into_iter().filter(|is_recorded| !is_recorded).count()
 }
@@ -153,7 +173,8 @@ pub async fn tell_accounts(
 /// The event names neither the operator nor the place.
 async fn append(
     store: &Store,
-    (actor, action): (&Actor, Action),
+    actor: &Actor,
+    action: Action,
     account: &AccountId,
     subjects: &[Subject],
     at: Timestamp,

@@ -27,7 +27,7 @@ pub async fn answer<A: Sync>(
         Err(problem) => Err(problem.clone()),
     };
     let is_recorded = match route {
-        Some(route) => audit::record(desk, request, (route, &done), account, clock.began).await,
+        Some(route) => audit::record(desk, request, route, &done, account, clock.began).await,
         None => true,
     };
     let response = done.map_or_else(|problem| problem.response(), |done| done.response);
