@@ -135,7 +135,7 @@ async fn what_is_not_metas_does_nothing(db: &Database) {
         (400, format!("signed_request={right}&signed_request={right}")),
         (400, format!("signed_request=x{signature}.{payload}")),
         (400, String::new()),
-        (413, format!("signed_request={right}&x={}", "x".repeat(20_000))),
+        (413, format!("signed_request={right}&x={}", "x".repeat(40_000))),
         (400, format!("signed_request={}", "x".repeat(15_000))),
     ];
     for route in [DELETE, DEAUTHORIZE] {
