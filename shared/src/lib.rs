@@ -18,6 +18,7 @@ pub mod domain;
 pub mod edge;
 pub mod erasure;
 pub mod graph;
+mod guarded_body;
 pub mod identity;
 pub mod meta;
 pub mod retention;

@@ -4,8 +4,6 @@
 //! process that was stopped first goes on with what it had begun. Erasures rely on the fence (see
 //! `erasure/sweep.rs`): whatever intake began before a mark writes nothing once its time is up.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -15,11 +13,10 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::{self, SdkBody};
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::clock::Stopwatch;
+use crate::guarded_body::guarded;
 
 tokio::task_local! {
     /// Until when the requests of the work at hand may leave.
@@ -66,38 +63,9 @@ impl HttpConnector for Fenced {
             return HttpConnectorFuture::ready(Err(ConnectorError::timeout(TimeUp.into())));
         }
         // Connecting takes time, and so does waiting for a connection. What counts is when the body
-        // goes out: without its body, a request has no effect.
-        self.0.call(request.map(|body| SdkBody::from_body_1_x(FencedBody { body, until })))
-    }
-}
-
-/// A body that fails if it would be sent too late. Then its connection is closed, and the service
-/// has received half a request at most.
-struct FencedBody {
-    body: SdkBody,
-    until: Instant,
-}
-
-impl Body for FencedBody {
-    type Data = <SdkBody as Body>::Data;
-    type Error = body::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if is_over(self.until) {
-            return Poll::Ready(Some(Err(TimeUp.into())));
-        }
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        Body::size_hint(&self.body)
+        // goes out.
+        let is_in_time = move || if is_over(until) { Err(TimeUp.into()) } else { Ok(()) };
+        self.0.call(request.map(|body| guarded(body, is_in_time)))
     }
 }
 
@@ -107,10 +75,13 @@ fn is_over(until: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_types::body::SdkBody;
+    use http_body::Body as _;
 
     use super::*;
 

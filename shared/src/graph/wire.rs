@@ -4,19 +4,19 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::{self, SdkBody};
-use http_body::{Body, Frame, SizeHint};
+use aws_smithy_types::body::SdkBody;
+use http_body::Body;
 use zeroize::Zeroizing;
 
 use super::error::Cause;
 use super::usage::Usage;
+use crate::guarded_body::guarded;
 
 /// Name, connection and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -111,8 +111,7 @@ fn request(outgoing: Outgoing, gate: &Gate) -> Option<HttpRequest> {
     }
     if let Some((kind, text)) = body {
         headers.try_insert("content-type", kind).ok()?;
-        let body = Gated { body: SdkBody::from(text.as_str()), gate: gate.clone() };
-        *request.body_mut() = SdkBody::from_body_1_x(body);
+        *request.body_mut() = gate.before(SdkBody::from(text.as_str()));
     }
     Some(request)
 }
@@ -144,47 +143,21 @@ async fn read(body: &mut SdkBody, limit: usize) -> Result<Zeroizing<Vec<u8>>, Ca
 }
 
 /// Settles whether a request's body leaves: whoever comes first, the connection that takes the body
-/// or the caller who gives up. Without its body, a request has no effect.
+/// or the caller who gives up.
 #[derive(Clone, Default)]
 struct Gate(Arc<OnceLock<bool>>);
 
 impl Gate {
-    /// Lets the body through, if nobody has given up.
-    fn pass(&self) -> bool {
-        *self.0.get_or_init(|| true)
+    /// A body that leaves through the gate, if nobody has given up.
+    fn before(&self, body: SdkBody) -> SdkBody {
+        let Self(is_open) = self.clone();
+        let pass = move || *is_open.get_or_init(|| true);
+        guarded(body, move || if pass() { Ok(()) } else { Err("given up".into()) })
     }
 
     /// Whether the body has begun to leave. If not, it never will.
     fn is_passed(&self) -> bool {
         *self.0.get_or_init(|| false)
-    }
-}
-
-struct Gated {
-    body: SdkBody,
-    gate: Gate,
-}
-
-impl Body for Gated {
-    type Data = <SdkBody as Body>::Data;
-    type Error = body::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if !self.gate.pass() {
-            return Poll::Ready(Some(Err("given up".into())));
-        }
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        Body::size_hint(&self.body)
     }
 }
 
@@ -195,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_given_up_never_leaves() {
         let gate = Gate::default();
-        let mut body = Gated { body: SdkBody::from("x"), gate: gate.clone() };
+        let mut body = gate.before(SdkBody::from("x"));
         assert!(!gate.is_passed());
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         assert!(frame.unwrap().is_err());
@@ -204,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_leaves_cannot_be_given_up() {
         let gate = Gate::default();
-        let mut body = Gated { body: SdkBody::from("x"), gate: gate.clone() };
+        let mut body = gate.before(SdkBody::from("x"));
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         assert!(frame.unwrap().is_ok());
         assert!(gate.is_passed());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::source::{Source, assert_none, is_comment, is_word, sources};
 
 /// Who may import what of whom in the common crate, and why. Everything else is a new arrow.
-const ARROWS: [(&str, &str, &str); 32] = [
+const ARROWS: [(&str, &str, &str); 34] = [
     ("meta", "domain", "parses into its words"),
     ("seal", "domain", "seals its values"),
     ("store", "domain", "stores its values"),
@@ -35,6 +35,8 @@ const ARROWS: [(&str, &str, &str); 32] = [
     ("identity", "domain", "knows members by its ids"),
     ("graph", "domain", "asks and answers in its words"),
     ("graph", "meta::json", "reads answers as forgivingly as webhooks are read"),
+    ("graph", "guarded_body", "knows whether a send has left"),
+    ("edge", "guarded_body", "lets no request leave too late"),
     ("edge", "erasure::ErasureError", "an erasure's failure is a problem with a status"),
     ("edge", "store::Tables", "the environment names them"),
     ("edge", "store::StoreError", "a store's failure is a problem with a status"),
