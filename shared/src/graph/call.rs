@@ -13,7 +13,7 @@ use super::host::Host;
 use super::secret::AccessToken;
 use super::usage::{Pause, Whose};
 use super::wire::{Arrived, Lost, Outgoing};
-use super::{Answer, App, Graph};
+use super::{Answer, App, Asset, Cursor, Graph};
 use crate::domain::login::{Login, Permission};
 use crate::meta::json::{Object, Value, readable};
 
@@ -79,6 +79,19 @@ impl<'a> Call<'a> {
     pub(super) fn by(mut self, token: &'a AccessToken) -> Self {
         self.token = Some(token);
         self
+    }
+
+    /// Acts for this asset.
+    pub(super) fn acting_for(self, asset: Asset<'a>) -> Self {
+        self.by(asset.token).needing(asset.needs())
+    }
+
+    /// Goes on with a list where an earlier part of it ended.
+    pub(super) fn after(self, cursor: Option<&Cursor>) -> Self {
+        match cursor {
+            Some(Cursor(after)) => self.with("after", after.expose()),
+            None => self,
+        }
     }
 
     /// Makes a form the body.

@@ -124,10 +124,8 @@ impl Graph {
         asset: Asset<'_>,
         after: Option<&Cursor>,
     ) -> Result<Answer<Threads>, GraphError> {
-        let mut call = listing(asset).with("fields", "id,updated_time").with("limit", LIMIT);
-        if let Some(Cursor(after)) = after {
-            call = call.with("after", after.expose());
-        }
+        let call = listing(asset).with("fields", "id,updated_time").with("limit", LIMIT);
+        let call = call.after(after);
         self.ask(now, call).await?.read(|answer| {
             let threads = objects(answer)?.iter().filter_map(Thread::read).collect();
             Some(Threads { threads, next: next(answer) })
@@ -167,8 +165,7 @@ impl Graph {
     ) -> Result<Answer<Vec<MessageAt>>, GraphError> {
         let call = Call::get(asset.host(), &versioned(&[thread.expose()]))
             .with("fields", "messages")
-            .by(asset.token)
-            .needing(asset.needs())
+            .acting_for(asset)
             .listing();
         self.ask(now, call).await?.read(|answer| {
             let messages = answer.get("messages").and_then(Value::object);
@@ -189,8 +186,7 @@ impl Graph {
     ) -> Result<Answer<Option<Fetched>>, GraphError> {
         let call = Call::get(asset.host(), &versioned(&[mid.expose()]))
             .with("fields", "id,created_time,from,to,message")
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         match self.ask(now, call).await {
             Ok(reply) => Ok(reply.read(Fetched::read)?.map(Some)),
             Err(error) if error.failure == Failure::NothingKnown => {
@@ -209,7 +205,6 @@ fn listing(asset: Asset<'_>) -> Call<'_> {
     };
     Call::get(host, &versioned(&[of, "conversations"]))
         .with("platform", asset.channel.as_str())
-        .by(asset.token)
-        .needing(asset.needs())
+        .acting_for(asset)
         .listing()
 }

@@ -78,15 +78,13 @@ impl Graph {
         token: &AccessToken,
         after: Option<&Cursor>,
     ) -> Result<Answer<Pages>, GraphError> {
-        let mut call = Call::get(Host::Facebook, &versioned(&["me", "accounts"]))
+        let call = Call::get(Host::Facebook, &versioned(&["me", "accounts"]))
             .with("fields", FIELDS)
             .with("limit", LIMIT)
             .by(token)
             .needing(&[Permission::PagesShowList, Permission::BusinessManagement])
-            .listing();
-        if let Some(Cursor(after)) = after {
-            call = call.with("after", after.expose());
-        }
+            .listing()
+            .after(after);
         self.ask(now, call).await?.read(|answer| {
             let pages = objects(answer)?.iter().filter_map(Page::read).collect();
             Some(Pages { pages, next: next(answer) })

@@ -44,8 +44,7 @@ impl Graph {
         };
         let call = Call::get(asset.host(), &versioned(&[person.expose()]))
             .with("fields", fields)
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         let unknown = |error: GraphError| {
             let is_nobody = error.failure == Failure::Unavailable;
             let failure = if is_nobody { Failure::NothingKnown } else { error.failure };

@@ -78,8 +78,7 @@ impl Graph {
     ) -> Result<Answer<Sent>, SendError> {
         let call = Call::post(asset.host(), &versioned(&[asset.id.expose(), "messages"]))
             .json(&text.json(asset))
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         let reply = self.ask(now, call).await?;
         Ok(reply.read(|answer| Some(Sent { mid: personal(answer, "message_id")? }))?)
     }

@@ -72,8 +72,7 @@ impl Graph {
     ) -> Result<Answer<()>, GraphError> {
         let call = Call::post(asset.host(), &versioned(&[asset.id.expose(), "subscribed_apps"]))
             .with("subscribed_fields", &fields(asset.login).join(","))
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         self.ask(now, call).await?.success()
     }
 
@@ -85,8 +84,7 @@ impl Graph {
     ) -> Result<Answer<Subscription>, GraphError> {
         let app = self.app(asset.login)?;
         let call = Call::get(asset.host(), &versioned(&[asset.id.expose(), "subscribed_apps"]))
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         let wanted = fields(asset.login);
         self.ask(now, call).await?.read(|answer| Subscription::read(answer, &app.id, wanted))
     }
@@ -99,8 +97,7 @@ impl Graph {
         asset: Asset<'_>,
     ) -> Result<Answer<()>, GraphError> {
         let call = Call::delete(asset.host(), &versioned(&[asset.id.expose(), "subscribed_apps"]))
-            .by(asset.token)
-            .needing(asset.needs());
+            .acting_for(asset);
         self.ask(now, call).await?.success()
     }
 }
