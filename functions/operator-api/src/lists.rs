@@ -5,7 +5,6 @@
 //! on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -20,6 +19,7 @@ use numib::api::who::OPERATORS;
 use numib::concurrent::all;
 use numib::domain::audit::Action;
 use numib::domain::erasure::{Request as Erasure, Source, Target};
+use numib::domain::hex::hex;
 use numib::domain::ids::{MetaId, RequestId};
 use numib::edge::clock::Stopwatch;
 use numib::edge::problem::Problem;
@@ -177,12 +177,7 @@ fn from(request: &Request) -> Result<usize, Problem> {
 
 /// The name of a file by its content, whatever the file is called.
 fn name(bytes: &[u8]) -> String {
-    let mut name = "sha256:".to_owned();
-    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
-        // Writing to a string does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+    format!("sha256:{}", hex(digest::digest(&digest::SHA256, bytes).as_ref()))
 }
 
 const fn unreadable(error: ListError) -> Problem {

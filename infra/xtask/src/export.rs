@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use aws_lc_rs::digest;
+use numib::domain::hex::hex;
 use numib::domain::ids::AccountId;
 use numib::domain::role::Role;
 use numib::edge::clock::Stopwatch;
@@ -188,9 +189,7 @@ fn checked(stack: &Stack, archive: Vec<u8>) -> anyhow::Result<Archive> {
         let name = text(&file["name"]);
         named.insert(name.to_owned());
         let digest = digest::digest(&digest::SHA256, &archive.read(name)?);
-        let digest: Vec<String> =
-            digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        ensure!(file["sha256"] == digest.concat(), "{name} is not as the manifest says");
+        ensure!(file["sha256"] == hex(digest.as_ref()), "{name} is not as the manifest says");
     }
     let there = archive.zip.file_names().map(|name| name.map(Cow::into_owned));
     let there = there.collect::<Result<BTreeSet<String>, _>>()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use numib::domain::hex::hex;
 use serde_json::Value;
 
 use crate::stack::Deployed;
@@ -36,8 +37,7 @@ impl Answer {
 pub fn signature(secret: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, body);
-    let hex: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={}", hex.concat())
+    format!("sha256={}", hex(tag.as_ref()))
 }
 
 /// A `signed_request` of this payload under an app secret, as Meta makes them

@@ -1,7 +1,6 @@
 //! What an archive says about itself: `manifest.json`, and `index.html`, with which people begin.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use askama::Template;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use serde::Serialize;
 use super::pages::{STYLE, Words, moment};
 use crate::domain::data_kind::{DataKind, Exported};
 use crate::domain::export::{Entry, Export};
+use crate::domain::hex::hex;
 
 /// The version of the format. It grows with every change that a reader would notice.
 const SCHEMA_VERSION: u32 = 1;
@@ -111,14 +111,6 @@ pub fn write(export: &Export, entries: &[Entry]) -> Result<Vec<u8>, serde_json::
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a text in memory does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[derive(Template)]

@@ -19,6 +19,7 @@ pub mod deadline;
 pub mod erasure;
 pub mod export;
 pub mod fold;
+pub mod hex;
 pub mod hold;
 pub mod ids;
 pub mod invoice;

@@ -1,7 +1,5 @@
 //! One call: what is asked, who asks, and what the answer means.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::hmac;
 use form_urlencoded::{Serializer, byte_serialize};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +12,7 @@ use super::secret::AccessToken;
 use super::usage::{Pause, Whose};
 use super::wire::{Arrived, Lost, Outgoing};
 use super::{Answer, App, Asset, Cursor, Graph};
+use crate::domain::hex::hex;
 use crate::domain::login::{Login, Permission};
 use crate::meta::json::{Object, Value, readable};
 
@@ -146,12 +145,7 @@ fn proof(app: &App, token: &AccessToken, now: Timestamp) -> (String, i64) {
     let key = hmac::Key::new(hmac::HMAC_SHA256, app.secret.expose().as_bytes());
     let message = Zeroizing::new(format!("{}|{seconds}", token.expose()));
     let digest = hmac::sign(&key, message.as_bytes());
-    let mut proof = String::new();
-    for byte in digest.as_ref() {
-        // Writing into a text cannot fail.
-        let _ = write!(proof, "{byte:02x}");
-    }
-    (proof, seconds)
+    (hex(digest.as_ref()), seconds)
 }
 
 impl Graph {
