@@ -67,7 +67,7 @@ def main() -> int:
     wrong = [
         f"  ✗ {command['at']}: aws {' '.join(words)}: {problem}"
         for command in shown
-        # So is a service without an operation.
+        # A service without an operation is a name in a sentence, too.
         if len(words := command["words"][1:]) > 1
         for problem in problems(session, words)
     ]

@@ -71,7 +71,7 @@ pub(crate) enum IntakeError {
     #[error("a connection has no key for a day that is still open")]
     NoDayKey,
     /// A defect of this code.
-    #[error("nobody has looked whose an account is")]
+    #[error("the owner of an account was not looked up")]
     Unrouted,
     #[error("the body was not stored within {DEADLINE:?}")]
     Deadline,

@@ -121,8 +121,7 @@ pub(crate) async fn prepare(
     prepared
 }
 
-/// What was found of a change's account. If nothing was, not even that it is nobody's, the change
-/// must come again.
+/// Whose a change's account is. If nobody looked that up, the change must come again.
 fn routed_of<'a>(routes: &'a Routes, change: &Change) -> Result<&'a Routed, Unwritten> {
     match routes.get(&(change.channel, change.account.clone())) {
         Some(Ok(routed)) => Ok(routed),

@@ -1,4 +1,4 @@
-//! Scheduled tasks. The name of a schedule ends with its task, and so is the task's module called.
+//! Scheduled tasks. The name of a schedule ends with its task, and the task's module has its name.
 //! `now` is the event's own `time`, so a run can be repeated, or tried at another time, by sending
 //! its event again.
 //!

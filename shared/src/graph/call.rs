@@ -33,7 +33,7 @@ const WHILE: SignedDuration = SignedDuration::from_mins(15);
 pub(super) struct Call<'a> {
     method: &'static str,
     host: Host,
-    /// `None` once a part of it was no part of a path.
+    /// `None` if one of its segments may not stand in a path.
     path: Option<String>,
     query: Vec<(&'static str, Zeroizing<String>)>,
     token: Option<&'a AccessToken>,

@@ -116,7 +116,7 @@ const TABLE: &[(On, Meaning)] = &[
     (On::Pair(100, 36_007), Meaning::Reconnect(Hint::LogIn)),
     (On::Pair(100, 36_009), Meaning::Reconnect(Hint::LogIn)),
     (On::Pair(100, 36_008), Meaning::Permanent),
-    // Permissions. Below 10, a subcode that nobody knows is no sign of a missing permission.
+    // Permissions. With code 10, an unknown subcode is no sign of a missing permission.
     (On::Codes(3, 3), Meaning::Reconnect(Hint::Grant)),
     (On::Bare(10), Meaning::Reconnect(Hint::Grant)),
     (On::Codes(200, 299), Meaning::Reconnect(Hint::Grant)),

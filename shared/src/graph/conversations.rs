@@ -132,7 +132,8 @@ impl Graph {
         })
     }
 
-    /// The thread with a person; `None` if Meta shows none. It names people whose profile is empty.
+    /// The thread with a person; `None` if Meta shows none. A thread names the person even where
+    /// the profile is empty.
     //= R1.1
     pub async fn thread_with(
         &self,
